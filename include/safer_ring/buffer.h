@@ -1,0 +1,103 @@
+/*
+ * Owned buffers: the hot potato.
+ *
+ * At any moment a buffer is yours or the loop's. What you get from the calls below is yours. You give
+ * it away by building an operation with it, by sending it on a connection, or by releasing it; from
+ * then on you may not touch it, and `data` is NULL so that a touch faults at once. It is yours again
+ * when a callback hands it to you.
+ */
+#ifndef SAFER_RING_BUFFER_H
+#define SAFER_RING_BUFFER_H
+
+#include <safer_ring/base.h>
+
+SFR_BEGIN_DECLS
+
+/**
+ * A window on a block of memory. You read and write data[0..len); `cap` bytes have room.
+ *
+ * `data` may be moved forward inside the buffer, to skip a header or keep a remainder: a write sends
+ * from there, a read fills from there to the end of the buffer. A window that leaves its buffer is
+ * refused (-EINVAL, through the callback) when you give it. The rest of the fields is the library's.
+ */
+struct sfr_buf {
+	unsigned char *data; /**< The contents; NULL while the loop owns the buffer. */
+	uint32_t len;        /**< Bytes of contents. */
+	uint32_t cap; /**< Bytes there is room for; of a received buffer perhaps just `len`. */
+	struct sfr_buf *next; /**< The library's: links buffers that wait together. */
+};
+
+/**
+ * Take a buffer from the loop's slab, or from the heap if it must be larger than a slab buffer.
+ *
+ * @param loop    Loop whose slab it comes from, and in whose operations it will be used.
+ * @param min_cap Bytes it must have room for; 0 for any.
+ * @return The buffer, yours, with len 0 and contents undefined. NULL with errno SFR_EPOOLEMPTY when
+ *         the slab has none left, ENOMEM when the heap has none, EMSGSIZE above 1 GiB.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API sfr_buf *sfr_buf_get(sfr_loop *loop, size_t min_cap);
+
+/**
+ * Take a buffer and copy bytes into it.
+ *
+ * @param bytes Copied; may be NULL if len is 0.
+ * @param len   How many; also the len of the buffer.
+ * @return As sfr_buf_get().
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len);
+
+/**
+ * Make a buffer of memory that you already have, without copying.
+ *
+ * @param mem        Lent until on_release is called: do not touch it but through the buffer.
+ * @param cap        Its size in bytes, at least 1 and at most 1 GiB. The buffer's len is 0: set it.
+ * @param on_release Called once, when the buffer is released, on the thread that owns the loop (inside
+ *                   sfr_buf_release() there; in the loop's next turn if another thread released it).
+ *                   May be NULL. Must not call back into the loop.
+ * @param arg        Handed to on_release.
+ * @return The buffer, yours; NULL with errno ENOMEM, or EINVAL for no memory or a wrong size, and then
+ *         on_release is not called.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API sfr_buf *sfr_buf_wrap(sfr_loop *loop, void *mem, size_t cap,
+			      void (*on_release)(void *mem, void *arg), void *arg);
+
+/**
+ * The contents, if they are yours to touch.
+ *
+ * For code that was not told who owns a buffer. Where the compiler can see that it was given away, it
+ * rightly warns of the question itself.
+ *
+ * @return buf->data, or NULL while the buffer is in flight.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API void *sfr_buf_access(sfr_buf *buf);
+
+/**
+ * Whether a buffer is yours to touch.
+ *
+ * @return true if so; false while it is with the loop or the kernel, and for NULL.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API bool sfr_buf_is_owned(const sfr_buf *buf);
+
+/**
+ * Give a buffer back. A receive that waits for one resumes in the loop's next turn.
+ *
+ * @param buf Taken. NULL is nothing. A buffer that is in flight, or was released before, is left alone
+ *            and reported as misuse (see safety.abort in the configuration).
+ * @thread Any.
+ * @since 0.1
+ */
+SFR_API void sfr_buf_release(sfr_buf *buf);
+
+SFR_END_DECLS
+
+#endif

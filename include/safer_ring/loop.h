@@ -1,0 +1,141 @@
+/*
+ * The run loop.
+ *
+ * A loop belongs to one thread: the one that made it until the first turn, then the one that took that
+ * turn. Only sfr_loop_stop(), sfr_loop_post() and sfr_buf_release() may be called from elsewhere.
+ * Callbacks run inside sfr_loop_run(), sfr_loop_step(), sfr_loop_drain() and sfr_await(), nowhere else;
+ * in a callback those four answer -SFR_ENESTED.
+ */
+#ifndef SAFER_RING_LOOP_H
+#define SAFER_RING_LOOP_H
+
+#include <safer_ring/base.h>
+
+SFR_BEGIN_DECLS
+
+/**
+ * Make a loop: an engine, its queues, and a slab of buffers.
+ *
+ * @param out Receives the loop, yours until sfr_loop_free(). Written on success only.
+ * @param cfg Read, not kept. NULL: the preset "default".
+ * @return 0; -ENOSYS where no engine works here (the log says why); -ENOMEM, -EMFILE; -EPERM or the
+ *         like where the kernel forbids io_uring; -SFR_ECONFIG if the environment names a bad file.
+ * @thread Any.
+ * @since 0.1
+ */
+SFR_API int sfr_loop_new(sfr_loop **out, const sfr_config *cfg);
+
+/**
+ * Run until sfr_loop_stop(), or until nothing is left to wait for: no operation, no posted function.
+ *
+ * @return 0; -SFR_ENESTED in a callback; -SFR_ETHREAD on a wrong thread; an error of the engine.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_loop_run(sfr_loop *loop);
+
+/**
+ * Take one turn: submit what is queued, wait if nothing is ready, run the callbacks of what is.
+ *
+ * @param timeout_ns The longest it may sleep, in nanoseconds; 0 polls, negative has no limit.
+ * @return How many callbacks ran; 0 after the time or if nothing was ready; an error as sfr_loop_run().
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns);
+
+/**
+ * Ask sfr_loop_run() to return after the current turn. Asked before a run, that run returns at once.
+ *
+ * @thread Any; also from a signal handler.
+ * @since 0.1
+ */
+SFR_API void sfr_loop_stop(sfr_loop *loop);
+
+/**
+ * Have a function called on the loop's thread, in its next turn. Functions posted by one thread run in
+ * the order in which it posted them.
+ *
+ * @param fn  Called once, as a callback. Not called if the loop is freed first.
+ * @param arg Handed to fn.
+ * @return 0, or -ENOMEM.
+ * @thread Any.
+ * @since 0.1
+ */
+SFR_API int sfr_loop_post(sfr_loop *loop, void (*fn)(sfr_loop *loop, void *arg), void *arg);
+
+/**
+ * Cancel every operation, close every connection, and run until all of them have called back.
+ * What callbacks submit meanwhile is cancelled as well.
+ *
+ * @param timeout_ns The longest it may take, in nanoseconds; negative has no limit.
+ * @return 0; -ETIMEDOUT with operations still in flight; an error as sfr_loop_run().
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns);
+
+/**
+ * Free a loop.
+ *
+ * @param loop Taken if the result is 0. NULL is nothing.
+ * @return 0; -SFR_EOPSINFLIGHT, and nothing freed, while operations are in flight or a buffer of the
+ *         slab is not back: the loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_loop_free(sfr_loop *loop);
+
+/** Operations submitted and not yet called back for the last time. @thread The loop's. @since 0.1 */
+SFR_API size_t sfr_loop_inflight(const sfr_loop *loop);
+
+/**
+ * The loop's clock: nanoseconds of CLOCK_MONOTONIC, read once a turn.
+ *
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API uint64_t sfr_loop_now(const sfr_loop *loop);
+
+/** The engine that runs this loop: "uring". @return A static string. @thread Any. @since 0.1 */
+SFR_API const char *sfr_loop_engine(const sfr_loop *loop);
+
+/**
+ * Why the last sfr_serve() or sfr_dial() on this loop was refused, in a sentence.
+ *
+ * @return A string of the loop's, good until the next such call; empty if none was refused.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API const char *sfr_loop_refusal(const sfr_loop *loop);
+
+/** Counters of one loop, since it was made. Fields are only ever added, at the end. */
+typedef struct sfr_loop_stats {
+	uint64_t turns;         /**< Turns taken. */
+	uint64_t enters;        /**< System calls made to submit and wait. */
+	uint64_t cqes;          /**< Completions reaped. */
+	uint64_t ops;           /**< Operations submitted. */
+	uint64_t parked;        /**< Times a receive had to wait for a buffer. */
+	uint64_t overflows;     /**< Turns that found the completion queue overflown. */
+	uint64_t bufs_total;    /**< Buffers in the slab. */
+	uint64_t bufs_free;     /**< Of these, in the slab now. */
+	uint64_t bufs_ring;     /**< Of these, with the kernel for whatever arrives next. */
+	uint64_t bufs_held;     /**< Of these, with callers, in operations or in send queues. */
+	uint64_t bufs_held_max; /**< The most that were held so at the end of a turn. */
+	uint64_t heap_allocs; /**< Memory the library took from the heap since the loop was made. */
+	uint64_t copied_out;  /**< Bytes copied to the heap to free buffers held by slow readers. */
+} sfr_loop_stats;
+
+/**
+ * Read the counters.
+ *
+ * @param out  Filled; what this library does not know is set to 0.
+ * @param size sizeof(sfr_loop_stats): lets a program and a library of different versions meet.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size);
+
+SFR_END_DECLS
+
+#endif

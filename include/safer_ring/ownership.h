@@ -1,0 +1,138 @@
+/*
+ * The compile-time net: who takes what.
+ *
+ * Every function that takes a buffer or an operation is declared here as a deallocator of it. Plain
+ * `gcc -Wall` then diagnoses a buffer that is used after it was given, given twice, released twice, or
+ * never came from this library; an operation that is submitted twice; and `gcc -fanalyzer` and
+ * `clang --analyze` find leaks as well. To add an operation, add its line to the lists below.
+ *
+ * sfr_await() takes its operation but is not listed for GCC, whose analyzer believes that a deallocator
+ * writes nothing: it would miss the buffer that comes back.
+ */
+#ifndef SAFER_RING_OWNERSHIP_H
+#define SAFER_RING_OWNERSHIP_H
+
+#include <safer_ring/buffer.h>
+#include <safer_ring/op.h>
+#include <safer_ring/server.h>
+
+/* X(return type, name, parameters, position of the buffer) */
+#define SFR__BUF_TAKERS(X)                                \
+	X(void, sfr_buf_release, (sfr_buf *), 1)          \
+	X(int, sfr_conn_send, (sfr_conn *, sfr_buf *), 2) \
+	SFR__BUF_OPS(X)
+
+#define SFR__BUF_OPS(X)                                                      \
+	X(sfr_op *, sfr_read, (sfr_loop *, int, sfr_buf *), 3)               \
+	X(sfr_op *, sfr_read_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3)  \
+	X(sfr_op *, sfr_write, (sfr_loop *, int, sfr_buf *), 3)              \
+	X(sfr_op *, sfr_write_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3) \
+	X(sfr_op *, sfr_recv, (sfr_loop *, int, sfr_buf *), 3)               \
+	X(sfr_op *, sfr_send, (sfr_loop *, int, sfr_buf *), 3)
+
+#define SFR__BARE_OPS(X)                                                                   \
+	X(sfr_op *, sfr_nop, (sfr_loop *), 0)                                              \
+	X(sfr_op *, sfr_accept, (sfr_loop *, int), 0)                                      \
+	X(sfr_op *, sfr_accept_multi, (sfr_loop *, int), 0)                                \
+	X(sfr_op *, sfr_recv_multi, (sfr_loop *, int), 0)                                  \
+	X(sfr_op *, sfr_connect, (sfr_loop *, int, const struct sockaddr *, socklen_t), 0) \
+	X(sfr_op *, sfr_timeout, (sfr_loop *, uint64_t), 0)                                \
+	X(sfr_op *, sfr_interval, (sfr_loop *, uint64_t), 0)                               \
+	X(sfr_op *, sfr_poll, (sfr_loop *, int, unsigned), 0)                              \
+	X(sfr_op *, sfr_shutdown, (sfr_loop *, int, int), 0)                               \
+	X(sfr_op *, sfr_close, (sfr_loop *, int), 0)
+
+#define SFR__BUF_GIVERS(X)                                                                         \
+	X(sfr_buf *, sfr_buf_get, (sfr_loop *, size_t), 0)                                         \
+	X(sfr_buf *, sfr_buf_from, (sfr_loop *, const void *, size_t), 0)                          \
+	X(sfr_buf *, sfr_buf_wrap, (sfr_loop *, void *, size_t, void (*)(void *, void *), void *), \
+	  0)
+
+#define SFR__OP_TAKERS(X)                      \
+	X(void, sfr_op_discard, (sfr_op *), 1) \
+	X(sfr_ticket, sfr_submit, (sfr_op *, sfr_done *, void *), 1)
+
+SFR_BEGIN_DECLS
+
+#if defined(__clang__)
+
+#define SFR__TAKES(type, name, params, at) \
+	type name params __attribute__((ownership_takes(malloc, at)));
+#define SFR__GIVES(type, name, params, at) \
+	type name params __attribute__((ownership_returns(malloc), warn_unused_result));
+
+SFR__BUF_TAKERS(SFR__TAKES)
+SFR__OP_TAKERS(SFR__TAKES)
+SFR__BUF_GIVERS(SFR__GIVES)
+SFR__BUF_OPS(SFR__GIVES)
+SFR__BARE_OPS(SFR__GIVES)
+SFR__TAKES(int, sfr_await, (sfr_op *, sfr_buf **), 1)
+
+#undef SFR__TAKES
+#undef SFR__GIVES
+
+#ifdef __clang_analyzer__
+
+/*
+ * The analyzer, and no compiler, reads the following. It takes a new buffer for memory of malloc(),
+ * whose fields are garbage: it is shown values. And it takes a pointer that is handed to a function of
+ * an installed header for forgotten: it is shown that the loop keeps it.
+ */
+unsigned char *sfr__analyzer_data(void);
+uint32_t sfr__analyzer_size(void);
+extern void *sfr__analyzer_kept;
+
+static inline sfr_buf *sfr__analyzer_fill(sfr_buf *buf)
+{
+	if (buf) {
+		buf->data = sfr__analyzer_data();
+		buf->len = sfr__analyzer_size();
+		buf->cap = sfr__analyzer_size();
+		buf->next = NULL;
+	}
+	return buf;
+}
+
+static inline void *sfr__analyzer_keep(void *arg)
+{
+	sfr__analyzer_kept = arg;
+	return arg;
+}
+
+#define sfr_buf_get(loop, min_cap) sfr__analyzer_fill(sfr_buf_get(loop, min_cap))
+#define sfr_buf_from(loop, bytes, len) sfr__analyzer_fill(sfr_buf_from(loop, bytes, len))
+#define sfr_buf_wrap(loop, mem, cap, on_release, arg)                                   \
+	sfr__analyzer_fill(sfr_buf_wrap(loop, sfr__analyzer_keep(mem), cap, on_release, \
+					sfr__analyzer_keep(arg)))
+#define sfr_submit(op, done, arg) sfr_submit(op, done, sfr__analyzer_keep(arg))
+#define sfr_conn_set_data(conn, data) sfr_conn_set_data(conn, sfr__analyzer_keep(data))
+
+#endif
+
+#elif defined(__GNUC__) && __GNUC__ >= 11
+
+#define SFR__FREED_BY(type, name, params, at) __attribute__((malloc(name, at)))
+#define SFR__GIVES_BUF(type, name, params, at) \
+	type name params SFR__BUF_TAKERS(SFR__FREED_BY) __attribute__((warn_unused_result));
+#define SFR__GIVES_OP(type, name, params, at) \
+	type name params SFR__OP_TAKERS(SFR__FREED_BY) __attribute__((warn_unused_result));
+
+SFR__BUF_GIVERS(SFR__GIVES_BUF)
+SFR__BUF_OPS(SFR__GIVES_OP)
+SFR__BARE_OPS(SFR__GIVES_OP)
+
+#undef SFR__FREED_BY
+#undef SFR__GIVES_BUF
+#undef SFR__GIVES_OP
+
+#endif
+
+#undef SFR__BUF_TAKERS
+#undef SFR__BUF_OPS
+#undef SFR__BARE_OPS
+#undef SFR__BUF_GIVERS
+#undef SFR__OP_TAKERS
+
+SFR_END_DECLS
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * Servers and clients as callback handlers.
+ *
+ * A connection owns its descriptor and its send queue. Bytes arrive as owned buffers in on_data; what
+ * you send is queued, gathered once a turn, and never overtaken: one send is in flight at a time. A
+ * peer that reads too slowly stops being read from: above server.high_water bytes of queued memory the
+ * connection receives nothing until the queue has fallen to server.low_water.
+ *
+ * Each connection that opened closes exactly once. Close means: shutdown, cancel, wait for the last
+ * completion, close the descriptor, on_close. Everything here is of the loop's thread; handlers are
+ * callbacks, and every call is allowed in every handler.
+ */
+#ifndef SAFER_RING_SERVER_H
+#define SAFER_RING_SERVER_H
+
+#include <safer_ring/base.h>
+
+SFR_BEGIN_DECLS
+
+typedef struct sfr_conn sfr_conn;
+typedef struct sfr_server sfr_server;
+
+/** What to do when something happens to a connection. Any of them may be NULL. */
+typedef struct sfr_handlers {
+	/** The connection is there: accepted, or dialled with success. */
+	void (*on_open)(sfr_conn *conn, void *arg);
+	/**
+	 * Bytes arrived.
+	 *
+	 * @param result How many; also buf->len. With server.half_open: 0, once, when the peer has
+	 *               finished sending.
+	 * @param buf    Yours: send it on, keep it, or release it. NULL if result is 0.
+	 */
+	void (*on_data)(sfr_conn *conn, int result, sfr_buf *buf, void *arg);
+	/** The send queue was above the high-water mark and has fallen to the low one. */
+	void (*on_drain)(sfr_conn *conn, void *arg);
+	/**
+	 * The last call. The connection is gone when it returns.
+	 *
+	 * @param reason 0: the peer finished, and all that was queued has been sent. Else an error:
+	 *               -ECANCELED after sfr_conn_close(), sfr_server_close() or sfr_loop_drain();
+	 *               -ECONNRESET, -EPIPE; for a dial that failed -ECONNREFUSED and the like, and
+	 *               then there was no on_open.
+	 */
+	void (*on_close)(sfr_conn *conn, int reason, void *arg);
+} sfr_handlers;
+
+/**
+ * Listen, and serve whoever comes.
+ *
+ * @param address  "tcp://127.0.0.1:7777", "tcp://[::]:7777"; port 0 lets the system choose.
+ * @param handlers Copied.
+ * @param arg      Handed to each handler.
+ * @param out      Receives the server, which the loop owns: good until sfr_server_close() or
+ *                 sfr_loop_free(). May be NULL.
+ * @return 0; -EINVAL for a bad address; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENOMEM.
+ *         sfr_loop_refusal() says it in words.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
+		      sfr_server **out);
+
+/**
+ * Stop listening and close all connections of a server. Each still calls on_close.
+ *
+ * @param server Taken: its memory goes when the last connection is closed.
+ * @since 0.1
+ */
+SFR_API void sfr_server_close(sfr_server *server);
+
+/**
+ * The address it listens on, with the port that the system chose.
+ *
+ * @param out Receives a string, cut to fit and always terminated.
+ * @return The length of the whole string; an error of getsockname(2).
+ * @since 0.1
+ */
+SFR_API int sfr_server_address(const sfr_server *server, char *out, size_t size);
+
+/** How many connections it has now. @since 0.1 */
+SFR_API size_t sfr_server_conns(const sfr_server *server);
+
+/**
+ * Connect to a server.
+ *
+ * @param address  As for sfr_serve(); a number, not a name: looking names up would block.
+ * @param handlers Copied. on_open when connected; on_close alone if that fails.
+ * @param arg      Handed to each handler.
+ * @param out      Receives the connection, good until its on_close. May be NULL.
+ * @return 0; -EINVAL for a bad address; -EMFILE, -ENOMEM. sfr_loop_refusal() says it in words.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
+		     sfr_conn **out);
+
+/**
+ * Send data[0..len) after all that was sent before.
+ *
+ * @param buf Taken, whatever happens; goes back to the slab when it is sent.
+ * @return Bytes of this call that are queued (all). -EPIPE after sfr_conn_shutdown(). An error that
+ *         on_close will repeat: -SFR_EPOOLEMPTY if buf is NULL, -SFR_EINFLIGHT if it is not yours,
+ *         -EINVAL if its window left the buffer, -ENOBUFS above server.queue_max; -ECANCELED if the
+ *         connection is closing already.
+ * @since 0.1
+ */
+SFR_API int sfr_conn_send(sfr_conn *conn, sfr_buf *buf);
+
+/**
+ * Finish sending: when the queue is empty the peer is told so. Receiving goes on until it finishes too.
+ * @since 0.1
+ */
+SFR_API void sfr_conn_shutdown(sfr_conn *conn);
+
+/** Close now. What is queued is dropped. on_close comes later, once, with -ECANCELED. @since 0.1 */
+SFR_API void sfr_conn_close(sfr_conn *conn);
+
+/** Stop receiving; what arrived already may still be delivered. The peer feels it. @since 0.1 */
+SFR_API void sfr_conn_pause(sfr_conn *conn);
+
+/** Receive again. @since 0.1 */
+SFR_API void sfr_conn_resume(sfr_conn *conn);
+
+/** Bytes accepted by sfr_conn_send() and not yet sent. @since 0.1 */
+SFR_API size_t sfr_conn_queued(const sfr_conn *conn);
+
+/** The loop it lives on. @since 0.1 */
+SFR_API sfr_loop *sfr_conn_loop(const sfr_conn *conn);
+
+/** A pointer of yours, per connection; NULL at first. @since 0.1 */
+SFR_API void *sfr_conn_data(const sfr_conn *conn);
+
+/** Set the pointer that sfr_conn_data() returns. @since 0.1 */
+SFR_API void sfr_conn_set_data(sfr_conn *conn, void *data);
+
+/**
+ * The peer's address, as sfr_dial() would take it.
+ *
+ * @param out Receives a string, cut to fit and always terminated.
+ * @return The length of the whole string; an error of getpeername(2).
+ * @since 0.1
+ */
+SFR_API int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size);
+
+SFR_END_DECLS
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * What the rest of the library reads of a configuration: plain values, in the units of the code.
+ */
+#ifndef SFR_LIB_CONFIG_H
+#define SFR_LIB_CONFIG_H
+
+#include <safer_ring/config.h>
+#include <safer_ring/log.h>
+
+enum sfr__engine_choice { SFR__ENGINE_AUTO, SFR__ENGINE_URING };
+
+struct sfr__settings {
+	uint32_t preset; /* enum sfr__config_preset_index */
+	uint32_t engine; /* enum sfr__engine_choice */
+	struct {
+		uint32_t entries;
+		uint32_t cq_entries; /* 0: four times entries, at most the kernel's 65536 */
+		uint32_t ops_max;
+		bool single_issuer;
+		bool defer_taskrun;
+		bool sqpoll;
+		uint64_t sqpoll_idle_ns;
+		uint64_t spin_ns;
+	} ring;
+	struct {
+		uint64_t size; /* bytes of one buffer; a power of two */
+		uint32_t count;
+		uint32_t receive; /* how many wait with the kernel; 0: half of count, at most 256 */
+	} buffers;
+	struct {
+		uint32_t backlog;
+		uint32_t connections_max;
+		uint64_t high_water;
+		uint64_t low_water;
+		uint64_t queue_max;
+		bool half_open;
+		bool no_delay;
+		bool reuse_port;
+	} server;
+	struct {
+		bool abort;
+		bool poison;
+	} safety;
+	struct {
+		uint32_t level; /* enum sfr_log_level */
+	} log;
+};
+
+const struct sfr__settings *sfr__config_settings(const sfr_config *cfg);
+
+/*
+ * Find values that are legal alone and not together. A loop asks before it is made: single calls of
+ * sfr_config_set() may pass through such pairs on their way. err may be NULL; 0 or -SFR_ECONFIG.
+ */
+int sfr__config_check(const sfr_config *cfg, sfr_config_error *err);
+
+/* Print conf/reference.yaml: every key with its meaning, limits and default. 0 or -EIO. */
+int sfr__config_reference(FILE *out);
+
+#endif

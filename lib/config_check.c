@@ -1,0 +1,119 @@
+/*
+ * Values that are legal alone and not together.
+ *
+ * Of a pair, the one to blame is the one that was set last: by the stronger origin, or further down
+ * in the same file.
+ */
+#include "config_object.h"
+#include "config_error.h"
+#include "config_value.h"
+#include <safer_ring/error.h>
+
+struct pair_rule {
+	const char *key;
+	const char *other;
+	bool (*broken)(const struct sfr__settings *s);
+	const char *message;
+	const char *hint;
+};
+
+static bool sqpoll_defers(const struct sfr__settings *s)
+{
+	return s->ring.sqpoll && s->ring.defer_taskrun;
+}
+
+static bool deferred_by_many(const struct sfr__settings *s)
+{
+	return s->ring.defer_taskrun && !s->ring.single_issuer;
+}
+
+static bool completions_too_few(const struct sfr__settings *s)
+{
+	return s->ring.cq_entries > 0 && s->ring.cq_entries < s->ring.entries;
+}
+
+static bool receive_too_many(const struct sfr__settings *s)
+{
+	return s->buffers.receive > s->buffers.count;
+}
+
+static bool water_upside_down(const struct sfr__settings *s)
+{
+	return s->server.low_water >= s->server.high_water;
+}
+
+static bool queue_too_short(const struct sfr__settings *s)
+{
+	return s->server.queue_max < s->server.high_water;
+}
+
+static const struct pair_rule rules[] = {
+	{"ring.sqpoll", "ring.defer_taskrun", sqpoll_defers,
+	 "the kernel refuses ring.sqpoll together with ring.defer_taskrun",
+	 "set ring.defer_taskrun: off"},
+	{"ring.defer_taskrun", "ring.single_issuer", deferred_by_many,
+	 "the kernel refuses ring.defer_taskrun without ring.single_issuer",
+	 "set ring.single_issuer: on, or ring.defer_taskrun: off"},
+	{"ring.cq_entries", "ring.entries", completions_too_few,
+	 "ring.cq_entries must not be less than ring.entries", "0 takes four times ring.entries"},
+	{"buffers.receive", "buffers.count", receive_too_many,
+	 "buffers.receive must not exceed buffers.count", "0 takes half of buffers.count"},
+	{"server.low_water", "server.high_water", water_upside_down,
+	 "server.low_water must be less than server.high_water", NULL},
+	{"server.queue_max", "server.high_water", queue_too_short,
+	 "server.queue_max must not be less than server.high_water", NULL},
+};
+
+static const struct sfr__config_origin *origin_of(const sfr_config *cfg, const char *key)
+{
+	return &cfg->origins[sfr__config_key_index(sfr__config_key_find(key))];
+}
+
+static bool set_later(const struct sfr__config_origin *a, const struct sfr__config_origin *b)
+{
+	if (a->rank != b->rank)
+		return a->rank > b->rank;
+	return a->line != b->line ? a->line > b->line : a->column > b->column;
+}
+
+static const char *value_text(const sfr_config *cfg, const char *name, char out[SFR__VALUE_SIZE])
+{
+	const struct sfr__config_key *key = sfr__config_key_find(name);
+
+	return sfr__value_print(key, sfr__settings_get(&cfg->settings, key), out);
+}
+
+static int refuse_pair(const sfr_config *cfg, const struct pair_rule *rule, sfr_config_error *err)
+{
+	const struct sfr__config_origin *origin = origin_of(cfg, rule->key);
+	const char *key = rule->key;
+	char value[SFR__VALUE_SIZE];
+	char other[SFR__VALUE_SIZE];
+
+	if (set_later(origin_of(cfg, rule->other), origin)) {
+		origin = origin_of(cfg, rule->other);
+		key = rule->other;
+	}
+	*err = (sfr_config_error){0};
+	(void)sfr__config_refuse(err, key, "%s", rule->message);
+	if (rule->hint)
+		sfr__config_hint(err, "%s", rule->hint);
+	else
+		sfr__config_hint(err, "they are %s and %s", value_text(cfg, rule->key, value),
+				 value_text(cfg, rule->other, other));
+	if (origin->line > 0) {
+		sfr__config_at(err, origin->line, origin->column);
+		(void)snprintf(err->file, sizeof(err->file), "%s", origin->text);
+	}
+	return -SFR_ECONFIG;
+}
+
+int sfr__config_check(const sfr_config *cfg, sfr_config_error *err)
+{
+	sfr_config_error unwanted;
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].broken(&cfg->settings))
+			return refuse_pair(cfg, &rules[i], err ? err : &unwanted);
+	return 0;
+}

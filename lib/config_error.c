@@ -1,0 +1,70 @@
+/*
+ * Configuration errors: filling them, and writing them as a compiler would.
+ *
+ * Keys and values come from files that anyone may have written. They are shown as printable ASCII
+ * only, so an error that reaches a log or a terminal cannot forge lines or move the cursor.
+ */
+#include "config_error.h"
+#include <safer_ring/error.h>
+#include <stdarg.h>
+#include <string.h>
+
+int sfr__config_refuse(sfr_config_error *err, const char *key, const char *format, ...)
+{
+	va_list args;
+
+	sfr__config_plain(err->key, sizeof(err->key), key);
+	va_start(args, format);
+	(void)vsnprintf(err->message, sizeof(err->message), format, args);
+	va_end(args);
+	err->hint[0] = '\0';
+	return -SFR_ECONFIG;
+}
+
+void sfr__config_hint(sfr_config_error *err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(err->hint, sizeof(err->hint), format, args);
+	va_end(args);
+}
+
+void sfr__config_at(sfr_config_error *err, unsigned line, unsigned column)
+{
+	err->line = line;
+	err->column = column;
+}
+
+void sfr__config_plain(char *out, size_t size, const char *text)
+{
+	size_t i = 0;
+
+	for (; text[i] && i + 1 < size; i++)
+		out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	out[i] = '\0';
+}
+
+const char *sfr__config_quote(char out[SFR__QUOTE_SIZE], const char *text)
+{
+	char plain[SFR__QUOTE_SIZE - 5]; /* leaves room for quotes and dots */
+
+	sfr__config_plain(plain, sizeof(plain), text);
+	(void)snprintf(out, SFR__QUOTE_SIZE, "'%s%s'", plain,
+		       strlen(text) >= sizeof(plain) ? "..." : "");
+	return out;
+}
+
+int sfr_config_error_text(const sfr_config_error *err, char *out, size_t size)
+{
+	char place[32] = "";
+
+	if (err->line > 0 && err->column > 0)
+		(void)snprintf(place, sizeof(place), ":%u:%u", err->line, err->column);
+	else if (err->line > 0)
+		(void)snprintf(place, sizeof(place), ":%u", err->line);
+
+	return snprintf(out, size, "%s%s%s%s%s%s%s%s%s", err->file, place,
+			err->file[0] || place[0] ? ": " : "", err->key, err->key[0] ? ": " : "",
+			err->message, err->hint[0] ? " (" : "", err->hint, err->hint[0] ? ")" : "");
+}

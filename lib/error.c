@@ -1,0 +1,122 @@
+/*
+ * Errors: one table of our own names, and the system's for the rest.
+ */
+#include <safer_ring/error.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	int err;
+	const char *name, *text;
+} errors[] = {
+#define OURS(name, text)          \
+	{                         \
+		name, #name, text \
+	}
+	OURS(SFR_EINFLIGHT, "buffer is with the loop or the kernel"),
+	OURS(SFR_EPENDING, "result asked for before completion"),
+	OURS(SFR_EOPSINFLIGHT, "operations are still in flight"),
+	OURS(SFR_EDEPFAILED, "an operation this one depends on failed"),
+	OURS(SFR_ENOTREGISTERED, "file or buffer is not registered"),
+	OURS(SFR_ECYCLE, "dependencies form a cycle"),
+	OURS(SFR_EPOOLEMPTY, "no buffer left under the configured limits"),
+	OURS(SFR_ESTALE, "ticket of an operation that is gone"),
+	OURS(SFR_ECONFIG, "configuration refused"),
+	OURS(SFR_ENESTED, "the loop cannot be run inside a callback"),
+	OURS(SFR_EUNSUPPORTED, "this engine or kernel cannot do this operation"),
+	OURS(SFR_ETHREAD, "called from another thread than the loop's"),
+	OURS(SFR_EFORKED, "called from a forked child of the loop's process"),
+#undef OURS
+#define SYSTEM(name)              \
+	{                         \
+		name, #name, NULL \
+	}
+	SYSTEM(E2BIG),
+	SYSTEM(EACCES),
+	SYSTEM(EADDRINUSE),
+	SYSTEM(EADDRNOTAVAIL),
+	SYSTEM(EAFNOSUPPORT),
+	SYSTEM(EAGAIN),
+	SYSTEM(EALREADY),
+	SYSTEM(EBADF),
+	SYSTEM(EBUSY),
+	SYSTEM(ECANCELED),
+	SYSTEM(ECONNABORTED),
+	SYSTEM(ECONNREFUSED),
+	SYSTEM(ECONNRESET),
+	SYSTEM(EDESTADDRREQ),
+	SYSTEM(EEXIST),
+	SYSTEM(EFAULT),
+	SYSTEM(EFBIG),
+	SYSTEM(EHOSTUNREACH),
+	SYSTEM(EINPROGRESS),
+	SYSTEM(EINTR),
+	SYSTEM(EINVAL),
+	SYSTEM(EIO),
+	SYSTEM(EISCONN),
+	SYSTEM(EISDIR),
+	SYSTEM(ELOOP),
+	SYSTEM(EMFILE),
+	SYSTEM(EMSGSIZE),
+	SYSTEM(ENAMETOOLONG),
+	SYSTEM(ENETDOWN),
+	SYSTEM(ENETUNREACH),
+	SYSTEM(ENFILE),
+	SYSTEM(ENOBUFS),
+	SYSTEM(ENODEV),
+	SYSTEM(ENOENT),
+	SYSTEM(ENOMEM),
+	SYSTEM(ENOSPC),
+	SYSTEM(ENOSYS),
+	SYSTEM(ENOTCONN),
+	SYSTEM(ENOTDIR),
+	SYSTEM(ENOTSOCK),
+	SYSTEM(ENXIO),
+	SYSTEM(EOPNOTSUPP),
+	SYSTEM(EPERM),
+	SYSTEM(EPIPE),
+	SYSTEM(EPROTO),
+	SYSTEM(EPROTONOSUPPORT),
+	SYSTEM(ERANGE),
+	SYSTEM(EROFS),
+	SYSTEM(ESPIPE),
+	SYSTEM(ETIMEDOUT),
+	SYSTEM(EXDEV),
+#undef SYSTEM
+};
+
+static int positive(int err)
+{
+	return err >= 0 ? err : err == INT_MIN ? INT_MAX : -err;
+}
+
+const char *sfr_strerror(int err)
+{
+	static _Thread_local char text[128];
+	size_t i;
+
+	err = positive(err);
+	if (err == 0)
+		return "success";
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]) && errors[i].text; i++)
+		if (errors[i].err == err)
+			return errors[i].text;
+	if (strerror_r(err, text, sizeof(text)) != 0)
+		snprintf(text, sizeof(text), "unknown error %d", err);
+	return text;
+}
+
+const char *sfr_errname(int err)
+{
+	size_t i;
+
+	err = positive(err);
+	if (err == 0)
+		return "OK";
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].err == err)
+			return errors[i].name;
+	return "E?";
+}

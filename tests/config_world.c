@@ -1,0 +1,149 @@
+/*
+ * The world of the configuration tests.
+ */
+#include "config_world.h"
+#include "config_value.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+sfr_config *cfg;
+sfr_config_error err;
+unsigned allocations;
+unsigned failing_allocation;
+
+static bool allocation_fails(void)
+{
+	return ++allocations == failing_allocation;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__wrap_strdup(const char *text);
+
+void *__wrap_malloc(size_t size)
+{
+	return allocation_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return allocation_fails() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return allocation_fails() ? NULL : __real_strdup(text);
+}
+
+static char directory[] = "/tmp/safer-ring-config-XXXXXX";
+
+static void world_up(void)
+{
+	ck_assert_int_eq(unsetenv("SAFER_RING_CONFIG"), 0);
+	ck_assert_int_eq(unsetenv("SAFER_RING_ENGINE"), 0);
+	strcpy(directory + strlen(directory) - 6, "XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	ck_assert_int_eq(chdir(directory), 0);
+	cfg = NULL;
+	err = (sfr_config_error){0};
+	failing_allocation = 0;
+}
+
+static void world_down(void)
+{
+	sfr_config_free(cfg);
+	(void)unlink("a.yaml"); /* most tests have made none, or only the first */
+	(void)unlink("env.yaml");
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+
+void file_of_bytes(const char *name, const char *bytes, size_t size)
+{
+	FILE *file = fopen(name, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+void file_of(const char *name, const char *text)
+{
+	file_of_bytes(name, text, strlen(text));
+}
+
+int load_bytes(const char *bytes, size_t size)
+{
+	sfr_config_free(cfg);
+	cfg = NULL;
+	file_of_bytes("a.yaml", bytes, size);
+	return sfr_config_load(&cfg, "a.yaml", &err);
+}
+
+int load(const char *text)
+{
+	return load_bytes(text, strlen(text));
+}
+
+void assert_value(const sfr_config *config, const char *key, const char *expected)
+{
+	char seen[SFR__VALUE_SIZE];
+
+	ck_assert_int_eq(sfr_config_get(config, key, seen, sizeof(seen)), (int)strlen(expected));
+	ck_assert_msg(strcmp(seen, expected) == 0, "%s is %s, not %s", key, seen, expected);
+}
+
+const struct sfr__config_origin *origin(const char *key)
+{
+	return &cfg->origins[sfr__config_key_index(sfr__config_key_find(key))];
+}
+
+void assert_equal(const sfr_config *a, const sfr_config *b)
+{
+	size_t count;
+	const struct sfr__config_key *keys = sfr__config_keys(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		char value[SFR__VALUE_SIZE];
+
+		sfr_config_get(b, keys[i].name, value, sizeof(value));
+		assert_value(a, keys[i].name, value);
+	}
+}
+
+const char *preset_name(int index)
+{
+	return sfr__config_key_find("preset")->words[index];
+}
+
+TCase *case_of(Suite *suite, const char *name)
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_add_checked_fixture(tc, world_up, world_down);
+	tcase_set_timeout(tc, 60);
+	suite_add_tcase(suite, tc);
+	return tc;
+}
+
+int suite_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,43 @@
+/*
+ * The world of the configuration tests: a directory of their own and an environment without settings.
+ *
+ * SFR_SOURCE_ROOT names the directory with conf/ in it. Allocations of the library go through the
+ * linker's --wrap (malloc, calloc, realloc, strdup), so that each of them can be made to fail.
+ */
+#ifndef SFR_TESTS_CONFIG_WORLD_H
+#define SFR_TESTS_CONFIG_WORLD_H
+
+#include "config_object.h"
+#include <safer_ring/error.h>
+#include <check.h>
+
+#define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+extern sfr_config *cfg;             /* of the test that runs; freed after it */
+extern sfr_config_error err;        /* what load() found */
+extern unsigned allocations;        /* so far */
+extern unsigned failing_allocation; /* counted from 1; 0: none fails */
+
+/* Write a file into the directory of the test. It is removed if it is a.yaml or env.yaml. */
+void file_of(const char *name, const char *text);
+void file_of_bytes(const char *name, const char *bytes, size_t size);
+
+/* Load a.yaml with this text into cfg. */
+int load(const char *text);
+int load_bytes(const char *bytes, size_t size);
+
+void assert_value(const sfr_config *config, const char *key, const char *expected);
+void assert_equal(const sfr_config *a, const sfr_config *b);
+
+/* Where a value of cfg came from. */
+const struct sfr__config_origin *origin(const char *key);
+
+const char *preset_name(int index);
+
+/* A case in which every test has the world to itself. */
+TCase *case_of(Suite *suite, const char *name);
+
+/* Run the suite. Returns what main() is to return. */
+int suite_run(Suite *suite);
+
+#endif

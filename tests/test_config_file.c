@@ -1,0 +1,304 @@
+/*
+ * Files: what is understood, and what is refused where and with which words.
+ */
+#include "config_world.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void assert_refused(const char *text, const char *expected)
+{
+	char seen[1024];
+
+	ck_assert_int_eq(load(text), -SFR_ECONFIG);
+	ck_assert_ptr_null(cfg);
+	sfr_config_error_text(&err, seen, sizeof(seen));
+	ck_assert_str_eq(seen, expected);
+}
+
+static const struct {
+	const char *text;
+	const char *refusal;
+} bad_files[] = {
+	{"", "a.yaml:1:1: the file is empty (start with `preset: default`)"},
+	{"\n# nothing\n", "a.yaml:1:1: the file is empty (start with `preset: default`)"},
+	{"---\n", "a.yaml:1:1: the file is empty (start with `preset: default`)"},
+	{"---\n...\n", "a.yaml:1:1: the file is empty (start with `preset: default`)"},
+	{"hello\n", "a.yaml:1:1: keys and values belong here (start with `preset: default`)"},
+	{"- preset\n", "a.yaml:1:1: keys and values belong here (start with `preset: default`)"},
+	{"preset: default\nbuffers:\n  cuont: 5\n",
+	 "a.yaml:3:3: buffers.cuont: there is no such key (did you mean buffers.count?)"},
+	{"bufers:\n  count: 5\n",
+	 "a.yaml:1:1: bufers: there is no such section (did you mean buffers?)"},
+	{"count: 5\n", "a.yaml:1:1: count: there is no such key (did you mean buffers.count?)"},
+	{"server: {entries: 64}\n",
+	 "a.yaml:1:10: server.entries: there is no such key (did you mean ring.entries?)"},
+	{"server:\n  ring: {entries: 64}\n",
+	 "a.yaml:2:3: server.ring: there is no such section (did you mean ring?)"},
+	{"zebra: 1\n",
+	 "a.yaml:1:1: zebra: there is no such key (conf/reference.yaml shows every key)"},
+	{"zebra: [1]\n",
+	 "a.yaml:1:1: zebra: there is no such key (conf/reference.yaml shows every key)"},
+	{"preset: warp\n",
+	 "a.yaml:1:9: preset: 'warp' is not one of default, low_latency, high_throughput, "
+	 "development, auto_detect "
+	 "(the default is default)"},
+	{"buffers:\n  count: 12 apples\n",
+	 "a.yaml:2:10: buffers.count: '12 apples' is not a whole number (write digits only)"},
+	{"buffers:\n  count:\n",
+	 "a.yaml:2:9: buffers.count: '' is not a whole number (write digits only)"},
+	{"buffers:\n  count: {a: 5}\n",
+	 "a.yaml:2:10: buffers.count: a single value belongs here, not a mapping "
+	 "(the default is 1024)"},
+	{"buffers:\n  count: [1, 2]\n",
+	 "a.yaml:2:10: buffers.count: a single value belongs here, not a list "
+	 "(the default is 1024)"},
+	{"ring: 5\n", "a.yaml:1:7: ring: this is a section and has no value itself "
+		      "(nest its keys: ring: {entries: 256})"},
+	{"ring:\nlog: {level: off}\n",
+	 "a.yaml:1:6: ring: this is a section and has no value itself "
+	 "(nest its keys: ring: {entries: 256})"},
+	{"ring: [entries]\n", "a.yaml:1:7: ring: this is a section and has no value itself "
+			      "(nest its keys: ring: {entries: 256})"},
+	{"ring.entries: 64\n",
+	 "a.yaml:1:1: ring.entries: keys of a file are nested, not joined by dots "
+	 "(write ring: {entries: ...})"},
+	{"ring:\n  entries: 64\n  spin: 0\n  entries: 128\n",
+	 "a.yaml:4:3: ring.entries: this is here twice, first on line 2 (keep one of them)"},
+	{"ring: {spin: 0}\nlog: {level: off}\nring: {sqpoll: off}\n",
+	 "a.yaml:3:1: ring: this is here twice, first on line 1 (keep one of them)"},
+	{"ring:\n\tentries: 64\n", "a.yaml:2:1: a tab cannot indent YAML (use spaces)"},
+	{"ring:\n"
+	 "  entries: 64\n"
+	 "\tspin: 0\n",
+	 "a.yaml:3:1: a tab cannot indent YAML "
+	 "(use spaces)"},
+	{"ring:\n  entries: 64\n  \tspin: 0\n",
+	 "a.yaml:3:3: a tab cannot indent YAML (use spaces)"},
+	{"preset: default\n---\npreset: default\n",
+	 "a.yaml:2:1: a second document starts here (a file holds one: remove the line ---)"},
+	{"ring: &r {entries: 64}\nserver: *r\n",
+	 "a.yaml:2:9: aliases are not understood here (write the value out)"},
+	{"ring: &r\n  again: *r\n",
+	 "a.yaml:2:10: aliases are not understood here (write the value out)"},
+	{"engine: !!str auto\n",
+	 "a.yaml:1:9: tags are not understood here (write the plain value)"},
+	{"engine: \"auto\\0x\"\n",
+	 "a.yaml:1:9: there is a NUL byte in this text (write the plain value)"},
+	{"? [a, b]\n: c\n", "a.yaml:1:3: a key is a single word"},
+	{"engine: 'auto\n", "a.yaml:2:1: this is not YAML: found unexpected end of stream "
+			    "(look at the indentation, the colons and the quotes here and above)"},
+	{"engine: auto\nring: {entries: 64\n",
+	 "a.yaml:3:1: this is not YAML: did not find expected ',' or '}' "
+	 "(look at the indentation, the colons and the quotes here and above)"},
+	{"engine: \xff\n", "a.yaml:1:9: this is not text: invalid leading UTF-8 octet "
+			   "(a configuration is text in UTF-8)"},
+	{"# one\nengine: \x01\n",
+	 "a.yaml:2:9: this is not text: control characters are not allowed "
+	 "(a configuration is text in UTF-8)"},
+	/* Together */
+	{"preset: default\nring:\n  sqpoll: on\n",
+	 "a.yaml:3:3: ring.sqpoll: the kernel refuses ring.sqpoll together with "
+	 "ring.defer_taskrun "
+	 "(set ring.defer_taskrun: off)"},
+	{"ring:\n  sqpoll: on\n  defer_taskrun: on\n",
+	 "a.yaml:3:3: ring.defer_taskrun: the kernel refuses ring.sqpoll together with "
+	 "ring.defer_taskrun "
+	 "(set ring.defer_taskrun: off)"},
+	{"ring: {single_issuer: off}\n",
+	 "a.yaml:1:8: ring.single_issuer: the kernel refuses ring.defer_taskrun without "
+	 "ring.single_issuer "
+	 "(set ring.single_issuer: on, or ring.defer_taskrun: off)"},
+	{"ring:\n  cq_entries: 128\n",
+	 "a.yaml:2:3: ring.cq_entries: ring.cq_entries must not be less than ring.entries "
+	 "(0 takes four times ring.entries)"},
+	{"ring: {cq_entries: 128, entries: 512}\n",
+	 "a.yaml:1:25: ring.entries: ring.cq_entries must not be less than ring.entries "
+	 "(0 takes four times ring.entries)"},
+	{"buffers:\n  receive: 8\n  count: 4\n",
+	 "a.yaml:3:3: buffers.count: buffers.receive must not exceed buffers.count "
+	 "(0 takes half of buffers.count)"},
+	{"server:\n  low_water: 1MiB\n",
+	 "a.yaml:2:3: server.low_water: server.low_water must be less than server.high_water "
+	 "(they are 1MiB and 256KiB)"},
+	{"server:\n  low_water: 2KiB\n  high_water: 2KiB\n",
+	 "a.yaml:3:3: server.high_water: server.low_water must be less than server.high_water "
+	 "(they are 2KiB and 2KiB)"},
+	{"server:\n  queue_max: 4KiB\n",
+	 "a.yaml:2:3: server.queue_max: server.queue_max must not be less than server.high_water "
+	 "(they are 4KiB and 256KiB)"},
+};
+
+START_TEST(a_bad_file_is_refused_with_its_place_and_a_hint)
+{
+	assert_refused(bad_files[_i].text, bad_files[_i].refusal);
+}
+END_TEST
+
+START_TEST(a_file_may_use_blocks_braces_quotes_anchors_and_a_byte_order_mark)
+{
+	ck_assert_int_eq(load("\xef\xbb\xbf%YAML 1.1\n"
+			      "---\n"
+			      "ring: &anchored\n"
+			      "  entries: \"64\"\n"
+			      "  spin: '7us'\n"
+			      "log: {level: info}\n"
+			      "server: {}\n"
+			      "...\n"),
+			 0);
+
+	assert_value(cfg, "ring.entries", "64");
+	assert_value(cfg, "ring.spin", "7us");
+	assert_value(cfg, "log.level", "info");
+}
+END_TEST
+
+START_TEST(line_ends_of_other_systems_are_understood)
+{
+	ck_assert_int_eq(load("ring:\r\n  entries: 64\r\n"), 0);
+
+	assert_value(cfg, "ring.entries", "64");
+}
+END_TEST
+
+START_TEST(a_missing_file_is_named)
+{
+	ck_assert_int_eq(sfr_config_load(&cfg, "none.yaml", &err), -ENOENT);
+
+	ck_assert_str_eq(err.file, "none.yaml");
+	ck_assert_str_eq(err.message, "there is no such file");
+	ck_assert_int_eq(sfr_config_load(&cfg, "none.yaml", NULL), -ENOENT);
+	ck_assert_int_eq(sfr_config_load(&cfg, NULL, NULL), -ENOENT);
+	ck_assert_ptr_null(cfg);
+}
+END_TEST
+
+START_TEST(a_directory_is_no_file)
+{
+	ck_assert_int_eq(sfr_config_load(&cfg, ".", &err), -EISDIR);
+
+	ck_assert_str_eq(err.message, "this is a directory, not a file");
+}
+END_TEST
+
+START_TEST(an_endless_file_is_refused)
+{
+	ck_assert_int_eq(sfr_config_load(&cfg, "/dev/zero", &err), -SFR_ECONFIG);
+
+	ck_assert_str_eq(err.file, "/dev/zero");
+	ck_assert_str_eq(err.message, "the file is larger than 1 MiB");
+}
+END_TEST
+
+/* A comment of that size, since only the size is to matter. */
+static int load_comment(size_t size)
+{
+	char *text = malloc(size);
+	int r;
+
+	memset(text, '#', size);
+	memcpy(text, "{}\n", 3);
+	r = load_bytes(text, size);
+	free(text);
+	return r;
+}
+
+START_TEST(a_file_of_a_mebibyte_is_read_and_one_byte_more_is_not)
+{
+	ck_assert_int_eq(load_comment(1024 * 1024), 0);
+	ck_assert_int_eq(load_comment(1024 * 1024 + 1), -SFR_ECONFIG);
+}
+END_TEST
+
+START_TEST(noise_is_refused)
+{
+	size_t size = 1024 * 1024;
+	char *noise = malloc(size);
+	uint32_t state = (uint32_t)_i + 1;
+
+	for (size_t i = 0; i < size; i++) {
+		state = state * 1664525 + 1013904223;
+		noise[i] = (char)(_i % 2 ? state >> 24
+					 : ' ' + (state >> 24) % 95); /* or printable */
+	}
+
+	ck_assert_int_eq(load_bytes(noise, size), -SFR_ECONFIG);
+
+	ck_assert_uint_gt(err.line, 0);
+	free(noise);
+}
+END_TEST
+
+START_TEST(a_nul_byte_is_refused_at_its_place)
+{
+	ck_assert_int_eq(load_bytes("a: b\nc: \0d\n", 11), -SFR_ECONFIG);
+
+	ck_assert_uint_eq(err.line, 2);
+	ck_assert_uint_eq(err.column, 4);
+	ck_assert_str_eq(err.message, "there is a NUL byte here");
+}
+END_TEST
+
+START_TEST(deep_nesting_is_refused)
+{
+	static const char *const openings[] = {"[", "{a: ", "- ", "? "};
+	size_t length = strlen(openings[_i]);
+	size_t count = 1024 * 1024 / length;
+	char *text = malloc(count * length + 1);
+
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + i * length, openings[_i], length + 1);
+
+	ck_assert_int_eq(load_bytes(text, count * length), -SFR_ECONFIG);
+	free(text);
+}
+END_TEST
+
+START_TEST(no_prefix_of_a_good_file_does_harm)
+{
+	static const char text[] = "preset: low_latency\n"
+				   "ring: {entries: 64, spin: 9us}\n"
+				   "log:\n"
+				   "  level: \"debug\" # why\n"
+				   "server:\n"
+				   "  low_water: 2KiB\n"
+				   "...\n";
+
+	for (size_t size = 0; size < sizeof(text); size++) {
+		int r = load_bytes(text, size);
+
+		ck_assert(r == 0 || r == -SFR_ECONFIG);
+	}
+}
+END_TEST
+
+START_TEST(a_success_leaves_the_error_alone)
+{
+	(void)snprintf(err.message, sizeof(err.message), "before");
+
+	ck_assert_int_eq(load("preset: default\n"), 0);
+
+	ck_assert_str_eq(err.message, "before");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("config_file");
+	TCase *tc = case_of(suite, "a file");
+
+	tcase_add_loop_test(tc, a_bad_file_is_refused_with_its_place_and_a_hint, 0,
+			    COUNT_OF(bad_files));
+	tcase_add_test(tc, a_file_may_use_blocks_braces_quotes_anchors_and_a_byte_order_mark);
+	tcase_add_test(tc, line_ends_of_other_systems_are_understood);
+	tcase_add_test(tc, a_missing_file_is_named);
+	tcase_add_test(tc, a_directory_is_no_file);
+	tcase_add_test(tc, an_endless_file_is_refused);
+	tcase_add_test(tc, a_file_of_a_mebibyte_is_read_and_one_byte_more_is_not);
+	tcase_add_loop_test(tc, noise_is_refused, 0, 4);
+	tcase_add_test(tc, a_nul_byte_is_refused_at_its_place);
+	tcase_add_loop_test(tc, deep_nesting_is_refused, 0, 4);
+	tcase_add_test(tc, no_prefix_of_a_good_file_does_harm);
+	tcase_add_test(tc, a_success_leaves_the_error_alone);
+	return suite_run(suite);
+}
