@@ -1,0 +1,253 @@
+/*
+ * The loop as an object: made, asked, freed. loop_dispose accepts what is half built, so there is one
+ * way out.
+ */
+#include "loop.h"
+#include "log.h"
+#include "thread.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+uint64_t sfr__clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+}
+
+int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what)
+{
+	return sfr__misuse(loop->settings.safety.abort, err, "%s", what);
+}
+
+static int ops_reserve(void *above, size_t bufs)
+{
+	sfr_loop *loop = above;
+
+	return sfr__op_table_reserve(&loop->ops, bufs);
+}
+
+static void loop_wake(void *above)
+{
+	sfr_loop *loop = above;
+
+	sfr__mailbox_knock(&loop->mailbox);
+}
+
+static void loop_dispose(sfr_loop *loop)
+{
+	while (!sfr__list_empty(&loop->residents)) {
+		struct sfr__resident *resident = sfr__container(loop->residents.next,
+								struct sfr__resident, link);
+
+		sfr__list_unlink(&resident->link);
+		resident->free(resident);
+	}
+	if (loop->engine)
+		loop->engine->calls->close(loop->engine);
+	if (loop->pool) {
+		sfr__recv_ring_fini(&loop->recv, loop->pool);
+		sfr__pool_close(loop->pool);
+	}
+	sfr__gather_free_all(&loop->gathers);
+	sfr__op_table_fini(&loop->ops);
+	sfr__mailbox_fini(&loop->mailbox);
+	free(loop);
+}
+
+static int loop_build(sfr_loop *loop)
+{
+	const struct sfr__settings *settings = &loop->settings;
+	uint32_t bufs = settings->buffers.count, bare_max = settings->ring.ops_max;
+	int r;
+
+	r = sfr__mailbox_init(&loop->mailbox);
+	if (r < 0)
+		return r;
+	r = sfr__op_table_init(&loop->ops, bare_max, (size_t)bufs + bare_max);
+	if (r < 0)
+		return r;
+	loop->pool = sfr__pool_new((uint32_t)settings->buffers.size, bufs, bare_max);
+	if (!loop->pool)
+		return -ENOMEM;
+	loop->pool->abort = settings->safety.abort;
+	loop->pool->poison = settings->safety.poison;
+	r = sfr__pool_bind(loop->pool, loop, ops_reserve, loop_wake);
+	if (r < 0)
+		return r;
+	return sfr__engine_open(&loop->engine, settings);
+}
+
+static int loop_new(sfr_loop **out, const sfr_config *cfg)
+{
+	sfr_config_error err;
+	sfr_loop *loop;
+	int r;
+
+	r = sfr__config_check(cfg, &err);
+	if (r < 0) {
+		sfr__log(SFR_LOG_ERROR, SFR_LOG_ERROR, "%s: %s", err.key, err.message);
+		return r;
+	}
+	loop = calloc(1, sizeof(*loop));
+	if (!loop)
+		return -ENOMEM;
+	loop->settings = *sfr__config_settings(cfg);
+	loop->mailbox.fd = -1;
+	loop->now = sfr__clock_ns();
+	sfr__wheel_init(&loop->wheel, loop->now);
+	sfr__list_init(&loop->backlog);
+	sfr__list_init(&loop->parked);
+	sfr__list_init(&loop->ready);
+	sfr__list_init(&loop->cancels);
+	sfr__list_init(&loop->residents);
+	r = loop_build(loop);
+	if (r < 0) {
+		loop_dispose(loop);
+		return r;
+	}
+	*out = loop;
+	return 0;
+}
+
+int sfr_loop_new(sfr_loop **out, const sfr_config *cfg)
+{
+	sfr_config *preset = NULL;
+	int r = cfg ? 0 : sfr_config_new(&preset, NULL);
+
+	if (r == 0)
+		r = loop_new(out, cfg ? cfg : preset);
+	sfr_config_free(preset);
+	return r;
+}
+
+static bool loop_busy(const sfr_loop *loop)
+{
+	const struct sfr__link *link;
+
+	if (loop->inflight)
+		return true;
+	for (link = loop->residents.next; link != &loop->residents; link = link->next) {
+		const struct sfr__resident *resident = sfr__container(
+			link, const struct sfr__resident, link);
+
+		if (resident->busy(resident))
+			return true;
+	}
+	return false;
+}
+
+/* The read that wakes the loop is the last thing the kernel may still write to. */
+static int mailbox_disarm(sfr_loop *loop)
+{
+	struct sfr__engine *engine = loop->engine;
+	const struct io_uring_cqe *cqe;
+	int r = 0;
+
+	if (loop->mailbox.armed)
+		sfr__mailbox_knock(&loop->mailbox);
+	while (r == 0 && loop->mailbox.armed) {
+		r = engine->calls->enter(engine, true, -1);
+		for (; (cqe = sfr__queue_cqe(&engine->queue)); sfr__queue_pop(&engine->queue))
+			if (cqe->user_data == SFR__CQE_MAILBOX)
+				sfr__mailbox_woken(&loop->mailbox);
+	}
+	return r;
+}
+
+int sfr_loop_free(sfr_loop *loop)
+{
+	int r;
+
+	if (!loop)
+		return 0;
+	if (loop->running)
+		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was freed inside a callback");
+	if (loop->pool->thread != sfr__thread_self())
+		return sfr__loop_misuse(loop, -SFR_ETHREAD, "the loop was freed by another thread");
+	if (loop_busy(loop))
+		return -SFR_EOPSINFLIGHT;
+	r = mailbox_disarm(loop);
+	if (r < 0)
+		return r;
+	loop_dispose(loop);
+	return 0;
+}
+
+size_t sfr_loop_inflight(const sfr_loop *loop)
+{
+	return loop->inflight;
+}
+
+uint64_t sfr_loop_now(const sfr_loop *loop)
+{
+	return loop->now;
+}
+
+const char *sfr_loop_engine(const sfr_loop *loop)
+{
+	return loop->engine->calls->name;
+}
+
+const char *sfr_loop_refusal(const sfr_loop *loop)
+{
+	return loop->refusal;
+}
+
+int sfr_loop_post(sfr_loop *loop, void (*fn)(sfr_loop *loop, void *arg), void *arg)
+{
+	return sfr__mailbox_post(&loop->mailbox, fn, arg);
+}
+
+void sfr_loop_stop(sfr_loop *loop)
+{
+	atomic_store(&loop->mailbox.stop, true);
+	sfr__mailbox_knock(&loop->mailbox);
+}
+
+void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
+{
+	sfr_loop_stats stats = loop->stats;
+	const struct sfr__slab *slab = &loop->pool->slab;
+
+	stats.enters = loop->engine->enters;
+	stats.overflows = loop->engine->overflows;
+	stats.bufs_total = slab->count;
+	stats.bufs_free = slab->free_count;
+	stats.bufs_ring = loop->recv.filled;
+	stats.bufs_held = slab->count - slab->free_count - loop->recv.filled;
+	stats.heap_allocs += loop->pool->heap_allocs;
+	memset(out, 0, size);
+	memcpy(out, &stats, size < sizeof(stats) ? size : sizeof(stats));
+}
+
+/*
+ * Buffers of a loop.
+ */
+
+sfr_buf *sfr_buf_get(sfr_loop *loop, size_t min_cap)
+{
+	return sfr__pool_get(loop->pool, min_cap);
+}
+
+sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len)
+{
+	sfr_buf *buf = sfr__pool_get(loop->pool, len);
+
+	if (buf) {
+		if (len)
+			memcpy(buf->data, bytes, len);
+		buf->len = (uint32_t)len;
+	}
+	return buf;
+}
+
+sfr_buf *sfr_buf_wrap(sfr_loop *loop, void *mem, size_t cap,
+		      void (*on_release)(void *mem, void *arg), void *arg)
+{
+	return sfr__pool_wrap(loop->pool, mem, cap, on_release, arg);
+}

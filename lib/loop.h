@@ -1,0 +1,66 @@
+/*
+ * Loop: what a run loop consists of. How it turns is run.c's concern.
+ */
+#ifndef SFR_LIB_LOOP_H
+#define SFR_LIB_LOOP_H
+
+#include "config.h"
+#include "engine/engine.h"
+#include "gather.h"
+#include "list.h"
+#include "mailbox.h"
+#include "op_slot.h"
+#include "pool.h"
+#include "recv_ring.h"
+#include "timer.h"
+#include <safer_ring/loop.h>
+
+/*
+ * Something that lives on a loop above the ops, such as its connections. The loop knows no more of it
+ * than this.
+ */
+struct sfr__resident {
+	struct sfr__link link;
+	/* Once a turn, before the engine is entered: submit what has gathered. */
+	void (*flush)(struct sfr__resident *resident);
+	/* The loop drains: end what can end. Called until the loop is empty. */
+	void (*drain)(struct sfr__resident *resident);
+	/* Whether the loop cannot be freed yet. */
+	bool (*busy)(const struct sfr__resident *resident);
+	void (*free)(struct sfr__resident *resident);
+};
+
+struct sfr__net;
+
+struct sfr_loop {
+	struct sfr__engine *engine;
+	struct sfr__pool *pool;
+	struct sfr__op_table ops;
+	struct sfr__recv_ring recv;
+	struct sfr__gather *gathers; /* spare ones */
+	uint64_t now;                /* ns; read once a turn */
+	size_t inflight;             /* ops submitted and not called back for the last time */
+	unsigned called;             /* callbacks in this turn */
+	bool bound;                  /* the engine belongs to pool->thread */
+	bool running;                /* a turn is on the stack */
+	bool draining;               /* what is submitted is cancelled at once */
+	struct sfr__link backlog;    /* ops QUEUED, to be written to the engine's queue, in order */
+	struct sfr__link parked;  /* ops QUEUED, that wait for a buffer to receive into, in order */
+	struct sfr__link ready;   /* ops DONE, whose callbacks are due */
+	struct sfr__link cancels; /* ops CANCELLING, of which the engine has not been told */
+	struct sfr__link residents;
+	struct sfr__net *net; /* the resident that connections share; NULL until one is made */
+	struct sfr__mailbox mailbox;
+	sfr_loop_stats stats;
+	struct sfr__settings settings;
+	char refusal[256];
+	struct sfr__wheel wheel;
+};
+
+/* CLOCK_MONOTONIC in nanoseconds, read now. */
+uint64_t sfr__clock_ns(void);
+
+/* A rule was broken: log it, and abort if safety.abort says so. Returns err. */
+int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what);
+
+#endif

@@ -1,0 +1,103 @@
+#include "mailbox.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct sfr__post {
+	struct sfr__post *next;
+	void (*fn)(sfr_loop *loop, void *arg);
+	void *arg;
+};
+
+int sfr__mailbox_init(struct sfr__mailbox *mailbox)
+{
+	mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return mailbox->fd < 0 ? -errno : 0;
+}
+
+/* Take all posts, oldest first. */
+static struct sfr__post *posts_take(struct sfr__mailbox *mailbox)
+{
+	struct sfr__post *newest = atomic_exchange(&mailbox->posts, NULL), *oldest = NULL;
+
+	while (newest) {
+		struct sfr__post *next = newest->next;
+
+		newest->next = oldest;
+		oldest = newest;
+		newest = next;
+	}
+	return oldest;
+}
+
+void sfr__mailbox_fini(struct sfr__mailbox *mailbox)
+{
+	struct sfr__post *post = posts_take(mailbox);
+
+	while (post) {
+		struct sfr__post *next = post->next;
+
+		free(post);
+		post = next;
+	}
+	if (mailbox->fd >= 0)
+		(void)close(mailbox->fd); /* nothing was written that could be lost */
+	mailbox->fd = -1;
+}
+
+int sfr__mailbox_post(struct sfr__mailbox *mailbox, void (*fn)(sfr_loop *, void *), void *arg)
+{
+	struct sfr__post *post = malloc(sizeof(*post));
+
+	if (!post)
+		return -ENOMEM;
+	post->fn = fn;
+	post->arg = arg;
+	post->next = atomic_load(&mailbox->posts);
+	while (!atomic_compare_exchange_weak(&mailbox->posts, &post->next, post))
+		;
+	sfr__mailbox_knock(mailbox);
+	return 0;
+}
+
+void sfr__mailbox_knock(struct sfr__mailbox *mailbox)
+{
+	const uint64_t one = 1;
+	int saved = errno;
+
+	if (!atomic_exchange(&mailbox->knocked, true))
+		(void)!write(mailbox->fd, &one,
+			     sizeof(one)); /* full means it is readable already */
+	errno = saved;
+}
+
+unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop)
+{
+	struct sfr__post *post;
+	unsigned count = 0;
+
+	if (!sfr__mailbox_full(mailbox))
+		return 0;
+	for (post = posts_take(mailbox); post; count++) {
+		struct sfr__post mail = *post;
+
+		free(post);
+		mail.fn(loop, mail.arg);
+		post = mail.next;
+	}
+	return count;
+}
+
+void sfr__mailbox_arm(struct sfr__mailbox *mailbox, struct io_uring_sqe *sqe)
+{
+	io_uring_prep_read(sqe, mailbox->fd, &mailbox->counter, sizeof(mailbox->counter), 0);
+	mailbox->armed = true;
+}
+
+/* Knocks that come after this store are heard again; those before it left their mail already. */
+void sfr__mailbox_woken(struct sfr__mailbox *mailbox)
+{
+	mailbox->armed = false;
+	atomic_store(&mailbox->knocked, false);
+}

@@ -1,0 +1,49 @@
+/*
+ * Mailbox: how other threads, and signal handlers, reach a loop.
+ *
+ * Posted functions go on a lock-free list; an eventfd, read through the ring itself, wakes the loop from
+ * its sleep. However many knock before it looks, the eventfd is written once.
+ */
+#ifndef SFR_LIB_MAILBOX_H
+#define SFR_LIB_MAILBOX_H
+
+#include <safer_ring/loop.h>
+#include <liburing.h>
+#include <stdatomic.h>
+
+struct sfr__post;
+
+struct sfr__mailbox {
+	int fd;                            /* the eventfd; -1 before init */
+	bool armed;                        /* a read of it is in flight */
+	uint64_t counter;                  /* where that read goes */
+	_Atomic(struct sfr__post *) posts; /* newest first */
+	atomic_bool knocked;               /* the eventfd was written and not yet read */
+	atomic_bool stop;
+};
+
+/* 0 or -errno. */
+int sfr__mailbox_init(struct sfr__mailbox *mailbox);
+
+/* Posts that never ran are forgotten. */
+void sfr__mailbox_fini(struct sfr__mailbox *mailbox);
+
+/* 0 or -ENOMEM. Any thread. */
+int sfr__mailbox_post(struct sfr__mailbox *mailbox, void (*fn)(sfr_loop *, void *), void *arg);
+
+/* Wake the loop. Any thread, any signal handler. */
+void sfr__mailbox_knock(struct sfr__mailbox *mailbox);
+
+static inline bool sfr__mailbox_full(const struct sfr__mailbox *mailbox)
+{
+	return atomic_load_explicit(&mailbox->posts, memory_order_acquire) != NULL;
+}
+
+/* Run what is there now, oldest first. Returns how many. */
+unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop);
+
+/* Fill an SQE with the read that wakes the loop; and its completion. */
+void sfr__mailbox_arm(struct sfr__mailbox *mailbox, struct io_uring_sqe *sqe);
+void sfr__mailbox_woken(struct sfr__mailbox *mailbox);
+
+#endif

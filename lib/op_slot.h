@@ -1,0 +1,138 @@
+/*
+ * Op slots: where operations live, and the table of their lives.
+ *
+ * An op is built in a slot of two cache lines: the SQE as it will be submitted, and what to do when it
+ * completes. Slots never move, so a slot's address is what the engine carries through the CQE. A ticket
+ * is slot and generation: a stale one is an error, never somebody else's op.
+ *
+ * There is a slot for every buffer that exists, besides those that ops without buffer may use. So an
+ * op that carries a buffer can always be built.
+ */
+#ifndef SFR_LIB_OP_SLOT_H
+#define SFR_LIB_OP_SLOT_H
+
+#include "list.h"
+#include "region.h"
+#include "timer.h"
+#include <safer_ring/op.h>
+#include <liburing.h>
+
+enum sfr__op_state {
+	SFR__OP_ILLEGAL, /* not a state: what the table says where there is no way */
+	SFR__OP_FREE,
+	SFR__OP_BUILDING,
+	SFR__OP_QUEUED,     /* submitted; the engine has no SQE of it */
+	SFR__OP_IN_FLIGHT,  /* the engine has its SQE, or the wheel its timer */
+	SFR__OP_CANCELLING, /* in flight, and asked to end */
+	SFR__OP_ORPHANED,   /* in flight, and nobody wants to know */
+	SFR__OP_DONE,       /* its result is known; the callback is due */
+	SFR__OP_STATES
+};
+
+enum sfr__op_event {
+	SFR__EV_BUILD,
+	SFR__EV_DISCARD,
+	SFR__EV_SUBMIT,
+	SFR__EV_TAKEN,   /* written to the engine's queue, or put on the wheel */
+	SFR__EV_REFUSED, /* known to fail, or cancelled, before the engine had it */
+	SFR__EV_CANCEL,
+	SFR__EV_ABANDON,
+	SFR__EV_CQE_MORE, /* a completion, and more will follow */
+	SFR__EV_REQUEUE,  /* a multishot op ended early, and is to be armed again */
+	SFR__EV_CQE_LAST, /* the last completion */
+	SFR__EV_RECYCLE,
+	SFR__OP_EVENTS
+};
+
+enum sfr__op_kind {
+	SFR__OP_NOP,
+	SFR__OP_READ,
+	SFR__OP_WRITE,
+	SFR__OP_RECV,
+	SFR__OP_SEND,
+	SFR__OP_ACCEPT,
+	SFR__OP_ACCEPT_MULTI,
+	SFR__OP_RECV_MULTI,
+	SFR__OP_CONNECT,
+	SFR__OP_TIMEOUT,
+	SFR__OP_INTERVAL,
+	SFR__OP_POLL,
+	SFR__OP_SHUTDOWN,
+	SFR__OP_CLOSE,
+};
+
+/* Whose the buffer is when the op is done. */
+enum sfr__buf_role {
+	SFR__BUF_CALLERS, /* handed back through the callback */
+	SFR__BUF_HIDDEN,  /* the op's own arguments; dropped */
+	SFR__BUF_QUEUED,  /* of a send queue, perhaps a chain: passed through as it is */
+};
+
+/* What the engine carries through a CQE: the address of an op, or one of these. */
+enum {
+	SFR__CQE_CANCEL = 1,  /* added to an op's address: the answer to a request to cancel it */
+	SFR__CQE_MAILBOX = 2, /* the read that wakes the loop */
+};
+
+/* The time of a timeout or interval; such an op has no SQE. */
+struct sfr__op_time {
+	struct sfr__timer timer; /* first: the wheel hands it back */
+	uint64_t ns;             /* asked for */
+	uint64_t due_ns;         /* when it next fires */
+};
+
+struct sfr_op {
+	union {
+		struct io_uring_sqe sqe;
+		struct sfr__op_time time;
+	};
+	sfr_loop *loop;
+	sfr_done *done;
+	void *arg;
+	sfr_buf *buf;
+	struct sfr__link link; /* on one of the loop's lists, or of the free slots (next) */
+	uint32_t generation;
+	int32_t result;   /* when DONE; while BUILDING what is wrong already, or 0 */
+	uint8_t state;    /* enum sfr__op_state; its one writer is sfr__op_step */
+	uint8_t kind;     /* enum sfr__op_kind */
+	bool bare;        /* built without buffer: counted against ring.ops_max */
+	uint8_t buf_role; /* enum sfr__buf_role */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct io_uring_sqe) == 64, "an SQE is one cache line");
+_Static_assert(sizeof(struct sfr_op) == 128, "an op is two cache lines");
+
+struct sfr__op_table {
+	struct sfr__region region;
+	sfr_op *free;
+	size_t made; /* slots used at least once */
+	size_t bare; /* ops in being that carry no buffer */
+	size_t bare_max;
+	size_t bufs; /* buffers that exist: as many slots are set aside */
+};
+
+/* 0 or -ENOMEM. */
+int sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max);
+void sfr__op_table_fini(struct sfr__op_table *table);
+
+/* Set slots aside for this many buffers. 0 or -ENOMEM. */
+int sfr__op_table_reserve(struct sfr__op_table *table, size_t bufs);
+
+/* A slot in state BUILDING, for an op with or without buffer. NULL if there is no memory: never for one
+ * with buffer. */
+sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf);
+
+/* From BUILDING or DONE to FREE. */
+void sfr__op_give(struct sfr__op_table *table, sfr_op *op, enum sfr__op_event event);
+
+sfr_ticket sfr__op_ticket(const struct sfr__op_table *table, const sfr_op *op);
+
+/* The op of a ticket; NULL if it is gone. */
+sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket);
+
+extern const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS];
+
+/* Something happened to an op: move it to where that leads. It must lead somewhere. */
+void sfr__op_step(sfr_op *op, enum sfr__op_event event);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * Pool: a slab, the descriptors of buffers, and the way back from other threads.
+ *
+ * One thread owns the pool and takes from it; any thread may give back. What comes from elsewhere goes
+ * through a lock-free list that the owner empties once a turn. A pool outlives its loop for as long as
+ * somebody holds a buffer of it: the last release frees it.
+ */
+#ifndef SFR_LIB_POOL_H
+#define SFR_LIB_POOL_H
+
+#include "region.h"
+#include "slab.h"
+#include <safer_ring/buffer.h>
+#include <stdatomic.h>
+
+enum sfr__buf_state { SFR__BUF_FREE, SFR__BUF_OWNED, SFR__BUF_GIVEN };
+enum sfr__buf_kind { SFR__BUF_SLAB, SFR__BUF_HEAP, SFR__BUF_WRAP };
+
+/* A buffer as the library sees it. Callers can write to `view`, so nothing there is trusted. */
+struct sfr__buf {
+	sfr_buf view;
+	unsigned char *base; /* where the window begins */
+	unsigned char *held; /* view.data while it is given */
+	struct sfr__pool *pool;
+	void *origin;  /* heap: what to free; wrap: its struct wrapping; slab: NULL */
+	uint32_t size; /* bytes of the window */
+	uint8_t state; /* enum sfr__buf_state; its one writer is buf_set_state in pool.c */
+	uint8_t kind;  /* enum sfr__buf_kind */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct sfr__buf) == 64, "a descriptor is one cache line");
+
+struct sfr__pool {
+	struct sfr__slab slab;
+	struct sfr__region descriptors;
+	struct sfr__buf *free;       /* descriptors that were used before, through view.next */
+	size_t made;                 /* descriptors made so far */
+	size_t out;                  /* descriptors that are not free */
+	size_t extras;               /* of these, not for memory of the slab */
+	const void *thread;          /* the owner, sfr__thread_self() */
+	_Atomic(sfr_buf *) returned; /* released by other threads; CLOSED when the loop is gone */
+	atomic_bool starving;        /* a release from elsewhere must wake the owner */
+	atomic_size_t left;          /* once CLOSED: buffers still out */
+	uint64_t heap_allocs;
+	bool poison; /* safety.poison */
+	bool abort;  /* safety.abort */
+
+	int (*reserve)(void *above, size_t bufs);
+	void (*wake)(void *above);
+	void *above;
+};
+
+struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t extra_max);
+
+/*
+ * Tell the pool what is above it: `reserve` makes room for an op per buffer, 0 or -ENOMEM; `wake` gets
+ * the owner out of its sleep, from any thread. 0 or -ENOMEM.
+ */
+int sfr__pool_bind(struct sfr__pool *pool, void *above, int (*reserve)(void *above, size_t bufs),
+		   void (*wake)(void *above));
+
+/* The owner goes: freed now, or with the last buffer. */
+void sfr__pool_close(struct sfr__pool *pool);
+
+/* A window on a block that the caller took from the slab. There is always a descriptor for it. */
+sfr_buf *sfr__pool_window(struct sfr__pool *pool, unsigned char *base, uint32_t size, uint32_t len);
+
+sfr_buf *sfr__pool_get(struct sfr__pool *pool, size_t min_cap);
+
+/* Memory from the heap, whatever the slab has. NULL and errno. */
+sfr_buf *sfr__pool_get_heap(struct sfr__pool *pool, size_t cap);
+
+/* The caller's memory. NULL and errno. */
+sfr_buf *sfr__pool_wrap(struct sfr__pool *pool, void *mem, size_t cap,
+			void (*on_release)(void *mem, void *arg), void *arg);
+
+/* Empty the list of what other threads released. Cheap when it is empty. */
+void sfr__pool_collect(struct sfr__pool *pool);
+
+static inline struct sfr__buf *sfr__buf(const sfr_buf *buf)
+{
+	return (struct sfr__buf *)(uintptr_t)buf;
+}
+
+/*
+ * The owner gives a buffer to the library: 0, and data is NULL. -SFR_EINFLIGHT: it was not the caller's
+ * to give. -EINVAL: its window left the buffer; it is taken all the same.
+ */
+int sfr__buf_give(sfr_buf *buf);
+
+/* And gets it back, with len bytes of contents. */
+void sfr__buf_return(sfr_buf *buf, uint32_t len);
+
+/* The library lets go of a buffer that it was given. */
+void sfr__buf_drop(sfr_buf *buf);
+
+/* Bytes from where data stood when it was given to the end of the buffer. */
+static inline uint32_t sfr__buf_room(const sfr_buf *buf)
+{
+	const struct sfr__buf *b = sfr__buf(buf);
+	uint32_t room = b->size - (uint32_t)(b->held - b->base);
+
+	return buf->cap < room ? buf->cap : room;
+}
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Region: addresses reserved once, made usable from the front, never moving.
+ *
+ * What the kernel or a caller points into must not move when it grows. A region reserves its addresses
+ * up front, which costs nothing, and takes memory as it grows.
+ */
+#ifndef SFR_LIB_REGION_H
+#define SFR_LIB_REGION_H
+
+#include <stddef.h>
+
+struct sfr__region {
+	unsigned char *base;
+	size_t reserved; /* bytes of address space */
+	size_t usable;   /* bytes, from the front, that may be touched; fresh ones are zero */
+};
+
+/* 0 or -ENOMEM. */
+int sfr__region_init(struct sfr__region *region, size_t size_max);
+
+/* Make the first `size` bytes usable, and some more so that growing stays rare. 0 or -ENOMEM. */
+int sfr__region_grow(struct sfr__region *region, size_t size);
+
+void sfr__region_fini(struct sfr__region *region);
+
+#endif

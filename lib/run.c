@@ -1,0 +1,280 @@
+/*
+ * Run: how a loop turns.
+ *
+ *	flush     what connections gathered, requests to cancel, what waited for room: into the queue
+ *	enter     one system call: submit, and sleep if nothing is ready
+ *	complete  each completion to its op, and so to its callback
+ *	timers, ready ops, posts
+ *
+ * Callbacks run in the last two steps and nowhere else. What they start waits for the next turn, so no
+ * callback can keep others from theirs.
+ */
+#include "op.h"
+#include "thread.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+
+/*
+ * One turn.
+ */
+
+static void residents_flush(sfr_loop *loop)
+{
+	struct sfr__link *link;
+
+	for (link = loop->residents.next; link != &loop->residents; link = link->next) {
+		struct sfr__resident *resident = sfr__container(link, struct sfr__resident, link);
+
+		resident->flush(resident);
+	}
+}
+
+static void mailbox_arm(sfr_loop *loop)
+{
+	struct io_uring_sqe *sqe;
+
+	if (loop->mailbox.armed)
+		return;
+	sqe = sfr__queue_sqe(&loop->engine->queue);
+	if (!sqe)
+		return;
+	sfr__mailbox_arm(&loop->mailbox, sqe);
+	sqe->user_data = SFR__CQE_MAILBOX;
+}
+
+/* How long the turn may sleep, at most `timeout_ns`: 0 if there is something to do at once. */
+static int64_t sleep_limit(sfr_loop *loop, bool hurry, int64_t timeout_ns)
+{
+	int64_t timer_ns;
+
+	if (hurry || timeout_ns == 0 || !loop->mailbox.armed || !sfr__list_empty(&loop->ready) ||
+	    sfr__mailbox_full(&loop->mailbox))
+		return 0;
+	if (!loop->wheel.count)
+		return timeout_ns;
+	timer_ns = sfr__wheel_next(&loop->wheel, sfr__clock_ns());
+	return timeout_ns < 0 || timer_ns < timeout_ns ? timer_ns : timeout_ns;
+}
+
+/* ring.spin: look for work for a while before sleeping. True if there is some. */
+static bool spin(sfr_loop *loop, int64_t timeout_ns)
+{
+	const struct sfr__engine *engine = loop->engine;
+	uint64_t spin_ns = loop->settings.ring.spin_ns, until;
+	unsigned i;
+
+	if (timeout_ns >= 0 && (uint64_t)timeout_ns < spin_ns)
+		spin_ns = (uint64_t)timeout_ns;
+	until = sfr__clock_ns() + spin_ns;
+	do {
+		for (i = 0; i < 64; i++) {
+			if (engine->calls->pending(engine))
+				return true;
+			sfr__relax();
+		}
+	} while (sfr__clock_ns() < until);
+	return false;
+}
+
+static int engine_enter(sfr_loop *loop, int64_t timeout_ns)
+{
+	struct sfr__engine *engine = loop->engine;
+	int r;
+
+	if (timeout_ns == 0)
+		return engine->calls->enter(engine, false, 0);
+	if (loop->settings.ring.spin_ns) {
+		r = sfr__queue_written(&engine->queue) ? engine->calls->enter(engine, false, 0) : 0;
+		if (r < 0 || sfr__queue_ready(&engine->queue))
+			return r;
+		if (spin(loop, timeout_ns))
+			return engine->calls->enter(engine, false, 0);
+	}
+	return engine->calls->enter(engine, true, timeout_ns);
+}
+
+static void complete(sfr_loop *loop, const struct io_uring_cqe *cqe)
+{
+	uint64_t data = cqe->user_data;
+	int result = cqe->res;
+	unsigned flags = cqe->flags;
+
+	/* The entry is free before the callback: it may submit, and the engine may complete at once. */
+	sfr__queue_pop(&loop->engine->queue);
+	loop->stats.cqes++;
+	if (sfr__unlikely(data == SFR__CQE_MAILBOX))
+		sfr__mailbox_woken(&loop->mailbox);
+	else if (sfr__unlikely(data & SFR__CQE_CANCEL))
+		sfr__op_cancel_answered((sfr_op *)(uintptr_t)(data - SFR__CQE_CANCEL), result);
+	else
+		sfr__op_complete((sfr_op *)(uintptr_t)data, result, flags);
+}
+
+static void stats_turn(sfr_loop *loop)
+{
+	const struct sfr__slab *slab = &loop->pool->slab;
+	uint64_t held = slab->count - slab->free_count - loop->recv.filled;
+
+	loop->stats.turns++;
+	if (held > loop->stats.bufs_held_max)
+		loop->stats.bufs_held_max = held;
+}
+
+/* Callbacks that ran, or an error of the engine. */
+static int turn(sfr_loop *loop, int64_t timeout_ns)
+{
+	uint32_t ready;
+	bool hurry;
+	int r;
+
+	loop->called = 0;
+	sfr__pool_collect(loop->pool);
+	residents_flush(loop);
+	mailbox_arm(loop);
+	hurry = sfr__ops_flush(loop);
+	r = engine_enter(loop, sleep_limit(loop, hurry, timeout_ns));
+	if (sfr__unlikely(r < 0))
+		return r;
+	loop->now = sfr__clock_ns();
+	for (ready = sfr__queue_ready(&loop->engine->queue); ready; ready--)
+		complete(loop, sfr__queue_cqe(&loop->engine->queue));
+	sfr__wheel_advance(&loop->wheel, loop->now);
+	sfr__ops_call_ready(loop);
+	loop->called += sfr__mailbox_run(&loop->mailbox, loop);
+	stats_turn(loop);
+	return (int)loop->called;
+}
+
+/*
+ * Who may turn it, and for how long.
+ */
+
+/* Begin a stretch of turns: the thread that does is the loop's from now on. */
+static int run_begin(sfr_loop *loop)
+{
+	int r = 0;
+
+	if (loop->running)
+		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was run inside a callback");
+	if (!loop->bound) {
+		loop->pool->thread = sfr__thread_self();
+		r = loop->engine->calls->bind(loop->engine);
+		loop->bound = r == 0;
+	} else if (loop->pool->thread != sfr__thread_self()) {
+		return sfr__loop_misuse(loop, -SFR_ETHREAD, "the loop was run by another thread");
+	}
+	loop->running = r == 0;
+	return r;
+}
+
+static void run_end(sfr_loop *loop)
+{
+	loop->running = false;
+}
+
+int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
+{
+	int r = run_begin(loop);
+
+	if (r < 0)
+		return r;
+	r = turn(loop, timeout_ns);
+	run_end(loop);
+	return r;
+}
+
+int sfr_loop_run(sfr_loop *loop)
+{
+	int r = run_begin(loop);
+
+	if (r < 0)
+		return r;
+	while (r >= 0 && !atomic_exchange(&loop->mailbox.stop, false) &&
+	       (loop->inflight || sfr__mailbox_full(&loop->mailbox)))
+		r = turn(loop, -1);
+	run_end(loop);
+	return r < 0 ? r : 0;
+}
+
+static void residents_drain(sfr_loop *loop)
+{
+	struct sfr__link *link, *next;
+
+	for (link = loop->residents.next; link != &loop->residents; link = next) {
+		struct sfr__resident *resident = sfr__container(link, struct sfr__resident, link);
+
+		next = link->next;
+		resident->drain(resident);
+	}
+}
+
+int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
+{
+	uint64_t until = sfr__clock_ns() + (timeout_ns < 0 ? 0 : (uint64_t)timeout_ns);
+	int r = run_begin(loop);
+
+	if (r < 0)
+		return r;
+	loop->draining = true;
+	do {
+		int64_t left = timeout_ns < 0 ? -1 : (int64_t)(until - sfr__clock_ns());
+
+		residents_drain(loop);
+		sfr__ops_cancel_all(loop);
+		r = turn(loop, !loop->inflight || (timeout_ns >= 0 && left < 0) ? 0 : left);
+		if (r >= 0 && loop->inflight && timeout_ns >= 0 && left <= 0)
+			r = -ETIMEDOUT;
+	} while (r >= 0 && loop->inflight);
+	loop->draining = false;
+	run_end(loop);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Await.
+ */
+
+struct awaited {
+	bool done;
+	int result;
+	sfr_buf *buf;
+};
+
+static void awaited_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	struct awaited *awaited = arg;
+
+	(void)loop;
+	*awaited = (struct awaited){true, result, buf};
+}
+
+static int await_op(sfr_op *op, struct awaited *awaited)
+{
+	sfr_loop *loop = op->loop;
+	int r = sfr__op_is_multishot(op) ? -EINVAL : run_begin(loop);
+	sfr_ticket ticket;
+
+	if (r < 0) { /* it cannot run, and what it carried comes back */
+		awaited->buf = sfr__op_unbuild(op);
+		return r;
+	}
+	ticket = sfr_submit(op, awaited_done, awaited);
+	while (r >= 0 && !awaited->done)
+		r = turn(loop, -1);
+	if (!awaited->done)
+		sfr__op_abandon(sfr__op_find(&loop->ops, ticket));
+	run_end(loop);
+	return awaited->done ? awaited->result : r;
+}
+
+int sfr_await(sfr_op *op, sfr_buf **buf_out)
+{
+	struct awaited awaited = {0};
+	int r = op ? await_op(op, &awaited) : -ENOMEM;
+
+	if (buf_out)
+		*buf_out = awaited.buf;
+	else
+		sfr_buf_release(awaited.buf);
+	return r;
+}
