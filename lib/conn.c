@@ -1,0 +1,517 @@
+/*
+ * A connection: one receive, one send, and at most one other op at a time, each known by its ticket.
+ *
+ * Every change goes through conn_settle: it looks at what is true now and starts what should be in
+ * flight. Closing waits for all tickets to be gone, so no op of a connection can see the next owner of
+ * its descriptor's number.
+ */
+#include "conn.h"
+#include "address.h"
+#include "log.h"
+#include "op.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void conn_settle(sfr_conn *conn);
+
+static sfr_loop *loop_of(const sfr_conn *conn)
+{
+	return conn->net->loop;
+}
+
+static const struct sfr__settings *settings_of(const sfr_conn *conn)
+{
+	return &loop_of(conn)->settings;
+}
+
+/* Have conn_settle called before the engine is entered. */
+static void conn_touch(sfr_conn *conn)
+{
+	if (sfr__list_empty(&conn->dirty))
+		sfr__list_append(&conn->net->dirty, &conn->dirty);
+}
+
+/*
+ * Receiving.
+ */
+
+static bool conn_may_receive(const sfr_conn *conn)
+{
+	return conn->state == SFR__CONN_OPEN && !conn->paused && !conn->choked &&
+	       !conn->peer_finished;
+}
+
+static void conn_peer_finished(sfr_conn *conn)
+{
+	conn->peer_finished = true;
+	if (!settings_of(conn)->server.half_open)
+		conn->local_finished = true;
+	else if (conn->handlers.on_data)
+		conn->handlers.on_data(conn, 0, NULL, conn->arg);
+}
+
+static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+
+	if (sfr__likely(result > 0)) {
+		if (conn->state == SFR__CONN_OPEN && conn->handlers.on_data)
+			conn->handlers.on_data(conn, result, buf, conn->arg);
+		else
+			sfr_buf_release(buf);
+		return;
+	}
+	conn->recv = 0;
+	if (conn->state == SFR__CONN_OPEN) {
+		if (result == 0)
+			conn_peer_finished(conn);
+		else if (result != -ECANCELED || loop->draining)
+			sfr__conn_close(conn, result);
+	}
+	conn_touch(conn);
+}
+
+static void conn_receive(sfr_conn *conn)
+{
+	sfr_op *op = sfr_recv_multi(loop_of(conn), conn->fd);
+
+	if (op)
+		conn->recv = sfr__op_submit(op, conn_received, conn);
+	else
+		sfr__conn_close(conn, -ENOMEM);
+}
+
+/*
+ * Sending.
+ */
+
+static void conn_choke(sfr_conn *conn)
+{
+	conn->choked = conn->choked || conn->queue.memory > settings_of(conn)->server.high_water;
+}
+
+/* The queue fell: below the low-water mark receiving goes on. */
+static void conn_unchoke(sfr_conn *conn)
+{
+	if (!conn->choked || conn->queue.memory > settings_of(conn)->server.low_water)
+		return;
+	conn->choked = false;
+	if (conn->handlers.on_drain)
+		conn->handlers.on_drain(conn, conn->arg);
+}
+
+/* The result of a send that was cancelled to free its buffers says only how far it got. */
+static void conn_relieved(sfr_conn *conn)
+{
+	sfr_loop *loop = loop_of(conn);
+
+	conn->relieve = false;
+	loop->stats.copied_out += sfr__send_queue_copy_out(&conn->queue, loop->pool);
+}
+
+static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
+{
+	sfr_conn *conn = arg;
+	bool relieve = conn->relieve && !loop->draining;
+
+	conn->send = 0;
+	if (result == 0 || (result == -ECANCELED && relieve))
+		result = relieve ? 0 : -EPIPE; /* a stream that takes nothing has no reader */
+	if (conn->state != SFR__CONN_OPEN || result < 0) {
+		sfr__send_queue_drop(&conn->queue, chain);
+		sfr__conn_close(conn, result);
+	} else {
+		sfr__send_queue_sent(&conn->queue, chain, (uint64_t)result);
+		if (relieve)
+			conn_relieved(conn);
+		conn_unchoke(conn);
+	}
+	conn_touch(conn);
+}
+
+static void conn_send_queued(sfr_conn *conn)
+{
+	sfr_buf *chain = sfr__send_queue_take(&conn->queue, SFR__GATHER_MAX);
+	sfr_op *op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
+
+	if (sfr__unlikely(!op)) { /* no memory to gather with: one at a time needs none */
+		sfr__send_queue_sent(&conn->queue, chain, 0);
+		chain = sfr__send_queue_take(&conn->queue, 1);
+		op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
+	}
+	conn->send = sfr__op_submit(op, conn_sent, conn);
+}
+
+/*
+ * Opening and closing.
+ */
+
+static void conn_other_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+
+	(void)loop;
+	(void)result; /* of a shutdown: a connection that is gone already needs none */
+	(void)buf;
+	conn->other = 0;
+	conn_touch(conn);
+}
+
+static void conn_other(sfr_conn *conn, sfr_op *op, sfr_done *done)
+{
+	if (op)
+		conn->other = sfr__op_submit(op, done, conn);
+}
+
+static void conn_free(sfr_conn *conn)
+{
+	sfr__list_unlink(&conn->dirty);
+	sfr__list_unlink(&conn->link);
+	sfr__list_append(&conn->net->spare, &conn->link);
+}
+
+static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+	sfr_server *server = conn->server;
+
+	(void)loop;
+	(void)result; /* the descriptor is gone in any case */
+	(void)buf;
+	conn->state = SFR__CONN_CLOSED;
+	conn->other = 0;
+	if (conn->handlers.on_close)
+		conn->handlers.on_close(conn, conn->reason, conn->arg);
+	conn_free(conn);
+	if (server)
+		sfr__server_conn_closed(server);
+}
+
+void sfr__conn_close(sfr_conn *conn, int reason)
+{
+	sfr_loop *loop = loop_of(conn);
+
+	if (conn->state >= SFR__CONN_CLOSING)
+		return;
+	conn->reason = reason;
+	if (conn->state == SFR__CONN_CONNECTING)
+		(void)sfr_cancel(loop, conn->other);
+	else if ((conn->recv || conn->send) && !conn->other)
+		conn_other(conn, sfr_shutdown(loop, conn->fd, SHUT_RDWR), conn_other_done);
+	conn->state = SFR__CONN_CLOSING;
+	(void)sfr_cancel(loop, conn->recv); /* a ticket that is 0 or stale has nothing to end */
+	(void)sfr_cancel(loop, conn->send);
+	sfr__send_queue_clear(&conn->queue);
+	conn_touch(conn);
+}
+
+/* What an open connection should have in flight, given what is true of it. */
+static void conn_settle_open(sfr_conn *conn)
+{
+	sfr_loop *loop = loop_of(conn);
+	bool sent;
+
+	if (!conn->send && conn->queue.head)
+		conn_send_queued(conn);
+	sent = !conn->send;
+	if (sent && conn->peer_finished && conn->local_finished && !conn->other) {
+		sfr__conn_close(conn, 0);
+		conn_settle(conn);
+		return;
+	}
+	if (sent && conn->local_finished && !conn->told_peer && !conn->other) {
+		conn->told_peer = true;
+		conn_other(conn, sfr_shutdown(loop, conn->fd, SHUT_WR), conn_other_done);
+	}
+	if (conn_may_receive(conn)) {
+		if (!conn->recv)
+			conn_receive(conn);
+	} else if (conn->recv && !conn->peer_finished) {
+		(void)sfr_cancel(loop, conn->recv);
+	}
+}
+
+static void conn_settle(sfr_conn *conn)
+{
+	switch ((enum sfr__conn_state)conn->state) {
+	case SFR__CONN_CONNECTING:
+	case SFR__CONN_CLOSED:
+		break;
+	case SFR__CONN_OPEN:
+		conn_settle_open(conn);
+		break;
+	case SFR__CONN_CLOSING:
+		if (conn->recv || conn->send || conn->other)
+			break;
+		conn_other(conn, sfr_close(loop_of(conn), conn->fd), conn_closed);
+		if (!conn->other)
+			conn_touch(conn); /* no memory for the op: next turn */
+		break;
+	}
+}
+
+sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
+			const sfr_handlers *handlers, void *arg)
+{
+	sfr_conn *conn;
+
+	if (!sfr__list_empty(&net->spare)) {
+		conn = sfr__container(net->spare.next, sfr_conn, link);
+		sfr__list_unlink(&conn->link);
+	} else {
+		conn = malloc(sizeof(*conn));
+		if (!conn)
+			return NULL;
+		net->loop->stats.heap_allocs++;
+	}
+	*conn = (sfr_conn){
+		.net = net, .server = server, .fd = fd, .handlers = *handlers, .arg = arg};
+	sfr__list_append(&net->conns, &conn->link);
+	sfr__list_init(&conn->dirty);
+	return conn;
+}
+
+static void conn_open(sfr_conn *conn)
+{
+	conn->state = SFR__CONN_OPEN;
+	conn_touch(conn);
+	if (conn->handlers.on_open)
+		conn->handlers.on_open(conn, conn->arg);
+}
+
+bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,
+			const sfr_handlers *handlers, void *arg)
+{
+	sfr_conn *conn = sfr__conn_new(net, server, fd, handlers, arg);
+
+	if (conn)
+		conn_open(conn);
+	else
+		(void)close(fd); /* the peer sees it; there is nobody else to tell */
+	return conn != NULL;
+}
+
+static void conn_connected(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+
+	(void)buf;
+	conn->other = 0;
+	if (result == 0 && conn->state == SFR__CONN_CONNECTING && !loop->draining)
+		conn_open(conn);
+	else
+		sfr__conn_close(conn, result < 0 ? result : -ECANCELED);
+	conn_touch(conn);
+}
+
+void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t size)
+{
+	conn_other(conn, sfr_connect(loop_of(conn), conn->fd, addr, size), conn_connected);
+	if (!conn->other)
+		sfr__conn_close(conn, -ENOMEM);
+}
+
+/*
+ * Relief: a peer that does not read must not keep the slab from the others. While receivers starve and
+ * no buffer has come back for some time, what is queued for slow peers is copied to the heap, where the
+ * water marks bound it.
+ */
+
+#define RELIEF_NS 20000000U
+
+static bool net_starving(const struct sfr__net *net)
+{
+	return atomic_load_explicit(&net->loop->pool->starving, memory_order_relaxed);
+}
+
+static void relief_watch(struct sfr__net *net)
+{
+	net->relieving = true;
+	net->relief_tail = net->loop->recv.tail;
+	sfr__wheel_add(&net->loop->wheel, &net->relief, sfr__clock_ns() + RELIEF_NS);
+}
+
+static void relief_fired(struct sfr__timer *timer)
+{
+	struct sfr__net *net = sfr__container(timer, struct sfr__net, relief);
+	struct sfr__link *link;
+
+	net->relieving = false;
+	if (!net_starving(net) || net->relief_tail != net->loop->recv.tail)
+		return;
+	for (link = net->conns.next; link != &net->conns; link = link->next) {
+		sfr_conn *conn = sfr__container(link, sfr_conn, link);
+
+		if (conn->state == SFR__CONN_OPEN && conn->send) {
+			conn->relieve = true;
+			(void)sfr_cancel(net->loop, conn->send);
+		}
+	}
+}
+
+/*
+ * The resident.
+ */
+
+static struct sfr__net *net_of(const struct sfr__resident *resident)
+{
+	return sfr__container(resident, struct sfr__net, resident);
+}
+
+static void net_flush(struct sfr__resident *resident)
+{
+	struct sfr__net *net = net_of(resident);
+	struct sfr__link dirty;
+
+	sfr__list_move(&dirty, &net->dirty);
+	while (!sfr__list_empty(&dirty)) {
+		sfr_conn *conn = sfr__container(dirty.next, sfr_conn, dirty);
+
+		sfr__list_unlink(&conn->dirty);
+		conn_settle(conn);
+	}
+	if (sfr__unlikely(net_starving(net)) && !net->relieving)
+		relief_watch(net);
+}
+
+static void net_drain(struct sfr__resident *resident)
+{
+	struct sfr__net *net = net_of(resident);
+	struct sfr__link *link;
+
+	sfr__servers_drain(net);
+	for (link = net->conns.next; link != &net->conns; link = link->next)
+		sfr__conn_close(sfr__container(link, sfr_conn, link), -ECANCELED);
+}
+
+static bool net_busy(const struct sfr__resident *resident)
+{
+	return !sfr__list_empty(&net_of(resident)->conns);
+}
+
+static void net_free(struct sfr__resident *resident)
+{
+	struct sfr__net *net = net_of(resident);
+
+	sfr__servers_free(net);
+	if (net->relieving)
+		sfr__wheel_remove(&net->loop->wheel, &net->relief);
+	while (!sfr__list_empty(&net->spare)) {
+		sfr_conn *conn = sfr__container(net->spare.next, sfr_conn, link);
+
+		sfr__list_unlink(&conn->link);
+		free(conn);
+	}
+	free(net);
+}
+
+struct sfr__net *sfr__net_of(sfr_loop *loop)
+{
+	struct sfr__net *net = loop->net;
+
+	if (net)
+		return net;
+	net = calloc(1, sizeof(*net));
+	if (!net)
+		return NULL;
+	net->resident = (struct sfr__resident){
+		.flush = net_flush, .drain = net_drain, .busy = net_busy, .free = net_free};
+	net->loop = loop;
+	net->relief.fire = relief_fired;
+	sfr__list_init(&net->conns);
+	sfr__list_init(&net->dirty);
+	sfr__list_init(&net->spare);
+	sfr__list_init(&net->servers);
+	sfr__list_append(&loop->residents, &net->resident.link);
+	loop->net = net;
+	return net;
+}
+
+/*
+ * The public calls.
+ */
+
+/* A send that cannot be: the connection ends with its reason. */
+static int conn_send_refused(sfr_conn *conn, int err)
+{
+	sfr__conn_close(conn, err);
+	return err;
+}
+
+int sfr_conn_send(sfr_conn *conn, sfr_buf *buf)
+{
+	int r = buf ? sfr__buf_give(buf) : -SFR_EPOOLEMPTY;
+	uint32_t len;
+
+	if (sfr__unlikely(r == -SFR_EINFLIGHT || !buf))
+		return conn->state >= SFR__CONN_CLOSING ? -ECANCELED : conn_send_refused(conn, r);
+	len = buf->len;
+	if (conn->state >= SFR__CONN_CLOSING)
+		r = -ECANCELED;
+	else if (conn->local_finished)
+		r = -EPIPE;
+	else if (r < 0 || conn->queue.bytes + len > settings_of(conn)->server.queue_max)
+		r = conn_send_refused(conn, r < 0 ? r : -ENOBUFS);
+	if (sfr__unlikely(r < 0 || len == 0)) {
+		sfr__buf_drop(buf);
+		return r;
+	}
+	sfr__send_queue_push(&conn->queue, buf);
+	conn_choke(conn);
+	conn_touch(conn);
+	return (int)len;
+}
+
+void sfr_conn_shutdown(sfr_conn *conn)
+{
+	conn->local_finished = true;
+	conn_touch(conn);
+}
+
+void sfr_conn_close(sfr_conn *conn)
+{
+	sfr__conn_close(conn, -ECANCELED);
+}
+
+void sfr_conn_pause(sfr_conn *conn)
+{
+	conn->paused = true;
+	conn_touch(conn);
+}
+
+void sfr_conn_resume(sfr_conn *conn)
+{
+	conn->paused = false;
+	conn_touch(conn);
+}
+
+size_t sfr_conn_queued(const sfr_conn *conn)
+{
+	return (size_t)conn->queue.bytes;
+}
+
+sfr_loop *sfr_conn_loop(const sfr_conn *conn)
+{
+	return loop_of(conn);
+}
+
+void *sfr_conn_data(const sfr_conn *conn)
+{
+	return conn->data;
+}
+
+void sfr_conn_set_data(sfr_conn *conn, void *data)
+{
+	conn->data = data;
+}
+
+int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size)
+{
+	struct sfr__address peer = {.size = sizeof(peer.addr)};
+
+	if (getpeername(conn->fd, (struct sockaddr *)&peer.addr, &peer.size) < 0)
+		return -errno;
+	return sfr__address_print(&peer, out, size);
+}

@@ -1,0 +1,101 @@
+#include "send_queue.h"
+#include "pool.h"
+#include <string.h>
+
+void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *buf)
+{
+	buf->next = NULL;
+	if (queue->head)
+		queue->tail->next = buf;
+	else
+		queue->head = buf;
+	queue->tail = buf;
+	queue->bytes += buf->len;
+	queue->memory += sfr__buf(buf)->size;
+}
+
+sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count)
+{
+	sfr_buf *chain = queue->head, *last = chain;
+
+	while (--count && last->next)
+		last = last->next;
+	queue->head = last->next;
+	last->next = NULL;
+	return chain;
+}
+
+/* The first of a chain goes; returns the rest. */
+static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
+{
+	sfr_buf *rest = chain->next;
+
+	queue->bytes -= chain->len;
+	queue->memory -= sfr__buf(chain)->size;
+	sfr__buf_drop(chain);
+	return rest;
+}
+
+void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t sent)
+{
+	sfr_buf *last;
+
+	while (chain && sent >= chain->len) {
+		sent -= chain->len;
+		chain = chain_pop(queue, chain);
+	}
+	if (!chain)
+		return;
+	sfr__buf(chain)->held += sent;
+	chain->len -= (uint32_t)sent;
+	queue->bytes -= sent;
+	for (last = chain; last->next;)
+		last = last->next;
+	last->next = queue->head;
+	if (!queue->head)
+		queue->tail = last;
+	queue->head = chain;
+}
+
+void sfr__send_queue_drop(struct sfr__send_queue *queue, sfr_buf *chain)
+{
+	while (chain)
+		chain = chain_pop(queue, chain);
+}
+
+void sfr__send_queue_clear(struct sfr__send_queue *queue)
+{
+	sfr__send_queue_drop(queue, queue->head);
+	queue->head = NULL;
+}
+
+static uint64_t chain_bytes(const sfr_buf *chain, bool *in_slab_out)
+{
+	uint64_t bytes = 0;
+
+	for (*in_slab_out = false; chain; chain = chain->next) {
+		bytes += chain->len;
+		*in_slab_out |= sfr__buf(chain)->kind == SFR__BUF_SLAB;
+	}
+	return bytes;
+}
+
+uint64_t sfr__send_queue_copy_out(struct sfr__send_queue *queue, struct sfr__pool *pool)
+{
+	bool in_slab;
+	uint64_t bytes = chain_bytes(queue->head, &in_slab);
+	const sfr_buf *from;
+	sfr_buf *copy;
+
+	copy = in_slab ? sfr__pool_get_heap(pool, bytes) : NULL;
+	if (!copy)
+		return 0;
+	for (from = queue->head; from; from = from->next) {
+		memcpy(copy->data + copy->len, sfr__buf(from)->held, from->len);
+		copy->len += from->len;
+	}
+	sfr__send_queue_clear(queue);
+	(void)sfr__buf_give(copy); /* ours, and fresh: it cannot be refused */
+	sfr__send_queue_push(queue, copy);
+	return bytes;
+}
