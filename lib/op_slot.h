@@ -11,6 +11,7 @@
 #ifndef SFR_LIB_OP_SLOT_H
 #define SFR_LIB_OP_SLOT_H
 
+#include "invariant.h"
 #include "list.h"
 #include "region.h"
 #include "timer.h"
@@ -105,10 +106,11 @@ _Static_assert(sizeof(struct sfr_op) == 128, "an op is two cache lines");
 struct sfr__op_table {
 	struct sfr__region region;
 	sfr_op *free;
-	size_t made; /* slots used at least once */
-	size_t bare; /* ops in being that carry no buffer */
-	size_t bare_max;
-	size_t bufs; /* buffers that exist: as many slots are set aside */
+	size_t made;       /* slots used at least once */
+	size_t bare;       /* ops in being that carry no buffer */
+	size_t bare_ready; /* how many may be, with the memory there is */
+	size_t bare_max;   /* how many may be */
+	size_t bufs;       /* buffers that exist: as many slots are set aside */
 };
 
 /* 0 or -ENOMEM. */
@@ -118,14 +120,8 @@ void sfr__op_table_fini(struct sfr__op_table *table);
 /* Set slots aside for this many buffers. 0 or -ENOMEM. */
 int sfr__op_table_reserve(struct sfr__op_table *table, size_t bufs);
 
-/* A slot in state BUILDING, for an op with or without buffer. NULL if there is no memory: never for one
- * with buffer. */
-sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf);
-
-/* From BUILDING or DONE to FREE. */
-void sfr__op_give(struct sfr__op_table *table, sfr_op *op, enum sfr__op_event event);
-
-sfr_ticket sfr__op_ticket(const struct sfr__op_table *table, const sfr_op *op);
+/* Memory for one more op without buffer. False if there is none, or ring.ops_max is reached. */
+bool sfr__op_table_extend(struct sfr__op_table *table);
 
 /* The op of a ticket; NULL if it is gone. */
 sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket);
@@ -133,6 +129,64 @@ sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket);
 extern const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS];
 
 /* Something happened to an op: move it to where that leads. It must lead somewhere. */
-void sfr__op_step(sfr_op *op, enum sfr__op_event event);
+static inline void sfr__op_step(sfr_op *op, enum sfr__op_event event)
+{
+	uint8_t next = sfr__op_after[op->state][event];
+
+	sfr__invariant(next != SFR__OP_ILLEGAL);
+	op->state = next;
+}
+
+/* A slot that was never used. */
+static inline sfr_op *sfr__op_slot_new(struct sfr__op_table *table)
+{
+	sfr_op *op = (sfr_op *)(void *)table->region.base + table->made++;
+
+	sfr__invariant(table->made * sizeof(*op) <= table->region.usable);
+	op->state = SFR__OP_FREE;
+	op->generation = 1;
+	return op;
+}
+
+/* A slot in state BUILDING, for an op with or without buffer. NULL if there is no memory: never for one
+ * with buffer. */
+static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
+{
+	sfr_op *op = table->free;
+
+	if (!with_buf) {
+		if (sfr__unlikely(table->bare >= table->bare_ready) && !sfr__op_table_extend(table))
+			return NULL;
+		table->bare++;
+	}
+	if (sfr__likely(op != NULL))
+		table->free = (sfr_op *)(void *)op->link.next;
+	else
+		op = sfr__op_slot_new(table);
+	sfr__list_init(&op->link);
+	sfr__op_step(op, SFR__EV_BUILD);
+	op->bare = !with_buf;
+	op->buf_role = SFR__BUF_CALLERS;
+	op->result = 0;
+	op->buf = NULL;
+	return op;
+}
+
+/* From BUILDING or DONE to FREE. */
+static inline void sfr__op_give(struct sfr__op_table *table, sfr_op *op, enum sfr__op_event event)
+{
+	sfr__op_step(op, event);
+	table->bare -= op->bare;
+	op->generation += 1 + (op->generation == UINT32_MAX); /* 0 is for tickets of no op */
+	op->link.next = (struct sfr__link *)(void *)table->free;
+	table->free = op;
+}
+
+static inline sfr_ticket sfr__op_ticket(const struct sfr__op_table *table, const sfr_op *op)
+{
+	size_t index = (size_t)(op - (const sfr_op *)(const void *)table->region.base);
+
+	return (sfr_ticket)op->generation << 32 | index;
+}
 
 #endif
