@@ -11,6 +11,7 @@
 #include "config_nearest.h"
 #include "config_object.h"
 #include "config_value.h"
+#include "log.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -177,9 +178,15 @@ static int config_make(sfr_config **out, const char *preset, const char *path,
 
 int sfr_config_new(sfr_config **out, const char *preset)
 {
-	sfr_config_error unwanted = {0};
+	sfr_config_error found = {0};
+	int r = config_make(out, preset, NULL, &found);
+	char text[768];
 
-	return config_make(out, preset, NULL, &unwanted);
+	if (r == -SFR_ECONFIG) { /* there is no way to hand the reason out, and somebody needs it */
+		(void)sfr_config_error_text(&found, text, sizeof(text));
+		sfr__log(SFR_LOG_ERROR, SFR_LOG_ERROR, "%s", text);
+	}
+	return r;
 }
 
 int sfr_config_load(sfr_config **out, const char *path, sfr_config_error *err)

@@ -372,7 +372,13 @@ static void net_flush(struct sfr__resident *resident)
 		sfr__list_unlink(&conn->dirty);
 		conn_settle(conn);
 	}
-	if (sfr__unlikely(net_starving(net)) && !net->relieving)
+}
+
+static void net_starve(struct sfr__resident *resident)
+{
+	struct sfr__net *net = net_of(resident);
+
+	if (!net->relieving)
 		relief_watch(net);
 }
 
@@ -409,23 +415,25 @@ static void net_free(struct sfr__resident *resident)
 
 struct sfr__net *sfr__net_of(sfr_loop *loop)
 {
-	struct sfr__net *net = loop->net;
+	struct sfr__net *net;
 
-	if (net)
-		return net;
+	if (loop->resident)
+		return net_of(loop->resident);
 	net = calloc(1, sizeof(*net));
 	if (!net)
 		return NULL;
-	net->resident = (struct sfr__resident){
-		.flush = net_flush, .drain = net_drain, .busy = net_busy, .free = net_free};
+	net->resident = (struct sfr__resident){.flush = net_flush,
+					       .starve = net_starve,
+					       .drain = net_drain,
+					       .busy = net_busy,
+					       .free = net_free};
 	net->loop = loop;
 	net->relief.fire = relief_fired;
 	sfr__list_init(&net->conns);
 	sfr__list_init(&net->dirty);
 	sfr__list_init(&net->spare);
 	sfr__list_init(&net->servers);
-	sfr__list_append(&loop->residents, &net->resident.link);
-	loop->net = net;
+	loop->resident = &net->resident;
 	return net;
 }
 

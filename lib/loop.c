@@ -4,7 +4,6 @@
  */
 #include "loop.h"
 #include "log.h"
-#include "thread.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -40,13 +39,8 @@ static void loop_wake(void *above)
 
 static void loop_dispose(sfr_loop *loop)
 {
-	while (!sfr__list_empty(&loop->residents)) {
-		struct sfr__resident *resident = sfr__container(loop->residents.next,
-								struct sfr__resident, link);
-
-		sfr__list_unlink(&resident->link);
-		resident->free(resident);
-	}
+	if (loop->resident)
+		loop->resident->free(loop->resident);
 	if (loop->engine)
 		loop->engine->calls->close(loop->engine);
 	if (loop->pool) {
@@ -104,7 +98,6 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	sfr__list_init(&loop->parked);
 	sfr__list_init(&loop->ready);
 	sfr__list_init(&loop->cancels);
-	sfr__list_init(&loop->residents);
 	r = loop_build(loop);
 	if (r < 0) {
 		loop_dispose(loop);
@@ -127,53 +120,17 @@ int sfr_loop_new(sfr_loop **out, const sfr_config *cfg)
 
 static bool loop_busy(const sfr_loop *loop)
 {
-	const struct sfr__link *link;
-
-	if (loop->inflight)
-		return true;
-	for (link = loop->residents.next; link != &loop->residents; link = link->next) {
-		const struct sfr__resident *resident = sfr__container(
-			link, const struct sfr__resident, link);
-
-		if (resident->busy(resident))
-			return true;
-	}
-	return false;
-}
-
-/* The read that wakes the loop is the last thing the kernel may still write to. */
-static int mailbox_disarm(sfr_loop *loop)
-{
-	struct sfr__engine *engine = loop->engine;
-	const struct io_uring_cqe *cqe;
-	int r = 0;
-
-	if (loop->mailbox.armed)
-		sfr__mailbox_knock(&loop->mailbox);
-	while (r == 0 && loop->mailbox.armed) {
-		r = engine->calls->enter(engine, true, -1);
-		for (; (cqe = sfr__queue_cqe(&engine->queue)); sfr__queue_pop(&engine->queue))
-			if (cqe->user_data == SFR__CQE_MAILBOX)
-				sfr__mailbox_woken(&loop->mailbox);
-	}
-	return r;
+	return loop->inflight || (loop->resident && loop->resident->busy(loop->resident));
 }
 
 int sfr_loop_free(sfr_loop *loop)
 {
-	int r;
-
 	if (!loop)
 		return 0;
 	if (loop->running)
 		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was freed inside a callback");
-	if (loop->pool->thread != sfr__thread_self())
-		return sfr__loop_misuse(loop, -SFR_ETHREAD, "the loop was freed by another thread");
 	if (loop_busy(loop))
 		return -SFR_EOPSINFLIGHT;
-	r = mailbox_disarm(loop);
-	if (r < 0)
-		return r;
 	loop_dispose(loop);
 	return 0;
 }

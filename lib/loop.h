@@ -20,17 +20,16 @@
  * than this.
  */
 struct sfr__resident {
-	struct sfr__link link;
 	/* Once a turn, before the engine is entered: submit what has gathered. */
 	void (*flush)(struct sfr__resident *resident);
+	/* Receivers wait, and the slab is empty: once a turn while that lasts. */
+	void (*starve)(struct sfr__resident *resident);
 	/* The loop drains: end what can end. Called until the loop is empty. */
 	void (*drain)(struct sfr__resident *resident);
 	/* Whether the loop cannot be freed yet. */
 	bool (*busy)(const struct sfr__resident *resident);
 	void (*free)(struct sfr__resident *resident);
 };
-
-struct sfr__net;
 
 struct sfr_loop {
 	struct sfr__engine *engine;
@@ -48,8 +47,7 @@ struct sfr_loop {
 	struct sfr__link parked;  /* ops QUEUED, that wait for a buffer to receive into, in order */
 	struct sfr__link ready;   /* ops DONE, whose callbacks are due */
 	struct sfr__link cancels; /* ops CANCELLING, of which the engine has not been told */
-	struct sfr__link residents;
-	struct sfr__net *net; /* the resident that connections share; NULL until one is made */
+	struct sfr__resident *resident; /* NULL until something lives here */
 	struct sfr__mailbox mailbox;
 	sfr_loop_stats stats;
 	struct sfr__settings settings;

@@ -1,5 +1,6 @@
 #include "mailbox.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -91,13 +92,17 @@ unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop)
 
 void sfr__mailbox_arm(struct sfr__mailbox *mailbox, struct io_uring_sqe *sqe)
 {
-	io_uring_prep_read(sqe, mailbox->fd, &mailbox->counter, sizeof(mailbox->counter), 0);
+	io_uring_prep_poll_add(sqe, mailbox->fd, POLLIN);
 	mailbox->armed = true;
 }
 
-/* Knocks that come after this store are heard again; those before it left their mail already. */
+/* Who knocks after this store writes to the eventfd again; who knocked before it has left his mail. So
+ * the store comes last: the other way round a write could be read away with `knocked` still set. */
 void sfr__mailbox_woken(struct sfr__mailbox *mailbox)
 {
+	uint64_t count;
+
 	mailbox->armed = false;
+	(void)!read(mailbox->fd, &count, sizeof(count)); /* empty is as good */
 	atomic_store(&mailbox->knocked, false);
 }

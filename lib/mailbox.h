@@ -1,8 +1,9 @@
 /*
  * Mailbox: how other threads, and signal handlers, reach a loop.
  *
- * Posted functions go on a lock-free list; an eventfd, read through the ring itself, wakes the loop from
- * its sleep. However many knock before it looks, the eventfd is written once.
+ * Posted functions go on a lock-free list; an eventfd, polled through the ring itself, wakes the loop
+ * from its sleep. However many knock before it looks, the eventfd is written once. It is polled and not
+ * read by the ring, so that the kernel has nothing of ours to write to when the loop is freed.
  */
 #ifndef SFR_LIB_MAILBOX_H
 #define SFR_LIB_MAILBOX_H
@@ -14,9 +15,9 @@
 struct sfr__post;
 
 struct sfr__mailbox {
-	int fd;                            /* the eventfd; -1 before init */
-	bool armed;                        /* a read of it is in flight */
-	uint64_t counter;                  /* where that read goes */
+	int fd;     /* the eventfd; -1 before init */
+	bool armed; /* a poll of it is in flight */
+
 	_Atomic(struct sfr__post *) posts; /* newest first */
 	atomic_bool knocked;               /* the eventfd was written and not yet read */
 	atomic_bool stop;
@@ -42,7 +43,7 @@ static inline bool sfr__mailbox_full(const struct sfr__mailbox *mailbox)
 /* Run what is there now, oldest first. Returns how many. */
 unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop);
 
-/* Fill an SQE with the read that wakes the loop; and its completion. */
+/* Fill an SQE with the poll that wakes the loop; and its completion. */
 void sfr__mailbox_arm(struct sfr__mailbox *mailbox, struct io_uring_sqe *sqe);
 void sfr__mailbox_woken(struct sfr__mailbox *mailbox);
 

@@ -72,7 +72,7 @@ enum sfr__buf_role {
 /* What the engine carries through a CQE: the address of an op, or one of these. */
 enum {
 	SFR__CQE_CANCEL = 1,  /* added to an op's address: the answer to a request to cancel it */
-	SFR__CQE_MAILBOX = 2, /* the read that wakes the loop */
+	SFR__CQE_MAILBOX = 2, /* the poll that wakes the loop */
 };
 
 /* The time of a timeout or interval; such an op has no SQE. */

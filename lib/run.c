@@ -18,15 +18,22 @@
  * One turn.
  */
 
-static void residents_flush(sfr_loop *loop)
+static void resident_flush(sfr_loop *loop)
 {
-	struct sfr__link *link;
+	if (loop->resident)
+		loop->resident->flush(loop->resident);
+}
 
-	for (link = loop->residents.next; link != &loop->residents; link = link->next) {
-		struct sfr__resident *resident = sfr__container(link, struct sfr__resident, link);
+static void resident_drain(sfr_loop *loop)
+{
+	if (loop->resident)
+		loop->resident->drain(loop->resident);
+}
 
-		resident->flush(resident);
-	}
+static void resident_starve(sfr_loop *loop)
+{
+	if (loop->resident && atomic_load_explicit(&loop->pool->starving, memory_order_relaxed))
+		loop->resident->starve(loop->resident);
 }
 
 static void mailbox_arm(sfr_loop *loop)
@@ -129,9 +136,10 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 
 	loop->called = 0;
 	sfr__pool_collect(loop->pool);
-	residents_flush(loop);
+	resident_flush(loop);
 	mailbox_arm(loop);
 	hurry = sfr__ops_flush(loop);
+	resident_starve(loop);
 	r = engine_enter(loop, sleep_limit(loop, hurry, timeout_ns));
 	if (sfr__unlikely(r < 0))
 		return r;
@@ -172,6 +180,13 @@ static void run_end(sfr_loop *loop)
 	loop->running = false;
 }
 
+/* Whether anything is left to wait for. What connections gathered counts: it becomes ops here. */
+static bool work_left(sfr_loop *loop)
+{
+	resident_flush(loop);
+	return loop->inflight || sfr__mailbox_full(&loop->mailbox);
+}
+
 int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
 {
 	int r = run_begin(loop);
@@ -189,23 +204,10 @@ int sfr_loop_run(sfr_loop *loop)
 
 	if (r < 0)
 		return r;
-	while (r >= 0 && !atomic_exchange(&loop->mailbox.stop, false) &&
-	       (loop->inflight || sfr__mailbox_full(&loop->mailbox)))
+	while (r >= 0 && !atomic_exchange(&loop->mailbox.stop, false) && work_left(loop))
 		r = turn(loop, -1);
 	run_end(loop);
 	return r < 0 ? r : 0;
-}
-
-static void residents_drain(sfr_loop *loop)
-{
-	struct sfr__link *link, *next;
-
-	for (link = loop->residents.next; link != &loop->residents; link = next) {
-		struct sfr__resident *resident = sfr__container(link, struct sfr__resident, link);
-
-		next = link->next;
-		resident->drain(resident);
-	}
 }
 
 int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
@@ -219,12 +221,12 @@ int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
 	do {
 		int64_t left = timeout_ns < 0 ? -1 : (int64_t)(until - sfr__clock_ns());
 
-		residents_drain(loop);
+		resident_drain(loop);
 		sfr__ops_cancel_all(loop);
-		r = turn(loop, !loop->inflight || (timeout_ns >= 0 && left < 0) ? 0 : left);
-		if (r >= 0 && loop->inflight && timeout_ns >= 0 && left <= 0)
+		r = turn(loop, !work_left(loop) || (timeout_ns >= 0 && left < 0) ? 0 : left);
+		if (r >= 0 && work_left(loop) && timeout_ns >= 0 && left <= 0)
 			r = -ETIMEDOUT;
-	} while (r >= 0 && loop->inflight);
+	} while (r >= 0 && work_left(loop));
 	loop->draining = false;
 	run_end(loop);
 	return r < 0 ? r : 0;

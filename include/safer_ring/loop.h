@@ -79,9 +79,10 @@ SFR_API int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns);
  * Free a loop.
  *
  * @param loop Taken if the result is 0. NULL is nothing.
- * @return 0; -SFR_EOPSINFLIGHT, and nothing freed, while operations are in flight or a buffer of the
- *         slab is not back: the loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback.
- * @thread The loop's.
+ * @return 0, and buffers that somebody still holds stay good until they are released;
+ *         -SFR_EOPSINFLIGHT, and nothing freed, while operations are in flight or connections open: the
+ *         loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback.
+ * @thread Any, but no other may be using the loop.
  * @since 0.1
  */
 SFR_API int sfr_loop_free(sfr_loop *loop);
