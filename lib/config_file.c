@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#ifndef O_CLOEXEC
+#define O_CLOEXEC 0 /* where nothing is inherited anyway */
+#endif
+
 static int refuse_unreadable(int error, sfr_config_error *err)
 {
 	const char *why = "the file cannot be read";

@@ -87,6 +87,18 @@ static const struct {
 #undef SYSTEM
 };
 
+#if defined(_WIN32)
+static int system_text(int err, char *out, size_t size)
+{
+	return strerror_s(out, size, err);
+}
+#else
+static int system_text(int err, char *out, size_t size)
+{
+	return strerror_r(err, out, size);
+}
+#endif
+
 static int positive(int err)
 {
 	return err >= 0 ? err : err == INT_MIN ? INT_MAX : -err;
@@ -103,7 +115,7 @@ const char *sfr_strerror(int err)
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]) && errors[i].text; i++)
 		if (errors[i].err == err)
 			return errors[i].text;
-	if (strerror_r(err, text, sizeof(text)) != 0)
+	if (system_text(err, text, sizeof(text)) != 0)
 		snprintf(text, sizeof(text), "unknown error %d", err);
 	return text;
 }

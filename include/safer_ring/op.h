@@ -15,7 +15,12 @@
 #define SAFER_RING_OP_H
 
 #include <safer_ring/base.h>
+#if defined(_WIN32)
+#include <winsock2.h>
+#include <ws2tcpip.h>
+#else
 #include <sys/socket.h>
+#endif
 
 SFR_BEGIN_DECLS
 

@@ -1,15 +1,114 @@
 /*
- * No engine: platforms without one. Everything compiles, and no loop can be made.
+ * No engine: platforms without one.
+ *
+ * Everything compiles and links, and no loop can be made. All that wants a loop, a buffer or an op is
+ * therefore never called with one; it is here so that programs link, and answers as if there were no
+ * memory. This file stands for the whole of the loop and what is above it.
  */
-#include "engine.h"
 #include "../config.h"
 #include "../log.h"
+#include <safer_ring/buffer.h>
+#include <safer_ring/loop.h>
+#include <safer_ring/op.h>
+#include <safer_ring/server.h>
 #include <errno.h>
+#include <string.h>
 
-int sfr__engine_open(struct sfr__engine **out, const struct sfr__settings *settings)
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* nothing has anything to work on */
+
+int sfr_loop_new(sfr_loop **out, const sfr_config *cfg)
 {
-	(void)out;
-	sfr__log((enum sfr_log_level)settings->log.level, SFR_LOG_ERROR,
+	sfr__log(SFR_LOG_ERROR, SFR_LOG_ERROR,
 		 "no engine: this build of safer-ring has none for this platform; it needs Linux");
 	return -ENOSYS;
+}
+
+void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
+{
+	memset(out, 0, size);
+}
+
+/* X(type, name, parameters, answer) */
+#define ANSWERING(X)                                                                               \
+	X(int, sfr_loop_run, (sfr_loop * loop), -ENOSYS)                                           \
+	X(int, sfr_loop_step, (sfr_loop * loop, int64_t timeout_ns), -ENOSYS)                      \
+	X(int, sfr_loop_post, (sfr_loop * loop, void (*fn)(sfr_loop *, void *), void *arg),        \
+	  -ENOSYS)                                                                                 \
+	X(int, sfr_loop_drain, (sfr_loop * loop, int64_t timeout_ns), -ENOSYS)                     \
+	X(int, sfr_loop_free, (sfr_loop * loop), 0)                                                \
+	X(size_t, sfr_loop_inflight, (const sfr_loop *loop), 0)                                    \
+	X(uint64_t, sfr_loop_now, (const sfr_loop *loop), 0)                                       \
+	X(const char *, sfr_loop_engine, (const sfr_loop *loop), "none")                           \
+	X(const char *, sfr_loop_refusal, (const sfr_loop *loop), "")                              \
+	X(void *, sfr_buf_access, (sfr_buf * buf), NULL)                                           \
+	X(bool, sfr_buf_is_owned, (const sfr_buf *buf), false)                                     \
+	X(sfr_buf *, sfr_buf_get, (sfr_loop * loop, size_t min_cap), NULL)                         \
+	X(sfr_buf *, sfr_buf_from, (sfr_loop * loop, const void *bytes, size_t len), NULL)         \
+	X(sfr_buf *, sfr_buf_wrap,                                                                 \
+	  (sfr_loop * loop, void *mem, size_t cap, void (*on_release)(void *, void *), void *arg), \
+	  NULL)                                                                                    \
+	X(sfr_ticket, sfr_submit, (sfr_op * op, sfr_done * done, void *arg), 0)                    \
+	X(int, sfr_cancel, (sfr_loop * loop, sfr_ticket ticket), -ENOSYS)                          \
+	X(sfr_op *, sfr_nop, (sfr_loop * loop), NULL)                                              \
+	X(sfr_op *, sfr_read, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
+	X(sfr_op *, sfr_read_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), NULL)      \
+	X(sfr_op *, sfr_write, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                      \
+	X(sfr_op *, sfr_write_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), NULL)     \
+	X(sfr_op *, sfr_recv, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
+	X(sfr_op *, sfr_send, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
+	X(sfr_op *, sfr_accept, (sfr_loop * loop, int fd), NULL)                                   \
+	X(sfr_op *, sfr_accept_multi, (sfr_loop * loop, int fd), NULL)                             \
+	X(sfr_op *, sfr_recv_multi, (sfr_loop * loop, int fd), NULL)                               \
+	X(sfr_op *, sfr_connect,                                                                   \
+	  (sfr_loop * loop, int fd, const struct sockaddr *addr, socklen_t size), NULL)            \
+	X(sfr_op *, sfr_timeout, (sfr_loop * loop, uint64_t ns), NULL)                             \
+	X(sfr_op *, sfr_interval, (sfr_loop * loop, uint64_t ns), NULL)                            \
+	X(sfr_op *, sfr_poll, (sfr_loop * loop, int fd, unsigned events), NULL)                    \
+	X(sfr_op *, sfr_shutdown, (sfr_loop * loop, int fd, int how), NULL)                        \
+	X(sfr_op *, sfr_close, (sfr_loop * loop, int fd), NULL)                                    \
+	X(int, sfr_serve,                                                                          \
+	  (sfr_loop * loop, const char *address, const sfr_handlers *handlers, void *arg,          \
+	   sfr_server **out),                                                                      \
+	  -ENOSYS)                                                                                 \
+	X(int, sfr_dial,                                                                           \
+	  (sfr_loop * loop, const char *address, const sfr_handlers *handlers, void *arg,          \
+	   sfr_conn **out),                                                                        \
+	  -ENOSYS)                                                                                 \
+	X(int, sfr_server_address, (const sfr_server *server, char *out, size_t size), -ENOSYS)    \
+	X(size_t, sfr_server_conns, (const sfr_server *server), 0)                                 \
+	X(int, sfr_conn_send, (sfr_conn * conn, sfr_buf * buf), -ENOSYS)                           \
+	X(int, sfr_conn_peer, (const sfr_conn *conn, char *out, size_t size), -ENOSYS)             \
+	X(size_t, sfr_conn_queued, (const sfr_conn *conn), 0)                                      \
+	X(sfr_loop *, sfr_conn_loop, (const sfr_conn *conn), NULL)                                 \
+	X(void *, sfr_conn_data, (const sfr_conn *conn), NULL)
+
+#define SILENT(X)                                  \
+	X(sfr_loop_stop, (sfr_loop * loop))        \
+	X(sfr_buf_release, (sfr_buf * buf))        \
+	X(sfr_op_discard, (sfr_op * op))           \
+	X(sfr_server_close, (sfr_server * server)) \
+	X(sfr_conn_shutdown, (sfr_conn * conn))    \
+	X(sfr_conn_close, (sfr_conn * conn))       \
+	X(sfr_conn_pause, (sfr_conn * conn))       \
+	X(sfr_conn_resume, (sfr_conn * conn))      \
+	X(sfr_conn_set_data, (sfr_conn * conn, void *data))
+
+#define ANSWER(type, name, parameters, answer) \
+	type name parameters                   \
+	{                                      \
+		return answer;                 \
+	}
+#define BE_SILENT(name, parameters) \
+	void name parameters        \
+	{                           \
+	}
+
+ANSWERING(ANSWER)
+SILENT(BE_SILENT)
+
+int sfr_await(sfr_op *op, sfr_buf **buf_out)
+{
+	if (buf_out)
+		*buf_out = NULL;
+	return -ENOMEM;
 }
