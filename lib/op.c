@@ -6,7 +6,6 @@
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 #include <unistd.h>
 
 static bool op_is_timer(const sfr_op *op)
@@ -125,13 +124,38 @@ void sfr__ops_call_ready(sfr_loop *loop)
  * Submission.
  */
 
+typedef volatile uint32_t __attribute__((may_alias)) sqe_word;
+typedef volatile uint64_t __attribute__((may_alias)) sqe_long;
+
+/*
+ * Copy an SQE in pieces no wider than its fields were written. The op was built a moment ago, and a wider
+ * load would wait until those stores have reached the cache: a third of the cost of a submission.
+ * volatile keeps the compiler from widening the loads again.
+ */
+static void sqe_copy(struct io_uring_sqe *to, struct io_uring_sqe *from)
+{
+	sqe_word *words_to = (sqe_word *)to, *words = (sqe_word *)from;
+	sqe_long *longs_to = (sqe_long *)to, *longs = (sqe_long *)from;
+
+	words_to[0] = words[0]; /* opcode, flags, ioprio */
+	words_to[1] = words[1]; /* fd */
+	longs_to[1] = longs[1]; /* off */
+	longs_to[2] = longs[2]; /* addr */
+	words_to[6] = words[6]; /* len */
+	words_to[7] = words[7]; /* flags of the op */
+	longs_to[5] = longs[5]; /* buf_index, personality, file_index */
+	longs_to[6] = longs[6];
+	longs_to[7] = longs[7];
+}
+
 static bool op_write(sfr_op *op)
 {
 	struct io_uring_sqe *sqe = sfr__queue_sqe(&op->loop->engine->queue);
 
 	if (sfr__unlikely(!sqe))
 		return false;
-	memcpy(sqe, &op->sqe, sizeof(*sqe));
+	sqe_copy(sqe, &op->sqe);
+	sqe->user_data = (uint64_t)(uintptr_t)op;
 	sfr__op_step(op, SFR__EV_TAKEN);
 	return true;
 }

@@ -52,13 +52,6 @@ static bool op_sound(const sfr_op *op)
 	return op && op->result == 0;
 }
 
-/* The helpers of liburing leave user_data alone: it is set after them. */
-static sfr_op *op_built(sfr_op *op)
-{
-	op->sqe.user_data = (uint64_t)(uintptr_t)op;
-	return op;
-}
-
 sfr_op *sfr_nop(sfr_loop *loop)
 {
 	sfr_op *op = op_new(loop, SFR__OP_NOP, false);
@@ -66,7 +59,7 @@ sfr_op *sfr_nop(sfr_loop *loop)
 	if (!op)
 		return NULL;
 	io_uring_prep_nop(&op->sqe);
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf)
@@ -81,7 +74,7 @@ sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 	if (!op_sound(op))
 		return op;
 	io_uring_prep_read(&op->sqe, fd, sfr__buf(buf)->held, sfr__buf_room(buf), off);
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf)
@@ -96,7 +89,7 @@ sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 	if (!op_sound(op))
 		return op;
 	io_uring_prep_write(&op->sqe, fd, sfr__buf(buf)->held, buf->len, off);
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf)
@@ -106,7 +99,7 @@ sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf)
 	if (!op_sound(op))
 		return op;
 	io_uring_prep_recv(&op->sqe, fd, sfr__buf(buf)->held, sfr__buf_room(buf), 0);
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf)
@@ -116,7 +109,7 @@ sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf)
 	if (!op_sound(op))
 		return op;
 	io_uring_prep_send(&op->sqe, fd, sfr__buf(buf)->held, buf->len, MSG_NOSIGNAL);
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
@@ -139,7 +132,7 @@ sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
 	} else {
 		io_uring_prep_send(&op->sqe, fd, sfr__buf(chain)->held, chain->len, flags);
 	}
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_accept(sfr_loop *loop, int fd)
@@ -149,7 +142,7 @@ sfr_op *sfr_accept(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	io_uring_prep_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_accept_multi(sfr_loop *loop, int fd)
@@ -159,7 +152,7 @@ sfr_op *sfr_accept_multi(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	io_uring_prep_multishot_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
-	return op_built(op);
+	return op;
 }
 
 static uint32_t recv_ring_capacity(const struct sfr__settings *settings)
@@ -182,7 +175,7 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 	io_uring_prep_recv_multishot(&op->sqe, fd, NULL, 0, 0);
 	op->sqe.flags |= IOSQE_BUFFER_SELECT;
 	op->sqe.buf_group = SFR__RECV_GROUP;
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr, socklen_t size)
@@ -204,7 +197,7 @@ sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr, socklen
 	(void)sfr__buf_give(op->buf); /* ours, and fresh: it cannot be refused */
 	op->buf_role = SFR__BUF_HIDDEN;
 	io_uring_prep_connect(&op->sqe, fd, (void *)sfr__buf(op->buf)->held, size);
-	return op_built(op);
+	return op;
 }
 
 static sfr_op *op_new_timer(sfr_loop *loop, enum sfr__op_kind kind, uint64_t ns)
@@ -233,7 +226,7 @@ sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events)
 	if (!op)
 		return NULL;
 	io_uring_prep_poll_add(&op->sqe, fd, events);
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how)
@@ -243,7 +236,7 @@ sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how)
 	if (!op)
 		return NULL;
 	io_uring_prep_shutdown(&op->sqe, fd, how);
-	return op_built(op);
+	return op;
 }
 
 sfr_op *sfr_close(sfr_loop *loop, int fd)
@@ -253,5 +246,5 @@ sfr_op *sfr_close(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	io_uring_prep_close(&op->sqe, fd);
-	return op_built(op);
+	return op;
 }

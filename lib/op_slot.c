@@ -10,7 +10,7 @@
 #define D SFR__OP_DONE
 
 /* All else is 0, SFR__OP_ILLEGAL. */
-const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS] = {
+const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS_ROOM] = {
 	[F] = {[SFR__EV_BUILD] = B},
 	[B] = {[SFR__EV_DISCARD] = F, [SFR__EV_SUBMIT] = Q},
 	[Q] = {[SFR__EV_TAKEN] = I, [SFR__EV_REFUSED] = D},

@@ -42,7 +42,8 @@ enum sfr__op_event {
 	SFR__EV_REQUEUE,  /* a multishot op ended early, and is to be armed again */
 	SFR__EV_CQE_LAST, /* the last completion */
 	SFR__EV_RECYCLE,
-	SFR__OP_EVENTS
+	SFR__OP_EVENTS,
+	SFR__OP_EVENTS_ROOM = 16 /* a row of the table is a power of two long */
 };
 
 enum sfr__op_kind {
@@ -126,7 +127,7 @@ bool sfr__op_table_extend(struct sfr__op_table *table);
 /* The op of a ticket; NULL if it is gone. */
 sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket);
 
-extern const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS];
+extern const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS_ROOM];
 
 /* Something happened to an op: move it to where that leads. It must lead somewhere. */
 static inline void sfr__op_step(sfr_op *op, enum sfr__op_event event)
