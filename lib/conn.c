@@ -365,6 +365,7 @@ static void net_flush(struct sfr__resident *resident)
 	struct sfr__net *net = net_of(resident);
 	struct sfr__link dirty;
 
+	sfr__servers_flush(net);
 	sfr__list_move(&dirty, &net->dirty);
 	while (!sfr__list_empty(&dirty)) {
 		sfr_conn *conn = sfr__container(dirty.next, sfr_conn, dirty);

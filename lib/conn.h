@@ -69,6 +69,7 @@ void sfr__conn_close(sfr_conn *conn, int reason);
  * What conn.c needs of server.c.
  */
 void sfr__server_conn_closed(sfr_server *server);
+void sfr__servers_flush(struct sfr__net *net);
 void sfr__servers_drain(struct sfr__net *net);
 void sfr__servers_free(struct sfr__net *net);
 

@@ -32,8 +32,6 @@ struct sfr_server {
 	void *arg;
 };
 
-static void server_accept(sfr_server *server);
-
 __attribute__((format(printf, 2, 3))) static void refusal_set(sfr_loop *loop, const char *format,
 							      ...)
 {
@@ -120,15 +118,14 @@ void sfr_server_close(sfr_server *server)
  * Accepting.
  */
 
-static void server_retry(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+static void server_waited(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	sfr_server *server = arg;
 
 	(void)loop;
 	(void)buf;
+	(void)result;
 	server->accept = 0;
-	if (result == 0 && server->state == LISTENING)
-		server_accept(server);
 	server_settle(server);
 }
 
@@ -138,27 +135,29 @@ static bool accept_error_passes(int err)
 	return err == -ECONNABORTED || err == -EPROTO || err == -EINTR || err == -EAGAIN;
 }
 
+/* Accepting goes on in a while: what is missing may be there again. */
+static void server_wait(sfr_server *server, int err)
+{
+	sfr_op *wait = sfr_timeout(server->net->loop, ACCEPT_RETRY_NS);
+
+	if (!server->complained)
+		sfr__log(log_limit(server), SFR_LOG_WARN,
+			 "cannot accept connections: %s (%s); trying again every 100 ms%s",
+			 sfr_strerror(err), sfr_errname(err),
+			 err == -EMFILE ? ": raise RLIMIT_NOFILE or lower server.connections_max"
+					: "");
+	server->complained = true;
+	if (wait)
+		server->accept = sfr_submit(wait, server_waited, server);
+}
+
 static void server_accept_failed(sfr_server *server, int err)
 {
-	sfr_op *wait;
-
 	server->accept = 0;
 	if (server->state == LISTENING && err == -ECANCELED)
 		server->state = STOPPING; /* the loop drains */
-	if (server->state == LISTENING && accept_error_passes(err)) {
-		server_accept(server);
-	} else if (server->state == LISTENING) {
-		if (!server->complained)
-			sfr__log(log_limit(server), SFR_LOG_WARN,
-				 "cannot accept connections: %s (%s); trying again every 100 ms%s",
-				 sfr_strerror(err), sfr_errname(err),
-				 err == -EMFILE ? ": raise RLIMIT_NOFILE or lower "
-						  "server.connections_max"
-						: "");
-		server->complained = true;
-		wait = sfr_timeout(server->net->loop, ACCEPT_RETRY_NS);
-		server->accept = wait ? sfr_submit(wait, server_retry, server) : 0;
-	}
+	else if (server->state == LISTENING && !accept_error_passes(err))
+		server_wait(server, err);
 	server_settle(server);
 }
 
@@ -188,7 +187,19 @@ static void server_accept(sfr_server *server)
 	if (op)
 		server->accept = sfr_submit(op, server_accepted, server);
 	else
-		server_accept_failed(server, -ENOMEM);
+		server_wait(server, -ENOMEM);
+}
+
+void sfr__servers_flush(struct sfr__net *net)
+{
+	struct sfr__link *link;
+
+	for (link = net->servers.next; link != &net->servers; link = link->next) {
+		sfr_server *server = sfr__container(link, sfr_server, link);
+
+		if (sfr__unlikely(server->state == LISTENING && !server->accept))
+			server_accept(server);
+	}
 }
 
 /*
