@@ -1,7 +1,7 @@
 /*
  * A connection: one receive, one send, and at most one other op at a time, each known by its ticket.
  *
- * Every change goes through conn_settle: it looks at what is true now and starts what should be in
+ * Every change goes through sfr__conn_settle: it looks at what is true now and starts what should be in
  * flight. Closing waits for all tickets to be gone, so no op of a connection can see the next owner of
  * its descriptor's number.
  */
@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static void conn_settle(sfr_conn *conn);
 
 static sfr_loop *loop_of(const sfr_conn *conn)
 {
@@ -100,6 +98,14 @@ static void conn_unchoke(sfr_conn *conn)
 	conn->choked = false;
 	if (conn->handlers.on_drain)
 		conn->handlers.on_drain(conn, conn->arg);
+}
+
+void sfr__conn_relieve(sfr_conn *conn)
+{
+	if (conn->state != SFR__CONN_OPEN || !conn->send)
+		return;
+	conn->relieve = true;
+	(void)sfr_cancel(loop_of(conn), conn->send);
 }
 
 /* The result of a send that was cancelled to free its buffers says only how far it got. */
@@ -218,7 +224,7 @@ static void conn_settle_open(sfr_conn *conn)
 	sent = !conn->send;
 	if (sent && conn->peer_finished && conn->local_finished && !conn->other) {
 		sfr__conn_close(conn, 0);
-		conn_settle(conn);
+		sfr__conn_settle(conn);
 		return;
 	}
 	if (sent && conn->local_finished && !conn->told_peer && !conn->other) {
@@ -233,7 +239,7 @@ static void conn_settle_open(sfr_conn *conn)
 	}
 }
 
-static void conn_settle(sfr_conn *conn)
+void sfr__conn_settle(sfr_conn *conn)
 {
 	switch ((enum sfr__conn_state)conn->state) {
 	case SFR__CONN_CONNECTING:
@@ -311,131 +317,6 @@ void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t si
 	conn_other(conn, sfr_connect(loop_of(conn), conn->fd, addr, size), conn_connected);
 	if (!conn->other)
 		sfr__conn_close(conn, -ENOMEM);
-}
-
-/*
- * Relief: a peer that does not read must not keep the slab from the others. While receivers starve and
- * no buffer has come back for some time, what is queued for slow peers is copied to the heap, where the
- * water marks bound it.
- */
-
-#define RELIEF_NS 20000000U
-
-static bool net_starving(const struct sfr__net *net)
-{
-	return atomic_load_explicit(&net->loop->pool->starving, memory_order_relaxed);
-}
-
-static void relief_watch(struct sfr__net *net)
-{
-	net->relieving = true;
-	net->relief_tail = net->loop->recv.tail;
-	sfr__wheel_add(&net->loop->wheel, &net->relief, sfr__clock_ns() + RELIEF_NS);
-}
-
-static void relief_fired(struct sfr__timer *timer)
-{
-	struct sfr__net *net = sfr__container(timer, struct sfr__net, relief);
-	struct sfr__link *link;
-
-	net->relieving = false;
-	if (!net_starving(net) || net->relief_tail != net->loop->recv.tail)
-		return;
-	for (link = net->conns.next; link != &net->conns; link = link->next) {
-		sfr_conn *conn = sfr__container(link, sfr_conn, link);
-
-		if (conn->state == SFR__CONN_OPEN && conn->send) {
-			conn->relieve = true;
-			(void)sfr_cancel(net->loop, conn->send);
-		}
-	}
-}
-
-/*
- * The resident.
- */
-
-static struct sfr__net *net_of(const struct sfr__resident *resident)
-{
-	return sfr__container(resident, struct sfr__net, resident);
-}
-
-static void net_flush(struct sfr__resident *resident)
-{
-	struct sfr__net *net = net_of(resident);
-	struct sfr__link dirty;
-
-	sfr__servers_flush(net);
-	sfr__list_move(&dirty, &net->dirty);
-	while (!sfr__list_empty(&dirty)) {
-		sfr_conn *conn = sfr__container(dirty.next, sfr_conn, dirty);
-
-		sfr__list_unlink(&conn->dirty);
-		conn_settle(conn);
-	}
-}
-
-static void net_starve(struct sfr__resident *resident)
-{
-	struct sfr__net *net = net_of(resident);
-
-	if (!net->relieving)
-		relief_watch(net);
-}
-
-static void net_drain(struct sfr__resident *resident)
-{
-	struct sfr__net *net = net_of(resident);
-	struct sfr__link *link;
-
-	sfr__servers_drain(net);
-	for (link = net->conns.next; link != &net->conns; link = link->next)
-		sfr__conn_close(sfr__container(link, sfr_conn, link), -ECANCELED);
-}
-
-static bool net_busy(const struct sfr__resident *resident)
-{
-	return !sfr__list_empty(&net_of(resident)->conns);
-}
-
-static void net_free(struct sfr__resident *resident)
-{
-	struct sfr__net *net = net_of(resident);
-
-	sfr__servers_free(net);
-	if (net->relieving)
-		sfr__wheel_remove(&net->loop->wheel, &net->relief);
-	while (!sfr__list_empty(&net->spare)) {
-		sfr_conn *conn = sfr__container(net->spare.next, sfr_conn, link);
-
-		sfr__list_unlink(&conn->link);
-		free(conn);
-	}
-	free(net);
-}
-
-struct sfr__net *sfr__net_of(sfr_loop *loop)
-{
-	struct sfr__net *net;
-
-	if (loop->resident)
-		return net_of(loop->resident);
-	net = calloc(1, sizeof(*net));
-	if (!net)
-		return NULL;
-	net->resident = (struct sfr__resident){.flush = net_flush,
-					       .starve = net_starve,
-					       .drain = net_drain,
-					       .busy = net_busy,
-					       .free = net_free};
-	net->loop = loop;
-	net->relief.fire = relief_fired;
-	sfr__list_init(&net->conns);
-	sfr__list_init(&net->dirty);
-	sfr__list_init(&net->spare);
-	sfr__list_init(&net->servers);
-	loop->resident = &net->resident;
-	return net;
 }
 
 /*

@@ -1,10 +1,10 @@
 /*
- * Connections of a loop: what server.c needs of conn.c.
+ * Connection: what the net and its servers need of it.
  */
 #ifndef SFR_LIB_CONN_H
 #define SFR_LIB_CONN_H
 
-#include "loop.h"
+#include "net.h"
 #include "send_queue.h"
 #include <safer_ring/server.h>
 
@@ -13,19 +13,6 @@ enum sfr__conn_state {
 	SFR__CONN_OPEN,
 	SFR__CONN_CLOSING, /* operations are ending; then the descriptor is closed */
 	SFR__CONN_CLOSED,  /* on_close runs */
-};
-
-/* All connections of a loop, and what they share. */
-struct sfr__net {
-	struct sfr__resident resident;
-	sfr_loop *loop;
-	struct sfr__link conns;
-	struct sfr__link dirty; /* connections with something to do before the engine is entered */
-	struct sfr__link spare; /* closed ones, for reuse */
-	struct sfr__link servers;
-	struct sfr__timer relief; /* on the wheel while relieving */
-	bool relieving;
-	uint16_t relief_tail; /* of the receive ring when relief began to watch */
 };
 
 struct sfr_conn {
@@ -49,9 +36,6 @@ struct sfr_conn {
 	struct sfr__send_queue queue;
 };
 
-/* The connections of a loop, made when first asked for. NULL without memory. */
-struct sfr__net *sfr__net_of(sfr_loop *loop);
-
 /* Take over a descriptor that is connected; on_open is called. False: no memory, and it is closed. */
 bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,
 			const sfr_handlers *handlers, void *arg);
@@ -65,12 +49,10 @@ void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t si
 /* End it, now or as soon as its operations have ended. */
 void sfr__conn_close(sfr_conn *conn, int reason);
 
-/*
- * What conn.c needs of server.c.
- */
-void sfr__server_conn_closed(sfr_server *server);
-void sfr__servers_flush(struct sfr__net *net);
-void sfr__servers_drain(struct sfr__net *net);
-void sfr__servers_free(struct sfr__net *net);
+/* Start what should be in flight, given what is true of it now. */
+void sfr__conn_settle(sfr_conn *conn);
+
+/* Its peer is slow, and others starve: move what it has queued from the slab to the heap. */
+void sfr__conn_relieve(sfr_conn *conn);
 
 #endif
