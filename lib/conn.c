@@ -165,10 +165,15 @@ static void conn_other_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	conn_touch(conn);
 }
 
-static void conn_other(sfr_conn *conn, sfr_op *op, sfr_done *done)
+/* Shut down one direction or both. Without memory for an op, by a system call: it does not block. */
+static void conn_shut(sfr_conn *conn, int how)
 {
+	sfr_op *op = sfr_shutdown(loop_of(conn), conn->fd, how);
+
 	if (op)
-		conn->other = sfr__op_submit(op, done, conn);
+		conn->other = sfr__op_submit(op, conn_other_done, conn);
+	else
+		(void)shutdown(conn->fd, how); /* a peer that is gone needs not be told */
 }
 
 static void conn_free(sfr_conn *conn)
@@ -205,12 +210,26 @@ void sfr__conn_close(sfr_conn *conn, int reason)
 	if (conn->state == SFR__CONN_CONNECTING)
 		(void)sfr_cancel(loop, conn->other);
 	else if ((conn->recv || conn->send) && !conn->other)
-		conn_other(conn, sfr_shutdown(loop, conn->fd, SHUT_RDWR), conn_other_done);
+		conn_shut(conn, SHUT_RDWR);
 	conn->state = SFR__CONN_CLOSING;
 	(void)sfr_cancel(loop, conn->recv); /* a ticket that is 0 or stale has nothing to end */
 	(void)sfr_cancel(loop, conn->send);
 	sfr__send_queue_clear(&conn->queue);
 	conn_touch(conn);
+}
+
+/* The last step. Without memory for an op, by a system call, which is no worse than late. */
+static void conn_close_fd(sfr_conn *conn)
+{
+	sfr_op *op = sfr_close(loop_of(conn), conn->fd);
+
+	if (op) {
+		conn->other = sfr__op_submit(op, conn_closed, conn);
+	} else {
+		(void)close(conn->fd); /* nothing is queued that could be lost */
+		loop_of(conn)->called++;
+		conn_closed(loop_of(conn), 0, NULL, conn);
+	}
 }
 
 /* What an open connection should have in flight, given what is true of it. */
@@ -229,7 +248,7 @@ static void conn_settle_open(sfr_conn *conn)
 	}
 	if (sent && conn->local_finished && !conn->told_peer && !conn->other) {
 		conn->told_peer = true;
-		conn_other(conn, sfr_shutdown(loop, conn->fd, SHUT_WR), conn_other_done);
+		conn_shut(conn, SHUT_WR);
 	}
 	if (conn_may_receive(conn)) {
 		if (!conn->recv)
@@ -251,9 +270,7 @@ void sfr__conn_settle(sfr_conn *conn)
 	case SFR__CONN_CLOSING:
 		if (conn->recv || conn->send || conn->other)
 			break;
-		conn_other(conn, sfr_close(loop_of(conn), conn->fd), conn_closed);
-		if (!conn->other)
-			conn_touch(conn); /* no memory for the op: next turn */
+		conn_close_fd(conn);
 		break;
 	}
 }
@@ -314,8 +331,11 @@ static void conn_connected(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t size)
 {
-	conn_other(conn, sfr_connect(loop_of(conn), conn->fd, addr, size), conn_connected);
-	if (!conn->other)
+	sfr_op *op = sfr_connect(loop_of(conn), conn->fd, addr, size);
+
+	if (op)
+		conn->other = sfr__op_submit(op, conn_connected, conn);
+	else
 		sfr__conn_close(conn, -ENOMEM);
 }
 

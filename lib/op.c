@@ -222,17 +222,19 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
 	return sfr__op_ticket(&loop->ops, op);
 }
 
+/* Even a loop that drains lets go of descriptors. */
+static bool op_ends_something(const sfr_op *op)
+{
+	return op->kind == SFR__OP_CLOSE || op->kind == SFR__OP_SHUTDOWN;
+}
+
 sfr_ticket sfr_submit(sfr_op *op, sfr_done *done, void *arg)
 {
-	sfr_ticket ticket;
-
 	if (!op)
 		return 0;
-	ticket = sfr__op_submit(op, done, arg);
-	if (sfr__unlikely(op->loop->draining) && op->kind != SFR__OP_CLOSE &&
-	    op->kind != SFR__OP_SHUTDOWN)
-		sfr__op_cancel(op);
-	return ticket;
+	if (sfr__unlikely(op->loop->draining) && !op_ends_something(op) && op->result == 0)
+		op->result = -ECANCELED; /* before it can win: or callbacks that go on never end */
+	return sfr__op_submit(op, done, arg);
 }
 
 sfr_buf *sfr__op_unbuild(sfr_op *op)
@@ -304,7 +306,7 @@ void sfr__ops_cancel_all(sfr_loop *loop)
 
 	for (; op < end; op++)
 		if ((op->state == SFR__OP_QUEUED || op->state == SFR__OP_IN_FLIGHT) &&
-		    op->kind != SFR__OP_CLOSE && op->kind != SFR__OP_SHUTDOWN)
+		    !op_ends_something(op))
 			sfr__op_cancel(op);
 }
 

@@ -112,7 +112,10 @@ __attribute__((noreturn)) static void die(const char *what)
 	exit(1);
 }
 
-/* Connections */
+/*
+ * Connections. Each is watched edge-triggered, for everything, once: an edge is not told twice, so it
+ * is read until it is empty, and written until it is full.
+ */
 
 static unsigned connection_index(const struct connection *conn)
 {
@@ -122,14 +125,6 @@ static unsigned connection_index(const struct connection *conn)
 static bool is_exhausted(const struct connection *conn)
 {
 	return options.messages && conn->messages_sent == options.messages;
-}
-
-static void connection_watch(struct connection *conn, uint32_t events)
-{
-	struct epoll_event event = {.events = events, .data.ptr = conn};
-
-	if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, conn->fd, &event) < 0)
-		die("epoll_ctl");
 }
 
 static void connection_fail(struct connection *conn, const char *format, ...)
@@ -178,12 +173,12 @@ static void connection_made(struct connection *conn)
 	connecting--;
 	open_count++;
 	moved++;
-	connection_watch(conn, EPOLLIN);
 }
 
 static void connection_make(struct connection *conn)
 {
-	struct epoll_event event = {.events = EPOLLOUT, .data.ptr = conn};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				    .data.ptr = conn};
 	const struct sockaddr *address = (const struct sockaddr *)&options.address;
 	int one = 1;
 
@@ -227,8 +222,6 @@ static void connection_send(struct connection *conn)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			if (!conn->blocked)
-				connection_watch(conn, EPOLLIN | EPOLLOUT);
 			conn->blocked = true;
 			return;
 		}
@@ -241,8 +234,6 @@ static void connection_send(struct connection *conn)
 		conn->send_place = pattern_after(conn->send_place, (size_t)n);
 		moved++;
 	}
-	if (conn->blocked)
-		connection_watch(conn, EPOLLIN);
 	conn->blocked = false;
 }
 
@@ -304,8 +295,9 @@ static void connection_fail_with(struct connection *conn, const char *data, size
 	if (found >= 0) {
 		if (shift > PATTERN_PERIOD / 2)
 			shift -= PATTERN_PERIOD;
-		snprintf(guess, sizeof(guess), "; those bytes belong %lld bytes %s",
-			 (long long)llabs(shift), shift > 0 ? "further on" : "back");
+		snprintf(guess, sizeof(guess), "; those bytes belong %lld byte%s %s",
+			 (long long)llabs(shift), llabs(shift) == 1 ? "" : "s",
+			 shift > 0 ? "further on" : "back");
 		for (unsigned i = 0; i < options.connections; i++) {
 			const struct connection *other = &connections[i];
 			uint64_t ahead = (uint64_t)(found - other->receive_place + PATTERN_PERIOD) %
@@ -352,54 +344,64 @@ static void connection_end(struct connection *conn)
 		die("close");
 }
 
-static void connection_receive(struct connection *conn)
+/* Checks what came, and sends what that allows. */
+static void connection_take(struct connection *conn, size_t size)
 {
-	ssize_t n = recv(conn->fd, receive_buffer, RECEIVE_SIZE, 0);
-	uint64_t now;
+	uint64_t now = clock_now();
 	size_t right;
 
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			connection_fail(conn, "receiving failed after %llu bytes: %s",
-					(unsigned long long)conn->received, strerror(errno));
-		return;
-	}
-	if (n == 0) {
-		connection_end(conn);
-		return;
-	}
-	if ((uint64_t)n > conn->sent - conn->received) {
+	if (size > conn->sent - conn->received) {
 		connection_fail(conn, "%llu bytes came back, only %llu were sent",
-				(unsigned long long)conn->received + (unsigned long long)n,
+				(unsigned long long)conn->received + size,
 				(unsigned long long)conn->sent);
 		return;
 	}
-	now = clock_now();
-	right = pattern_mismatch(conn->receive_place, receive_buffer, (size_t)n);
+	right = pattern_mismatch(conn->receive_place, receive_buffer, size);
 	bytes_verified += right;
-	if (right < (size_t)n) {
-		connection_fail_with(conn, receive_buffer, (size_t)n, right);
+	if (right < size) {
+		connection_fail_with(conn, receive_buffer, size, right);
 		return;
 	}
-	conn->receive_place = pattern_after(conn->receive_place, (size_t)n);
-	conn->received += (uint64_t)n;
-	outstanding -= (uint64_t)n;
+	conn->receive_place = pattern_after(conn->receive_place, size);
+	conn->received += size;
+	outstanding -= size;
 	moved++;
 	messages_complete(conn, now);
 	connection_grant(conn, now);
 }
 
+/* Until the socket is empty, which a short read says; if the end has been announced, until the end. */
+static void connection_receive(struct connection *conn, bool ending)
+{
+	while (conn->state == ECHOING || conn->state == SHUT) {
+		ssize_t n = recv(conn->fd, receive_buffer, RECEIVE_SIZE, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0)
+			connection_fail(conn, "receiving failed after %llu bytes: %s",
+					(unsigned long long)conn->received, strerror(errno));
+		else if (n == 0)
+			connection_end(conn);
+		else
+			connection_take(conn, (size_t)n);
+		if (n < RECEIVE_SIZE && !ending)
+			return;
+	}
+}
+
 static void connection_ready(struct connection *conn, uint32_t events)
 {
-	if (conn->state == IN_CONNECT) {
+	const uint32_t end = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
+	if (conn->state == IN_CONNECT)
 		connection_made(conn);
-		return;
-	}
-	if (events & EPOLLOUT)
+	if (conn->state == ECHOING && conn->blocked && events & EPOLLOUT)
 		connection_send(conn);
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) &&
-	    (conn->state == ECHOING || conn->state == SHUT))
-		connection_receive(conn);
+	if (events & (EPOLLIN | end))
+		connection_receive(conn, events & end);
 }
 
 /* Phases */

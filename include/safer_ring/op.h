@@ -88,7 +88,7 @@ SFR_API int sfr_cancel(sfr_loop *loop, sfr_ticket ticket);
 /**
  * Do nothing, through the whole machinery.
  * @return As for every operation without a buffer: yours until sfr_submit(), sfr_await() or
- *         sfr_op_discard() takes it; NULL when there is no memory for it.
+ *         sfr_op_discard() takes it; NULL when there is no memory for it, or ring.ops_max are in being.
  * @par Result 0.
  * @thread The loop's. @since 0.1
  */
@@ -100,7 +100,7 @@ SFR_API sfr_op *sfr_nop(sfr_loop *loop);
  * @param fd  Borrowed: keep it open until the callback.
  * @param buf Given, whatever happens. Comes back with buf->len set to what was read.
  * @return As for every operation with a buffer: never NULL, yours until sfr_submit(), sfr_await() or
- *         sfr_op_discard() takes it.
+ *         sfr_op_discard() takes it. (Without one, with buf NULL, as sfr_nop().)
  * @par Result
  *      Bytes read, 0 at the end of the file; else the error of read(2).
  * @thread The loop's. @since 0.1
