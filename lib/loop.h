@@ -40,7 +40,7 @@ struct sfr_loop {
 	uint64_t now;                /* ns; read once a turn */
 	size_t inflight;             /* ops submitted and not called back for the last time */
 	unsigned called;             /* callbacks in this turn */
-	bool bound;                  /* the engine belongs to pool->thread */
+	atomic_bool bound;           /* the engine belongs to pool->thread */
 	bool running;                /* a turn is on the stack */
 	bool draining;               /* what is submitted is cancelled at once */
 	struct sfr__link backlog;    /* ops QUEUED, to be written to the engine's queue, in order */

@@ -1,6 +1,5 @@
 #include "pool.h"
 #include "log.h"
-#include "thread.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -46,7 +45,7 @@ struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t ex
 		pool_free(pool);
 		return NULL;
 	}
-	pool->thread = sfr__thread_self();
+	atomic_init(&pool->thread, sfr__thread_self());
 	return pool;
 }
 
@@ -57,7 +56,7 @@ void sfr__pool_close(struct sfr__pool *pool)
 	/* While `left` is still one too high nobody else can free the pool. */
 	sfr__pool_collect(pool);
 	atomic_store(&pool->left, pool->out + 1);
-	pool->thread = NULL;
+	atomic_store(&pool->thread, NULL);
 	for (late = atomic_exchange(&pool->returned, CLOSED); late;) {
 		sfr_buf *next = late->next;
 
@@ -247,7 +246,7 @@ void sfr__buf_drop(sfr_buf *buf)
 {
 	struct sfr__buf *b = sfr__buf(buf);
 
-	if (sfr__likely(b->pool->thread == sfr__thread_self())) {
+	if (sfr__likely(sfr__pool_is_mine(b->pool))) {
 		buf_free(b);
 	} else {
 		buf_set_state(b, SFR__BUF_GIVEN);

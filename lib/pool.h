@@ -10,6 +10,7 @@
 
 #include "region.h"
 #include "slab.h"
+#include "thread.h"
 #include <safer_ring/buffer.h>
 #include <stdatomic.h>
 
@@ -33,14 +34,14 @@ _Static_assert(sizeof(struct sfr__buf) == 64, "a descriptor is one cache line");
 struct sfr__pool {
 	struct sfr__slab slab;
 	struct sfr__region descriptors;
-	struct sfr__buf *free;       /* descriptors that were used before, through view.next */
-	size_t made;                 /* descriptors made so far */
-	size_t out;                  /* descriptors that are not free */
-	size_t extras;               /* of these, not for memory of the slab */
-	const void *thread;          /* the owner, sfr__thread_self() */
-	_Atomic(sfr_buf *) returned; /* released by other threads; CLOSED when the loop is gone */
-	atomic_bool starving;        /* a release from elsewhere must wake the owner */
-	atomic_size_t left;          /* once CLOSED: buffers still out */
+	struct sfr__buf *free;        /* descriptors that were used before, through view.next */
+	size_t made;                  /* descriptors made so far */
+	size_t out;                   /* descriptors that are not free */
+	size_t extras;                /* of these, not for memory of the slab */
+	_Atomic(const void *) thread; /* the owner, sfr__thread_self(); NULL: gone */
+	_Atomic(sfr_buf *) returned;  /* released by other threads; CLOSED when the loop is gone */
+	atomic_bool starving;         /* a release from elsewhere must wake the owner */
+	atomic_size_t left;           /* once CLOSED: buffers still out */
 	uint64_t heap_allocs;
 	bool poison; /* safety.poison */
 	bool abort;  /* safety.abort */
@@ -76,6 +77,12 @@ sfr_buf *sfr__pool_wrap(struct sfr__pool *pool, void *mem, size_t cap,
 
 /* Empty the list of what other threads released. Cheap when it is empty. */
 void sfr__pool_collect(struct sfr__pool *pool);
+
+/* Whether the caller is on the owner's thread. */
+static inline bool sfr__pool_is_mine(const struct sfr__pool *pool)
+{
+	return atomic_load_explicit(&pool->thread, memory_order_relaxed) == sfr__thread_self();
+}
 
 static inline struct sfr__buf *sfr__buf(const sfr_buf *buf)
 {

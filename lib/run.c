@@ -162,14 +162,14 @@ static int run_begin(sfr_loop *loop)
 {
 	int r = 0;
 
+	if (loop->bound && !sfr__pool_is_mine(loop->pool))
+		return sfr__loop_misuse(loop, -SFR_ETHREAD, "the loop was run by another thread");
 	if (loop->running)
 		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was run inside a callback");
 	if (!loop->bound) {
-		loop->pool->thread = sfr__thread_self();
+		atomic_store(&loop->pool->thread, sfr__thread_self());
 		r = loop->engine->calls->bind(loop->engine);
 		loop->bound = r == 0;
-	} else if (loop->pool->thread != sfr__thread_self()) {
-		return sfr__loop_misuse(loop, -SFR_ETHREAD, "the loop was run by another thread");
 	}
 	loop->running = r == 0;
 	return r;
