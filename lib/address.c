@@ -105,9 +105,10 @@ int sfr__address_print(const struct sfr__address *address, char *out, size_t siz
 	bool v6 = address->addr.ss_family == AF_INET6;
 	char host[INET6_ADDRSTRLEN];
 
-	inet_ntop(address->addr.ss_family,
-		  v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr, host,
-		  sizeof(host));
+	if (!inet_ntop(address->addr.ss_family,
+		       v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr, host,
+		       sizeof(host)))
+		return -errno;
 	return snprintf(out, size, v6 ? SCHEME "[%s]:%u" : SCHEME "%s:%u", host,
 			ntohs(v6 ? in6->sin6_port : in->sin_port));
 }

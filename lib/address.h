@@ -15,7 +15,7 @@ struct sfr__address {
 /* 0; -EINVAL, with what is wrong with the text in why. Both hosts and ports are numbers. */
 int sfr__address_parse(struct sfr__address *out, const char *text, char *why, size_t why_size);
 
-/* The length of the whole text, which is cut to fit. */
+/* The length of the whole text, which is cut to fit; -EAFNOSUPPORT if it is of another family. */
 int sfr__address_print(const struct sfr__address *address, char *out, size_t size);
 
 #endif

@@ -192,6 +192,7 @@ static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	(void)result; /* the descriptor is gone in any case */
 	(void)buf;
 	conn->state = SFR__CONN_CLOSED;
+	conn->fd = -1; /* the number may be somebody else's already */
 	conn->other = 0;
 	if (conn->handlers.on_close)
 		conn->handlers.on_close(conn, conn->reason, conn->arg);
@@ -352,12 +353,12 @@ static int conn_send_refused(sfr_conn *conn, int err)
 
 int sfr_conn_send(sfr_conn *conn, sfr_buf *buf)
 {
-	int r = buf ? sfr__buf_give(buf) : -SFR_EPOOLEMPTY;
+	int r = buf ? sfr__buf_give(loop_of(conn)->pool, buf) : -SFR_EPOOLEMPTY;
 	uint32_t len;
 
 	if (sfr__unlikely(r == -SFR_EINFLIGHT || !buf))
 		return conn->state >= SFR__CONN_CLOSING ? -ECANCELED : conn_send_refused(conn, r);
-	len = buf->len;
+	len = sfr__buf_len(buf);
 	if (conn->state >= SFR__CONN_CLOSING)
 		r = -ECANCELED;
 	else if (conn->local_finished)
@@ -421,6 +422,8 @@ int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size)
 {
 	struct sfr__address peer = {.size = sizeof(peer.addr)};
 
+	if (conn->fd < 0)
+		return -ENOTCONN;
 	if (getpeername(conn->fd, (struct sockaddr *)&peer.addr, &peer.size) < 0)
 		return -errno;
 	return sfr__address_print(&peer, out, size);

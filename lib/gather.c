@@ -35,6 +35,7 @@ void sfr__gather_fill(struct sfr__gather *gather, const sfr_buf *chain)
 	size_t count = 0;
 
 	for (; chain && count < SFR__GATHER_MAX; chain = chain->next)
-		gather->vectors[count++] = (struct iovec){sfr__buf(chain)->held, chain->len};
+		gather->vectors[count++] = (struct iovec){sfr__buf_data(chain),
+							  sfr__buf_len(chain)};
 	gather->msg = (struct msghdr){.msg_iov = gather->vectors, .msg_iovlen = count};
 }

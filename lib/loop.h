@@ -20,8 +20,8 @@
  * than this.
  */
 struct sfr__resident {
-	/* Once a turn, before the engine is entered: submit what has gathered. */
-	void (*flush)(struct sfr__resident *resident);
+	/* Once a turn, before the engine is entered: submit what has gathered. True if there is more. */
+	bool (*flush)(struct sfr__resident *resident);
 	/* Receivers wait, and the slab is empty: once a turn while that lasts. */
 	void (*starve)(struct sfr__resident *resident);
 	/* The loop drains: end what can end. Called until the loop is empty. */

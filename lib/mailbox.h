@@ -37,7 +37,7 @@ void sfr__mailbox_knock(struct sfr__mailbox *mailbox);
 
 static inline bool sfr__mailbox_full(const struct sfr__mailbox *mailbox)
 {
-	return atomic_load_explicit(&mailbox->posts, memory_order_acquire) != NULL;
+	return atomic_load(&mailbox->posts) != NULL;
 }
 
 /* Run what is there now, oldest first. Returns how many. */

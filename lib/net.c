@@ -50,7 +50,7 @@ static struct sfr__net *net_of(const struct sfr__resident *resident)
 	return sfr__container(resident, struct sfr__net, resident);
 }
 
-static void net_flush(struct sfr__resident *resident)
+static bool net_flush(struct sfr__resident *resident)
 {
 	struct sfr__net *net = net_of(resident);
 	struct sfr__link dirty;
@@ -63,6 +63,7 @@ static void net_flush(struct sfr__resident *resident)
 		sfr__list_unlink(&conn->dirty);
 		sfr__conn_settle(conn);
 	}
+	return !sfr__list_empty(&net->dirty);
 }
 
 static void net_starve(struct sfr__resident *resident)

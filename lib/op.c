@@ -52,7 +52,9 @@ static sfr_buf *op_take_buf(sfr_op *op)
 		return NULL;
 	switch ((enum sfr__buf_role)op->buf_role) {
 	case SFR__BUF_CALLERS:
-		sfr__buf_return(buf, !reads ? buf->len : op->result > 0 ? (uint32_t)op->result : 0);
+		sfr__buf_return(buf, !reads           ? sfr__buf_len(buf)
+				     : op->result > 0 ? (uint32_t)op->result
+						      : 0);
 		return buf;
 	case SFR__BUF_HIDDEN:
 		sfr__buf_drop(buf);
@@ -222,6 +224,15 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
 	return sfr__op_ticket(&loop->ops, op);
 }
 
+bool sfr__op_is_building(const sfr_op *op)
+{
+	if (sfr__likely(op->state == SFR__OP_BUILDING))
+		return true;
+	(void)sfr__loop_misuse(op->loop, -SFR_ESTALE,
+			       "an op was used that was submitted or discarded");
+	return false;
+}
+
 /* Even a loop that drains lets go of descriptors. */
 static bool op_ends_something(const sfr_op *op)
 {
@@ -230,7 +241,7 @@ static bool op_ends_something(const sfr_op *op)
 
 sfr_ticket sfr_submit(sfr_op *op, sfr_done *done, void *arg)
 {
-	if (!op)
+	if (!op || sfr__unlikely(!sfr__op_is_building(op)))
 		return 0;
 	if (sfr__unlikely(op->loop->draining) && !op_ends_something(op) && op->result == 0)
 		op->result = -ECANCELED; /* before it can win: or callbacks that go on never end */
@@ -247,7 +258,7 @@ sfr_buf *sfr__op_unbuild(sfr_op *op)
 
 void sfr_op_discard(sfr_op *op)
 {
-	if (op)
+	if (op && sfr__op_is_building(op))
 		sfr_buf_release(sfr__op_unbuild(op));
 }
 
@@ -435,7 +446,7 @@ static void recv_ring_refill(sfr_loop *loop)
 	starving = !sfr__list_empty(&loop->parked) && !loop->recv.filled;
 	if (starving != atomic_load_explicit(&loop->pool->starving, memory_order_relaxed))
 		atomic_store(&loop->pool->starving, starving);
-	if (starving) { /* who released before that store did not wake us */
+	if (starving) { /* who released before that store did not wake us (see pool.h) */
 		sfr__pool_collect(loop->pool);
 		sfr__recv_ring_fill(&loop->recv, loop->pool);
 	}

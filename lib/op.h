@@ -13,6 +13,9 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg);
  * gets the chain as it is. NULL without memory. */
 sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain);
 
+/* Whether it is the caller's to submit or discard; if not, that is misuse, and reported. */
+bool sfr__op_is_building(const sfr_op *op);
+
 /* Forget an op that was never submitted; what it carried is the caller's again. */
 sfr_buf *sfr__op_unbuild(sfr_op *op);
 

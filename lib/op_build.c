@@ -23,16 +23,21 @@ static sfr_op *op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
 	return op;
 }
 
-/* An op that takes the caller's buffer. A buffer that was not the caller's to give stays where it is. */
+/*
+ * An op that takes the caller's buffer. A buffer that was not the caller's to give stays where it is. One
+ * of another loop has no slot set aside here: without memory for one it is dropped.
+ */
 static sfr_op *op_new_with(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf)
 {
-	int r = buf ? sfr__buf_give(buf) : -SFR_EPOOLEMPTY;
+	int r = buf ? sfr__buf_give(loop->pool, buf) : -SFR_EPOOLEMPTY;
 	bool taken = buf && r != -SFR_EINFLIGHT;
-	sfr_op *op = op_new(loop, kind, taken);
+	sfr_op *op = op_new(loop, kind, taken && sfr__buf(buf)->pool == loop->pool);
 
 	if (op) {
 		op->result = r;
 		op->buf = taken ? buf : NULL;
+	} else if (taken) {
+		sfr__buf_drop(buf);
 	}
 	return op;
 }
@@ -73,7 +78,7 @@ sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 
 	if (!op_sound(op))
 		return op;
-	io_uring_prep_read(&op->sqe, fd, sfr__buf(buf)->held, sfr__buf_room(buf), off);
+	io_uring_prep_read(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_room(buf), off);
 	return op;
 }
 
@@ -88,7 +93,7 @@ sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 
 	if (!op_sound(op))
 		return op;
-	io_uring_prep_write(&op->sqe, fd, sfr__buf(buf)->held, buf->len, off);
+	io_uring_prep_write(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), off);
 	return op;
 }
 
@@ -98,7 +103,7 @@ sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf)
 
 	if (!op_sound(op))
 		return op;
-	io_uring_prep_recv(&op->sqe, fd, sfr__buf(buf)->held, sfr__buf_room(buf), 0);
+	io_uring_prep_recv(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_room(buf), 0);
 	return op;
 }
 
@@ -108,7 +113,7 @@ sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf)
 
 	if (!op_sound(op))
 		return op;
-	io_uring_prep_send(&op->sqe, fd, sfr__buf(buf)->held, buf->len, MSG_NOSIGNAL);
+	io_uring_prep_send(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), MSG_NOSIGNAL);
 	return op;
 }
 
@@ -130,7 +135,7 @@ sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
 		sfr__gather_fill(gather, chain);
 		io_uring_prep_sendmsg(&op->sqe, fd, &gather->msg, (unsigned)flags);
 	} else {
-		io_uring_prep_send(&op->sqe, fd, sfr__buf(chain)->held, chain->len, flags);
+		io_uring_prep_send(&op->sqe, fd, sfr__buf_data(chain), sfr__buf_len(chain), flags);
 	}
 	return op;
 }
@@ -194,9 +199,9 @@ sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr, socklen
 		return op;
 	}
 	memcpy(op->buf->data, addr, size);
-	(void)sfr__buf_give(op->buf); /* ours, and fresh: it cannot be refused */
+	(void)sfr__buf_give(loop->pool, op->buf); /* ours, and fresh: it cannot be refused */
 	op->buf_role = SFR__BUF_HIDDEN;
-	io_uring_prep_connect(&op->sqe, fd, (void *)sfr__buf(op->buf)->held, size);
+	io_uring_prep_connect(&op->sqe, fd, (void *)sfr__buf_data(op->buf), size);
 	return op;
 }
 

@@ -63,6 +63,8 @@ void sfr__pool_close(struct sfr__pool *pool)
 		sfr__buf_drop(late);
 		late = next;
 	}
+	while (atomic_load(&pool->visitors))
+		sfr__relax();
 	if (atomic_fetch_sub(&pool->left, 1) == 1)
 		pool_free(pool);
 }
@@ -103,8 +105,11 @@ static struct sfr__buf *descriptor_take(struct sfr__pool *pool)
 /* A descriptor for memory that is not the slab's; one per block of the slab stays set aside. */
 static struct sfr__buf *descriptor_take_extra(struct sfr__pool *pool)
 {
-	if (descriptors_reserve(pool, pool->slab.count + pool->extras + 1) < 0)
-		return NULL;
+	if (descriptors_reserve(pool, pool->slab.count + pool->extras + 1) < 0) {
+		sfr__pool_collect(pool);
+		if (descriptors_reserve(pool, pool->slab.count + pool->extras + 1) < 0)
+			return NULL;
+	}
 	pool->extras++;
 	return descriptor_take(pool);
 }
@@ -215,10 +220,13 @@ static void buf_free_orphaned(struct sfr__buf *b)
 static void buf_free_remote(struct sfr__buf *b)
 {
 	struct sfr__pool *pool = b->pool;
-	sfr_buf *head = atomic_load(&pool->returned);
+	sfr_buf *head;
 
+	atomic_fetch_add(&pool->visitors, 1);
+	head = atomic_load(&pool->returned);
 	do {
 		if (head == CLOSED) {
+			atomic_fetch_sub(&pool->visitors, 1);
 			buf_free_orphaned(b);
 			return;
 		}
@@ -226,13 +234,14 @@ static void buf_free_remote(struct sfr__buf *b)
 	} while (!atomic_compare_exchange_weak(&pool->returned, &head, &b->view));
 	if (atomic_load(&pool->starving))
 		pool->wake(pool->above);
+	atomic_fetch_sub(&pool->visitors, 1);
 }
 
 void sfr__pool_collect(struct sfr__pool *pool)
 {
 	sfr_buf *buf;
 
-	if (sfr__likely(!atomic_load_explicit(&pool->returned, memory_order_relaxed)))
+	if (sfr__likely(!atomic_load(&pool->returned)))
 		return;
 	for (buf = atomic_exchange(&pool->returned, NULL); buf;) {
 		sfr_buf *next = buf->next;
@@ -254,22 +263,35 @@ void sfr__buf_drop(sfr_buf *buf)
 	}
 }
 
-int sfr__buf_give(sfr_buf *buf)
+/* Whether the window that the caller left is inside the buffer; then it is what is given. */
+static bool window_read(struct sfr__buf *b)
+{
+	uintptr_t at = (uintptr_t)b->view.data, base = (uintptr_t)b->base, end = base + b->size;
+
+	if (sfr__unlikely(at < base || at > end || b->view.len > end - at)) {
+		b->given_at = b->given_len = 0;
+		return false;
+	}
+	b->given_at = (uint32_t)(at - base);
+	b->given_len = b->view.len;
+	return true;
+}
+
+int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf)
 {
 	struct sfr__buf *b = sfr__buf(buf);
-	uintptr_t at = (uintptr_t)buf->data, base = (uintptr_t)b->base, end = base + b->size;
+	bool inside;
 
 	if (sfr__unlikely(b->state != SFR__BUF_OWNED))
-		return sfr__misuse(b->pool->abort, -SFR_EINFLIGHT, "a buffer was given that is %s",
+		return sfr__misuse(pool->abort, -SFR_EINFLIGHT, "a buffer was given that is %s",
 				   b->state == SFR__BUF_FREE ? "released" : "in flight already");
 	buf_set_state(b, SFR__BUF_GIVEN);
-	b->held = buf->data;
+	inside = window_read(b);
 	buf->data = NULL;
-	if (sfr__unlikely(at < base || at > end || buf->len > end - at)) {
-		b->held = b->base;
-		buf->len = 0;
-		return -EINVAL;
-	}
+	if (sfr__unlikely(!inside))
+		return sfr__misuse(pool->abort, -EINVAL, "a buffer was given whose data left it");
+	if (sfr__unlikely(b->pool != pool))
+		return sfr__misuse(pool->abort, -EINVAL, "a buffer was given to another loop");
 	return 0;
 }
 
@@ -279,7 +301,7 @@ void sfr__buf_return(sfr_buf *buf, uint32_t len)
 
 	sfr__invariant(b->state == SFR__BUF_GIVEN);
 	buf_set_state(b, SFR__BUF_OWNED);
-	buf->data = b->held;
+	buf->data = sfr__buf_data(buf);
 	buf->len = len;
 	buf->next = NULL;
 }

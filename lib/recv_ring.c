@@ -2,6 +2,7 @@
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static uint32_t power_of_two_above(uint32_t n)
 {
@@ -10,10 +11,12 @@ static uint32_t power_of_two_above(uint32_t n)
 
 static int recv_ring_alloc(struct sfr__recv_ring *recv)
 {
+	size_t page = (size_t)sysconf(_SC_PAGESIZE),
+	       size = recv->entries * sizeof(struct io_uring_buf);
 	uint32_t i;
 
-	recv->ring = aligned_alloc(4096,
-				   (recv->entries * sizeof(struct io_uring_buf) + 4095) & ~4095UL);
+	recv->ring = aligned_alloc(page,
+				   (size + page - 1) & ~(page - 1)); /* the kernel wants pages */
 	recv->blocks = calloc(recv->entries, sizeof(*recv->blocks));
 	recv->numbers = calloc(recv->entries, sizeof(*recv->numbers));
 	if (!recv->ring || !recv->blocks || !recv->numbers)

@@ -18,10 +18,9 @@
  * One turn.
  */
 
-static void resident_flush(sfr_loop *loop)
+static bool resident_flush(sfr_loop *loop)
 {
-	if (loop->resident)
-		loop->resident->flush(loop->resident);
+	return loop->resident && loop->resident->flush(loop->resident);
 }
 
 static void resident_drain(sfr_loop *loop)
@@ -63,41 +62,42 @@ static int64_t sleep_limit(sfr_loop *loop, bool hurry, int64_t timeout_ns)
 	return timeout_ns < 0 || timer_ns < timeout_ns ? timer_ns : timeout_ns;
 }
 
-/* ring.spin: look for work for a while before sleeping. True if there is some. */
-static bool spin(sfr_loop *loop, int64_t timeout_ns)
+/* ring.spin: look for work for a while before sleeping. True if there is some; else the time it took is
+ * off the timeout. */
+static bool spin(sfr_loop *loop, int64_t *timeout_ns)
 {
 	const struct sfr__engine *engine = loop->engine;
-	uint64_t spin_ns = loop->settings.ring.spin_ns, until;
+	uint64_t begin = sfr__clock_ns(), now = begin, spin_ns = loop->settings.ring.spin_ns;
 	unsigned i;
 
-	if (timeout_ns >= 0 && (uint64_t)timeout_ns < spin_ns)
-		spin_ns = (uint64_t)timeout_ns;
-	until = sfr__clock_ns() + spin_ns;
-	do {
+	if (*timeout_ns >= 0 && (uint64_t)*timeout_ns < spin_ns)
+		spin_ns = (uint64_t)*timeout_ns;
+	for (; now - begin < spin_ns; now = sfr__clock_ns()) {
 		for (i = 0; i < 64; i++) {
 			if (engine->calls->pending(engine))
 				return true;
 			sfr__relax();
 		}
-	} while (sfr__clock_ns() < until);
+	}
+	if (*timeout_ns >= 0)
+		*timeout_ns -= (int64_t)(now - begin) < *timeout_ns ? (int64_t)(now - begin)
+								    : *timeout_ns;
 	return false;
 }
 
 static int engine_enter(sfr_loop *loop, int64_t timeout_ns)
 {
 	struct sfr__engine *engine = loop->engine;
+	bool wait = timeout_ns != 0;
 	int r;
 
-	if (timeout_ns == 0)
-		return engine->calls->enter(engine, false, 0);
-	if (loop->settings.ring.spin_ns) {
+	if (wait && loop->settings.ring.spin_ns) {
 		r = sfr__queue_written(&engine->queue) ? engine->calls->enter(engine, false, 0) : 0;
 		if (r < 0 || sfr__queue_ready(&engine->queue))
 			return r;
-		if (spin(loop, timeout_ns))
-			return engine->calls->enter(engine, false, 0);
+		wait = !spin(loop, &timeout_ns);
 	}
-	return engine->calls->enter(engine, true, timeout_ns);
+	return engine->calls->enter(engine, wait, timeout_ns);
 }
 
 static void complete(sfr_loop *loop, const struct io_uring_cqe *cqe)
@@ -136,9 +136,9 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 
 	loop->called = 0;
 	sfr__pool_collect(loop->pool);
-	resident_flush(loop);
+	hurry = resident_flush(loop);
 	mailbox_arm(loop);
-	hurry = sfr__ops_flush(loop);
+	hurry |= sfr__ops_flush(loop);
 	resident_starve(loop);
 	r = engine_enter(loop, sleep_limit(loop, hurry, timeout_ns));
 	if (sfr__unlikely(r < 0))
@@ -183,8 +183,7 @@ static void run_end(sfr_loop *loop)
 /* Whether anything is left to wait for. What connections gathered counts: it becomes ops here. */
 static bool work_left(sfr_loop *loop)
 {
-	resident_flush(loop);
-	return loop->inflight || sfr__mailbox_full(&loop->mailbox);
+	return resident_flush(loop) || loop->inflight || sfr__mailbox_full(&loop->mailbox);
 }
 
 int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
@@ -272,7 +271,7 @@ static int await_op(sfr_op *op, struct awaited *awaited)
 int sfr_await(sfr_op *op, sfr_buf **buf_out)
 {
 	struct awaited awaited = {0};
-	int r = op ? await_op(op, &awaited) : -ENOMEM;
+	int r = !op ? -ENOMEM : !sfr__op_is_building(op) ? -SFR_ESTALE : await_op(op, &awaited);
 
 	if (buf_out)
 		*buf_out = awaited.buf;

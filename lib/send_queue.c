@@ -10,7 +10,7 @@ void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *buf)
 	else
 		queue->head = buf;
 	queue->tail = buf;
-	queue->bytes += buf->len;
+	queue->bytes += sfr__buf_len(buf);
 	queue->memory += sfr__buf(buf)->size;
 }
 
@@ -30,7 +30,7 @@ static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
 {
 	sfr_buf *rest = chain->next;
 
-	queue->bytes -= chain->len;
+	queue->bytes -= sfr__buf_len(chain);
 	queue->memory -= sfr__buf(chain)->size;
 	sfr__buf_drop(chain);
 	return rest;
@@ -40,14 +40,13 @@ void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_
 {
 	sfr_buf *last;
 
-	while (chain && sent >= chain->len) {
-		sent -= chain->len;
+	while (chain && sent >= sfr__buf_len(chain)) {
+		sent -= sfr__buf_len(chain);
 		chain = chain_pop(queue, chain);
 	}
 	if (!chain)
 		return;
-	sfr__buf(chain)->held += sent;
-	chain->len -= (uint32_t)sent;
+	sfr__buf_advance(chain, (uint32_t)sent);
 	queue->bytes -= sent;
 	for (last = chain; last->next;)
 		last = last->next;
@@ -74,7 +73,7 @@ static uint64_t chain_bytes(const sfr_buf *chain, bool *in_slab_out)
 	uint64_t bytes = 0;
 
 	for (*in_slab_out = false; chain; chain = chain->next) {
-		bytes += chain->len;
+		bytes += sfr__buf_len(chain);
 		*in_slab_out |= sfr__buf(chain)->kind == SFR__BUF_SLAB;
 	}
 	return bytes;
@@ -91,11 +90,11 @@ uint64_t sfr__send_queue_copy_out(struct sfr__send_queue *queue, struct sfr__poo
 	if (!copy)
 		return 0;
 	for (from = queue->head; from; from = from->next) {
-		memcpy(copy->data + copy->len, sfr__buf(from)->held, from->len);
-		copy->len += from->len;
+		memcpy(copy->data + copy->len, sfr__buf_data(from), sfr__buf_len(from));
+		copy->len += sfr__buf_len(from);
 	}
 	sfr__send_queue_clear(queue);
-	(void)sfr__buf_give(copy); /* ours, and fresh: it cannot be refused */
+	(void)sfr__buf_give(pool, copy); /* ours, and fresh: it cannot be refused */
 	sfr__send_queue_push(queue, copy);
 	return bytes;
 }

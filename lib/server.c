@@ -43,6 +43,11 @@ __attribute__((format(printf, 2, 3))) static void refusal_set(sfr_loop *loop, co
 	sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_ERROR, "%s", loop->refusal);
 }
 
+static void refusal_clear(sfr_loop *loop)
+{
+	loop->refusal[0] = '\0';
+}
+
 static enum sfr_log_level log_limit(const sfr_server *server)
 {
 	return (enum sfr_log_level)server->net->loop->settings.log.level;
@@ -76,10 +81,15 @@ static void server_stop(sfr_server *server)
 
 void sfr__servers_drain(struct sfr__net *net)
 {
-	struct sfr__link *link;
+	struct sfr__link *link, *next;
 
-	for (link = net->servers.next; link != &net->servers; link = link->next)
-		server_stop(sfr__container(link, sfr_server, link));
+	for (link = net->servers.next; link != &net->servers; link = next) {
+		sfr_server *server = sfr__container(link, sfr_server, link);
+
+		next = link->next;
+		server_stop(server);
+		server_settle(server);
+	}
 }
 
 void sfr__servers_free(struct sfr__net *net)
@@ -220,7 +230,10 @@ static int socket_for(sfr_loop *loop, const char *text, struct sfr__address *add
 	char why[128];
 	int fd, r;
 
-	loop->refusal[0] = '\0';
+	if (loop->draining) {
+		refusal_set(loop, "address %s: the loop is draining", text ? text : "(null)");
+		return -ECANCELED;
+	}
 	r = sfr__address_parse(address, text, why, sizeof(why));
 	if (r < 0) {
 		refusal_set(loop, "address %s: %s", text ? text : "(null)", why);
@@ -261,8 +274,10 @@ int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers,
 	struct sfr__net *net = sfr__net_of(loop);
 	sfr_server *server = calloc(1, sizeof(*server));
 	struct sfr__address parsed;
-	int r = net && server ? socket_for(loop, address, &parsed) : -ENOMEM;
+	int r;
 
+	refusal_clear(loop);
+	r = net && server ? socket_for(loop, address, &parsed) : -ENOMEM;
 	if (r < 0)
 		goto free_server;
 	*server = (sfr_server){.net = net, .fd = r, .handlers = *handlers, .arg = arg};
@@ -287,8 +302,10 @@ int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, 
 	struct sfr__net *net = sfr__net_of(loop);
 	struct sfr__address parsed;
 	sfr_conn *conn;
-	int fd = net ? socket_for(loop, address, &parsed) : -ENOMEM;
+	int fd;
 
+	refusal_clear(loop);
+	fd = net ? socket_for(loop, address, &parsed) : -ENOMEM;
 	if (fd < 0)
 		return fd;
 	conn = sfr__conn_new(net, NULL, fd, handlers, arg);

@@ -23,7 +23,7 @@ SFR_BEGIN_DECLS
 struct sfr_buf {
 	unsigned char *data; /**< The contents; NULL while the loop owns the buffer. */
 	uint32_t len;        /**< Bytes of contents. */
-	uint32_t cap; /**< Bytes there is room for; of a received buffer perhaps just `len`. */
+	uint32_t cap; /**< Bytes the whole buffer has room for; received, perhaps just `len`. */
 	struct sfr_buf *next; /**< The library's: links buffers that wait together. */
 };
 

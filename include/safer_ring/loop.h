@@ -19,14 +19,16 @@ SFR_BEGIN_DECLS
  * @param out Receives the loop, yours until sfr_loop_free(). Written on success only.
  * @param cfg Read, not kept. NULL: the preset "default".
  * @return 0; -ENOSYS where no engine works here (the log says why); -ENOMEM, -EMFILE; -EPERM or the
- *         like where the kernel forbids io_uring; -SFR_ECONFIG if the environment names a bad file.
+ *         like where the kernel forbids io_uring; -SFR_ECONFIG if values of cfg exclude
+ *         each other, or the environment names a bad file.
  * @thread Any.
  * @since 0.1
  */
 SFR_API int sfr_loop_new(sfr_loop **out, const sfr_config *cfg);
 
 /**
- * Run until sfr_loop_stop(), or until nothing is left to wait for: no operation, no posted function.
+ * Run until sfr_loop_stop(), or until nothing is left to wait for: no operation, no posted function. (A
+ * connection that is paused and sends nothing waits for nothing.)
  *
  * @return 0; -SFR_ENESTED in a callback; -SFR_ETHREAD on a wrong thread; an error of the engine.
  * @thread The loop's.
@@ -65,8 +67,9 @@ SFR_API void sfr_loop_stop(sfr_loop *loop);
 SFR_API int sfr_loop_post(sfr_loop *loop, void (*fn)(sfr_loop *loop, void *arg), void *arg);
 
 /**
- * Cancel every operation, close every connection, and run until all of them have called back.
- * What callbacks submit meanwhile is cancelled as well.
+ * Cancel every operation, stop every server, close every connection, and run until all of them have
+ * called back. What callbacks submit meanwhile fails with -ECANCELED, but for sfr_close() and
+ * sfr_shutdown(). Servers do not come back; the loop can be used again.
  *
  * @param timeout_ns The longest it may take, in nanoseconds; negative has no limit.
  * @return 0; -ETIMEDOUT with operations still in flight; an error as sfr_loop_run().
@@ -123,8 +126,9 @@ typedef struct sfr_loop_stats {
 	uint64_t bufs_ring;     /**< Of these, with the kernel for whatever arrives next. */
 	uint64_t bufs_held;     /**< Of these, with callers, in operations or in send queues. */
 	uint64_t bufs_held_max; /**< The most that were held so at the end of a turn. */
-	uint64_t heap_allocs; /**< Memory the library took from the heap since the loop was made. */
-	uint64_t copied_out;  /**< Bytes copied to the heap to free buffers held by slow readers. */
+	uint64_t
+		heap_allocs; /**< Times the heap was asked, for buffers, connections, gathered sends. */
+	uint64_t copied_out; /**< Bytes copied to the heap to free buffers held by slow readers. */
 } sfr_loop_stats;
 
 /**

@@ -181,8 +181,8 @@ SFR_API sfr_op *sfr_recv_multi(sfr_loop *loop, int fd);
 SFR_API sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr, socklen_t size);
 
 /**
- * Wait for some time: at least `ns` nanoseconds from the submission, and at most 66 µs more than that
- * on an idle machine.
+ * Wait for some time: at least `ns` nanoseconds from the submission. The loop keeps time in ticks of
+ * 66 µs, and the system's own timers add about 50 µs to that.
  * @par Result 0 when the time has passed.
  * @thread The loop's. @since 0.1
  */

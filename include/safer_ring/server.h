@@ -53,8 +53,8 @@ typedef struct sfr_handlers {
  * @param arg      Handed to each handler.
  * @param out      Receives the server, which the loop owns: good until sfr_server_close() or
  *                 sfr_loop_free(). May be NULL.
- * @return 0; -EINVAL for a bad address; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENOMEM.
- *         sfr_loop_refusal() says it in words.
+ * @return 0; -EINVAL for a bad address; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENOMEM;
+ *         -ECANCELED while the loop drains. sfr_loop_refusal() says it in words.
  * @thread The loop's.
  * @since 0.1
  */
@@ -88,7 +88,8 @@ SFR_API size_t sfr_server_conns(const sfr_server *server);
  * @param handlers Copied. on_open when connected; on_close alone if that fails.
  * @param arg      Handed to each handler.
  * @param out      Receives the connection, good until its on_close. May be NULL.
- * @return 0; -EINVAL for a bad address; -EMFILE, -ENOMEM. sfr_loop_refusal() says it in words.
+ * @return 0; -EINVAL for a bad address; -EMFILE, -ENOMEM; -ECANCELED while the loop drains.
+ *         sfr_loop_refusal() says it in words.
  * @thread The loop's.
  * @since 0.1
  */
@@ -99,8 +100,8 @@ SFR_API int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *ha
  * Send data[0..len) after all that was sent before.
  *
  * @param buf Taken, whatever happens; goes back to the slab when it is sent.
- * @return Bytes of this call that are queued (all). -EPIPE after sfr_conn_shutdown(). An error that
- *         on_close will repeat: -SFR_EPOOLEMPTY if buf is NULL, -SFR_EINFLIGHT if it is not yours,
+ * @return Bytes of this call that are queued (all). -EPIPE after sfr_conn_shutdown(), and after the
+ *         peer has finished unless server.half_open is on. An error that on_close will repeat: -SFR_EPOOLEMPTY if buf is NULL, -SFR_EINFLIGHT if it is not yours,
  *         -EINVAL if its window left the buffer, -ENOBUFS above server.queue_max; -ECANCELED if the
  *         connection is closing already.
  * @since 0.1
@@ -138,7 +139,8 @@ SFR_API void sfr_conn_set_data(sfr_conn *conn, void *data);
  * The peer's address, as sfr_dial() would take it.
  *
  * @param out Receives a string, cut to fit and always terminated.
- * @return The length of the whole string; an error of getpeername(2).
+ * @return The length of the whole string; an error of getpeername(2): -ENOTCONN in on_close, and when
+ *         the peer has reset the connection.
  * @since 0.1
  */
 SFR_API int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size);

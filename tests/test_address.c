@@ -1,0 +1,187 @@
+/*
+ * Addresses: what people write, what is refused and why, and what is printed.
+ */
+#include "address.h"
+#include "peers.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+static const struct {
+	const char *text;
+	const char *printed;
+} good[] = {
+	{"tcp://127.0.0.1:7777", "tcp://127.0.0.1:7777"},
+	{"tcp://0.0.0.0:0", "tcp://0.0.0.0:0"},
+	{"tcp://255.255.255.255:65535", "tcp://255.255.255.255:65535"},
+	{"tcp://127.0.0.1:00080", "tcp://127.0.0.1:80"},
+	{"tcp://localhost:80", "tcp://127.0.0.1:80"},
+	{"tcp://[::1]:7777", "tcp://[::1]:7777"},
+	{"tcp://[::]:0", "tcp://[::]:0"},
+	{"tcp://[0:0:0:0:0:0:0:1]:1", "tcp://[::1]:1"},
+	{"tcp://[2001:DB8::5]:443", "tcp://[2001:db8::5]:443"},
+	{"tcp://[::ffff:127.0.0.1]:443", "tcp://[::ffff:127.0.0.1]:443"},
+	{"tcp://[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535",
+	 "tcp://[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+};
+
+#define NO_SCHEME "it does not begin with tcp:// (example: tcp://127.0.0.1:7777)"
+#define NO_PORT "there is no port (example: tcp://127.0.0.1:7777)"
+#define NO_HOST "there is no host (0.0.0.0 and [::] mean every address of this machine)"
+#define NO_NUMBER "the host is not a number such as 127.0.0.1 or [::1]; names are not looked up"
+#define TOO_LONG "the host is too long for a number; names are not looked up"
+#define BAD_PORT "the port is not a number"
+#define HIGH_PORT "the port is above 65535"
+#define BRACKETS "an IPv6 host is written in brackets: tcp://[::1]:7777"
+#define BRACKETS_PORT "an IPv6 host is written in brackets, then a port: tcp://[::1]:7777"
+
+static const struct {
+	const char *text;
+	const char *why;
+} bad[] = {
+	{NULL, "it is NULL"},
+	{"", NO_SCHEME},
+	{"tcp", NO_SCHEME},
+	{"tcp:/", NO_SCHEME},
+	{"127.0.0.1:80", NO_SCHEME},
+	{"TCP://127.0.0.1:80", NO_SCHEME},
+	{"udp://127.0.0.1:80", NO_SCHEME},
+	{" tcp://127.0.0.1:80", NO_SCHEME},
+	{"tcp://", NO_PORT},
+	{"tcp://127.0.0.1", NO_PORT},
+	{"tcp://:80", NO_HOST},
+	{"tcp://[]:80", NO_HOST},
+	{"tcp://127.0.0.1:", BAD_PORT},
+	{"tcp://127.0.0.1:http", BAD_PORT},
+	{"tcp://127.0.0.1:80 ", BAD_PORT},
+	{"tcp://127.0.0.1: 80", BAD_PORT},
+	{"tcp://127.0.0.1:+80", BAD_PORT},
+	{"tcp://127.0.0.1:-1", BAD_PORT},
+	{"tcp://127.0.0.1:0x50", BAD_PORT},
+	{"tcp://127.0.0.1:80/path", BAD_PORT},
+	{"tcp://[::1]:", BAD_PORT},
+	{"tcp://127.0.0.1:65536", HIGH_PORT},
+	{"tcp://127.0.0.1:99999999999999999999999999", HIGH_PORT},
+	{"tcp://example.org:80", NO_NUMBER},
+	{"tcp://127.1:80", NO_NUMBER},
+	{"tcp://256.0.0.1:80", NO_NUMBER},
+	{"tcp://127.0.0.1.:80", NO_NUMBER},
+	{"tcp://0x7f000001:80", NO_NUMBER},
+	{"tcp:// 127.0.0.1:80", NO_NUMBER},
+	{"tcp://[127.0.0.1]:80", NO_NUMBER},
+	{"tcp://[::1::]:80", NO_NUMBER},
+	{"tcp://[fe80::1%lo]:80", NO_NUMBER},
+	{"tcp://a-host-whose-name-is-longer-than-any-number-could-be.example.org:80", TOO_LONG},
+	{"tcp://::1:80", BRACKETS},
+	{"tcp://127.0.0.1:80:90", BRACKETS},
+	{"tcp://[::1]", BRACKETS_PORT},
+	{"tcp://[::1", BRACKETS_PORT},
+	{"tcp://[::1]80", BRACKETS_PORT},
+	{"tcp://[", BRACKETS_PORT},
+};
+
+START_TEST(a_good_address_is_parsed_and_printed_in_its_one_form)
+{
+	struct sfr__address address;
+	char why[128] = "", printed[ADDRESS_SIZE];
+	int r = sfr__address_parse(&address, good[_i].text, why, sizeof(why));
+	int length;
+
+	ck_assert_msg(r == 0, "%s: %s", good[_i].text, why);
+	length = sfr__address_print(&address, printed, sizeof(printed));
+
+	ck_assert_str_eq(printed, good[_i].printed);
+	ck_assert_int_eq(length, (int)strlen(printed));
+}
+END_TEST
+
+START_TEST(what_is_printed_is_parsed_as_the_same)
+{
+	struct sfr__address address, again;
+	char why[128] = "";
+
+	ck_assert_int_eq(sfr__address_parse(&address, good[_i].text, why, sizeof(why)), 0);
+	ck_assert_int_eq(sfr__address_parse(&again, good[_i].printed, why, sizeof(why)), 0);
+
+	ck_assert_uint_eq(address.size, again.size);
+	ck_assert_mem_eq(&address.addr, &again.addr, address.size);
+}
+END_TEST
+
+START_TEST(a_bad_address_is_refused_with_the_reason)
+{
+	struct sfr__address address;
+	char why[128] = "";
+	int r = sfr__address_parse(&address, bad[_i].text, why, sizeof(why));
+
+	ck_assert_int_eq(r, -EINVAL);
+	ck_assert_str_eq(why, bad[_i].why);
+}
+END_TEST
+
+START_TEST(a_bad_address_is_refused_by_serve_and_dial_in_words)
+{
+	static const sfr_handlers none;
+	sfr_loop *loop = loop_in(0, NULL);
+	char words[256];
+
+	snprintf(words, sizeof(words), "address %s: %s", bad[_i].text ? bad[_i].text : "(null)",
+		 bad[_i].why);
+	ck_assert_int_eq(sfr_serve(loop, bad[_i].text, &none, NULL, NULL), -EINVAL);
+	ck_assert_str_eq(sfr_loop_refusal(loop), words);
+	ck_assert_int_eq(sfr_dial(loop, bad[_i].text, &none, NULL, NULL), -EINVAL);
+	ck_assert_str_eq(sfr_loop_refusal(loop), words);
+}
+END_TEST
+
+START_TEST(an_address_holds_family_host_and_port)
+{
+	struct sfr__address address;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&address.addr;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address.addr;
+	char why[128];
+
+	ck_assert_int_eq(sfr__address_parse(&address, "tcp://127.0.0.1:80", why, sizeof(why)), 0);
+	ck_assert_uint_eq(address.size, sizeof(*in));
+	ck_assert_int_eq(in->sin_family, AF_INET);
+	ck_assert_uint_eq(ntohs(in->sin_port), 80);
+	ck_assert_uint_eq(ntohl(in->sin_addr.s_addr), INADDR_LOOPBACK);
+
+	ck_assert_int_eq(sfr__address_parse(&address, "tcp://[::1]:81", why, sizeof(why)), 0);
+	ck_assert_uint_eq(address.size, sizeof(*in6));
+	ck_assert_int_eq(in6->sin6_family, AF_INET6);
+	ck_assert_uint_eq(ntohs(in6->sin6_port), 81);
+	ck_assert(IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
+	ck_assert_uint_eq(in6->sin6_scope_id, 0);
+}
+END_TEST
+
+START_TEST(texts_are_cut_to_fit)
+{
+	struct sfr__address address;
+	char out[8] = "", why[8] = "";
+
+	ck_assert_int_eq(sfr__address_parse(&address, "tcp://[::1]:81", why, sizeof(why)), 0);
+	ck_assert_int_eq(sfr__address_print(&address, out, sizeof(out)), 14);
+	ck_assert_str_eq(out, "tcp://[");
+	ck_assert_int_eq(sfr__address_print(&address, NULL, 0), 14);
+	ck_assert_int_eq(sfr__address_parse(&address, "http", why, sizeof(why)), -EINVAL);
+	ck_assert_str_eq(why, "it does");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("address");
+	TCase *tcase = world_case(suite, "text");
+
+	tcase_add_loop_test(tcase, a_good_address_is_parsed_and_printed_in_its_one_form, 0,
+			    COUNT_OF(good));
+	tcase_add_loop_test(tcase, what_is_printed_is_parsed_as_the_same, 0, COUNT_OF(good));
+	tcase_add_loop_test(tcase, a_bad_address_is_refused_with_the_reason, 0, COUNT_OF(bad));
+	tcase_add_loop_test(tcase, a_bad_address_is_refused_by_serve_and_dial_in_words, 0,
+			    COUNT_OF(bad));
+	tcase_add_test(tcase, an_address_holds_family_host_and_port);
+	tcase_add_test(tcase, texts_are_cut_to_fit);
+	return world_run(suite);
+}

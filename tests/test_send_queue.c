@@ -1,0 +1,252 @@
+/*
+ * The send queue, against a model: a string of bytes, and where its buffers are.
+ */
+#include "send_queue.h"
+#include "peers.h"
+#include "pool.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK 64U
+#define BLOCKS 32U
+#define STEPS 20000
+
+static struct sfr__pool *pool;
+static struct sfr__send_queue queue;
+static uint64_t pushed, gone; /* offsets in stream 1: what waits or is in flight lies between */
+
+static int reserve_nothing(void *above, size_t bufs)
+{
+	(void)above;
+	(void)bufs;
+	return 0;
+}
+
+static void wake_nobody(void *above)
+{
+	(void)above;
+}
+
+static void queue_up(void)
+{
+	pool = sfr__pool_new(BLOCK, BLOCKS, 1000);
+	ck_assert_ptr_nonnull(pool);
+	ck_assert_int_eq(sfr__pool_bind(pool, NULL, reserve_nothing, wake_nobody), 0);
+	queue = (struct sfr__send_queue){0};
+	pushed = gone = 0;
+}
+
+/* All buffers are back, and the queue counts nothing. */
+static void queue_down(void)
+{
+	ck_assert_ptr_null(queue.head);
+	ck_assert_uint_eq(queue.bytes, 0);
+	ck_assert_uint_eq(queue.memory, 0);
+	ck_assert_uint_eq(pool->out, 0);
+	ck_assert_uint_eq(pool->slab.free_count, BLOCKS);
+	sfr__pool_close(pool);
+}
+
+static bool push(size_t size)
+{
+	sfr_buf *buf = sfr__pool_get(pool, size);
+
+	if (!buf)
+		return false;
+	pattern_fill(buf->data, 1, pushed, size);
+	buf->len = (uint32_t)size;
+	pushed += size;
+	ck_assert_int_eq(sfr__buf_give(pool, buf), 0);
+	sfr__send_queue_push(&queue, buf);
+	return true;
+}
+
+struct measure {
+	uint64_t bytes, memory;
+	unsigned count;
+};
+
+/* What a chain holds; its bytes must be those of the stream from `offset` on. */
+static struct measure measure(const sfr_buf *chain, uint64_t offset)
+{
+	struct measure sum = {0};
+
+	for (; chain; chain = chain->next) {
+		ck_assert(pattern_is(sfr__buf_data(chain), 1, offset + sum.bytes,
+				     sfr__buf_len(chain)));
+		sum.bytes += sfr__buf_len(chain);
+		sum.memory += sfr__buf(chain)->size;
+		sum.count++;
+	}
+	return sum;
+}
+
+/* The queue agrees with the model: `flying` is a chain that was taken from it, or NULL. */
+static void assert_sound(const sfr_buf *flying)
+{
+	struct measure taken = measure(flying, gone);
+	struct measure waiting = measure(queue.head, gone + taken.bytes);
+	const sfr_buf *last = queue.head;
+
+	while (last && last->next)
+		last = last->next;
+	if (last)
+		ck_assert_ptr_eq(queue.tail, last);
+	ck_assert_uint_eq(taken.bytes + waiting.bytes, pushed - gone);
+	ck_assert_uint_eq(queue.bytes, pushed - gone);
+	ck_assert_uint_eq(queue.memory, taken.memory + waiting.memory);
+}
+
+START_TEST(what_is_pushed_is_taken_in_order_and_counts_until_it_is_sent)
+{
+	sfr_buf *chain;
+	int i;
+
+	for (i = 1; i <= 5; i++)
+		ck_assert(push((size_t)i));
+	chain = sfr__send_queue_take(&queue, 3);
+	ck_assert_uint_eq(measure(chain, 0).count, 3);
+	assert_sound(chain);
+	ck_assert_uint_eq(queue.bytes, 15);
+	ck_assert_uint_eq(queue.memory, 5 * BLOCK);
+	sfr__send_queue_sent(&queue, chain, gone = 1 + 2 + 3);
+
+	assert_sound(NULL);
+	ck_assert_uint_eq(queue.bytes, 4 + 5);
+	sfr__send_queue_clear(&queue);
+}
+END_TEST
+
+/* For each number of bytes that a chain of three may have got rid of. */
+START_TEST(after_a_short_send_the_rest_is_at_the_front)
+{
+	uint64_t sent = (uint64_t)_i;
+	sfr_buf *chain;
+
+	ck_assert(push(5) && push(1) && push(4) && push(7));
+	chain = sfr__send_queue_take(&queue, 3);
+	sfr__send_queue_sent(&queue, chain, gone = sent);
+
+	assert_sound(NULL);
+	chain = sfr__send_queue_take(&queue, 100);
+	ck_assert_uint_eq(measure(chain, sent).bytes, 17 - sent);
+	ck_assert_ptr_null(queue.head);
+	ck_assert(push(3)); /* behind what flies */
+	assert_sound(chain);
+	sfr__send_queue_drop(&queue, chain);
+	sfr__send_queue_clear(&queue);
+}
+END_TEST
+
+START_TEST(a_taken_chain_has_at_most_as_many_buffers_as_asked)
+{
+	sfr_buf *chain;
+
+	ck_assert(push(1) && push(1) && push(1));
+	chain = sfr__send_queue_take(&queue, 1);
+	ck_assert_uint_eq(measure(chain, 0).count, 1);
+	sfr__send_queue_drop(&queue, chain);
+	chain = sfr__send_queue_take(&queue, 2);
+	ck_assert_uint_eq(measure(chain, 1).count, 2);
+	ck_assert_ptr_null(queue.head);
+	sfr__send_queue_drop(&queue, chain);
+}
+END_TEST
+
+START_TEST(copying_out_frees_the_slab_and_keeps_the_bytes)
+{
+	int i;
+
+	for (i = 0; i < (int)BLOCKS; i++)
+		ck_assert(push(10));
+	ck_assert(!push(10));
+	ck_assert_uint_eq(sfr__send_queue_copy_out(&queue, pool), 10 * BLOCKS);
+
+	ck_assert_uint_eq(pool->slab.free_count, BLOCKS);
+	ck_assert_uint_eq(queue.memory, 10 * BLOCKS);
+	assert_sound(NULL);
+	ck_assert_uint_eq(sfr__send_queue_copy_out(&queue, pool), 0); /* nothing to gain now */
+	assert_sound(NULL);
+	sfr__send_queue_clear(&queue);
+}
+END_TEST
+
+START_TEST(an_empty_queue_has_nothing_to_clear_or_copy)
+{
+	ck_assert_uint_eq(sfr__send_queue_copy_out(&queue, pool), 0);
+	sfr__send_queue_clear(&queue);
+	sfr__send_queue_drop(&queue, NULL);
+	assert_sound(NULL);
+}
+END_TEST
+
+static unsigned draw(unsigned limit)
+{
+	static uint32_t x = 88172645;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return x % limit;
+}
+
+/* The chain that flies lands: as if sent, in part or whole. */
+static void land(sfr_buf **flying)
+{
+	uint64_t bytes = measure(*flying, gone).bytes;
+	uint64_t sent = draw(3) ? draw((unsigned)bytes + 1) : bytes;
+
+	sfr__send_queue_sent(&queue, *flying, sent);
+	gone += sent;
+	*flying = NULL;
+}
+
+/* As when a connection closes. */
+static void give_up(sfr_buf **flying)
+{
+	sfr__send_queue_clear(&queue);
+	sfr__send_queue_drop(&queue, *flying);
+	*flying = NULL;
+	gone = pushed;
+}
+
+START_TEST(any_sequence_of_calls_agrees_with_the_model)
+{
+	sfr_buf *flying = NULL;
+	int i;
+
+	for (i = 0; i < STEPS; i++) {
+		unsigned what = draw(100);
+
+		if (what < 50 && queue.bytes < 5000)
+			(void)push(1 + draw(draw(4) ? BLOCK : 5 * BLOCK));
+		else if (what < 75 && !flying && queue.head)
+			flying = sfr__send_queue_take(&queue, 1 + draw(10));
+		else if (what < 95 && flying)
+			land(&flying);
+		else if (what < 99 && !flying)
+			(void)sfr__send_queue_copy_out(&queue, pool);
+		else if (what == 99 && draw(10) == 0)
+			give_up(&flying);
+		assert_sound(flying);
+	}
+	ck_assert_uint_gt(gone, 10000);
+	give_up(&flying);
+	assert_sound(NULL);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("send queue");
+	TCase *tcase = world_case(suite, "against a model");
+
+	tcase_add_checked_fixture(tcase, queue_up, queue_down);
+	tcase_add_test(tcase, what_is_pushed_is_taken_in_order_and_counts_until_it_is_sent);
+	tcase_add_loop_test(tcase, after_a_short_send_the_rest_is_at_the_front, 0, 5 + 1 + 4 + 1);
+	tcase_add_test(tcase, a_taken_chain_has_at_most_as_many_buffers_as_asked);
+	tcase_add_test(tcase, copying_out_frees_the_slab_and_keeps_the_bytes);
+	tcase_add_test(tcase, an_empty_queue_has_nothing_to_clear_or_copy);
+	tcase_add_test(tcase, any_sequence_of_calls_agrees_with_the_model);
+	return world_run(suite);
+}

@@ -1,0 +1,197 @@
+/*
+ * Where servers listen, who their peers are, and why one cannot be had.
+ */
+#include "peers.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+START_TEST(port_0_lets_the_system_choose_and_the_address_says_what)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_server *server = serve(loop, &echo_all, &here);
+	char address[ADDRESS_SIZE], cut[10];
+	int length = sfr_server_address(server, address, sizeof(address));
+
+	ck_assert_int_eq(strncmp(address, "tcp://127.0.0.1:", 16), 0);
+	ck_assert_int_gt(atoi(address + 16), 0);
+	ck_assert_int_eq(length, (int)strlen(address));
+	ck_assert_int_eq(sfr_server_address(server, cut, sizeof(cut)), length);
+	ck_assert_str_eq(cut, "tcp://127");
+}
+END_TEST
+
+static char peer_seen[ADDRESS_SIZE];
+
+static void see_peer(sfr_conn *conn, void *arg)
+{
+	note_open(conn, arg);
+	ck_assert_int_gt(sfr_conn_peer(conn, peer_seen, sizeof(peer_seen)), 0);
+}
+
+static const sfr_handlers seeing = {see_peer, echo, NULL, note_close};
+
+START_TEST(a_connection_knows_its_peer_from_both_sides)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_server *server = serve(loop, &seeing, &here);
+	sfr_conn *conn = dial(loop, server, &note_all, &there);
+	char peer[ADDRESS_SIZE];
+
+	turns_until(loop, here.opened && there.opened);
+
+	ck_assert_int_gt(sfr_conn_peer(conn, peer, sizeof(peer)), 0);
+	ck_assert_str_eq(peer, address_of(server));
+	ck_assert_int_eq(strncmp(peer_seen, "tcp://127.0.0.1:", 16), 0);
+	ck_assert_str_ne(peer_seen, peer);
+	ck_assert_ptr_eq(sfr_conn_loop(conn), loop);
+}
+END_TEST
+
+START_TEST(a_server_on_ipv6_serves_peers_of_ipv6)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_server *server;
+	sfr_conn *conn;
+
+	ck_assert_msg(sfr_serve(loop, "tcp://[::1]:0", &seeing, &here, &server) == 0, "%s",
+		      sfr_loop_refusal(loop));
+	conn = dial(loop, server, &note_all, &there);
+	ck_assert_int_eq(conn_say(conn, "hello", 5), 5);
+	turns_until(loop, there.bytes == 5);
+
+	ck_assert_int_eq(strncmp(address_of(server), "tcp://[::1]:", 12), 0);
+	ck_assert_int_eq(strncmp(peer_seen, "tcp://[::1]:", 12), 0);
+}
+END_TEST
+
+START_TEST(a_server_on_every_ipv6_address_serves_ipv4_as_well)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_server *server;
+	char address[ADDRESS_SIZE], heard[5];
+	int peer;
+
+	ck_assert_int_eq(sfr_serve(loop, "tcp://[::]:0", &echo_all, &here, &server), 0);
+	snprintf(address, sizeof(address), "tcp://127.0.0.1%s", strrchr(address_of(server), ':'));
+	peer = peer_at(address);
+	peer_say(loop, peer, "hello", 5);
+	peer_hear(loop, peer, heard, 5);
+
+	ck_assert_mem_eq(heard, "hello", 5);
+	close(peer);
+}
+END_TEST
+
+START_TEST(a_port_in_use_is_refused_in_words)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_server *server = serve(loop, &echo_all, &here);
+	char words[256];
+
+	ck_assert_str_eq(sfr_loop_refusal(loop), "");
+	ck_assert_int_eq(sfr_serve(loop, address_of(server), &echo_all, &here, NULL), -EADDRINUSE);
+
+	snprintf(words, sizeof(words),
+		 "address %s: cannot listen: Address already in use (another program has this "
+		 "port; see ss -ltnp)",
+		 address_of(server));
+	ck_assert_str_eq(sfr_loop_refusal(loop), words);
+	serve(loop, &echo_all, &here);
+	ck_assert_str_eq(sfr_loop_refusal(loop), "");
+}
+END_TEST
+
+START_TEST(an_address_of_another_machine_is_refused_in_words)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	int r = sfr_serve(loop, "tcp://192.0.2.1:0", &echo_all, &here, NULL);
+
+	ck_assert_int_eq(r, -EADDRNOTAVAIL);
+	ck_assert_ptr_nonnull(strstr(sfr_loop_refusal(loop), "does not have that address"));
+}
+END_TEST
+
+START_TEST(with_reuse_port_two_servers_share_a_port)
+{
+	sfr_loop *loop = loop_in(_i, "server.reuse_port=on");
+	sfr_server *server = serve(loop, &echo_all, &here);
+	int peers[20], i;
+
+	ck_assert_int_eq(sfr_serve(loop, address_of(server), &echo_all, &here, NULL), 0);
+	for (i = 0; i < 20; i++)
+		peers[i] = peer_of(server);
+	turns_until(loop, here.opened == 20);
+
+	for (i = 0; i < 20; i++)
+		close(peers[i]);
+}
+END_TEST
+
+START_TEST(two_servers_of_a_loop_keep_their_connections_apart)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_server *echoes = serve(loop, &echo_all, &here), *notes = serve(loop, &note_all, &there);
+	int peers[4], i;
+	char heard[5];
+
+	for (i = 0; i < 4; i++) {
+		peers[i] = peer_of(i % 2 ? notes : echoes);
+		peer_say(loop, peers[i], "hello", 5);
+	}
+	turns_until(loop, here.bytes == 10 && there.bytes == 10);
+	ck_assert_uint_eq(sfr_server_conns(echoes), 2);
+	ck_assert_uint_eq(sfr_server_conns(notes), 2);
+	sfr_server_close(notes);
+	turns_until(loop, there.closed == 2);
+	peer_hear(loop, peers[0], heard, 5);
+	peer_hear(loop, peers[2], heard, 5);
+
+	ck_assert_int_eq(here.closed, 0);
+	ck_assert_int_eq(peer_end(loop, peers[1]), 0);
+	for (i = 0; i < 4; i++)
+		close(peers[i]);
+}
+END_TEST
+
+START_TEST(no_more_descriptors_is_an_error_of_serve_and_dial)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	char address[ADDRESS_SIZE];
+	struct rlimit limit, none;
+
+	strcpy(address, address_of(serve(loop, &echo_all, &here)));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_int_eq(sfr_dial(loop, address, &echo_all, &here, NULL), -EMFILE);
+	ck_assert_ptr_nonnull(strstr(sfr_loop_refusal(loop), "Too many open files"));
+	ck_assert_int_eq(sfr_serve(loop, ANY_PORT, &echo_all, &here, NULL), -EMFILE);
+	ck_assert_ptr_nonnull(strstr(sfr_loop_refusal(loop), "Too many open files"));
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+
+	ck_assert_int_eq(sfr_dial(loop, address, &echo_all, &here, NULL), 0);
+	turns_until(loop, here.opened == 2);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("server address");
+	TCase *tcase = peers_case(suite, "addresses");
+
+	world_test(tcase, port_0_lets_the_system_choose_and_the_address_says_what);
+	world_test(tcase, a_connection_knows_its_peer_from_both_sides);
+	world_test(tcase, a_server_on_ipv6_serves_peers_of_ipv6);
+	world_test(tcase, a_server_on_every_ipv6_address_serves_ipv4_as_well);
+	world_test(tcase, two_servers_of_a_loop_keep_their_connections_apart);
+	tcase = peers_case(suite, "refusals");
+	world_test(tcase, a_port_in_use_is_refused_in_words);
+	world_test(tcase, an_address_of_another_machine_is_refused_in_words);
+	world_test(tcase, with_reuse_port_two_servers_share_a_port);
+	world_test(tcase, no_more_descriptors_is_an_error_of_serve_and_dial);
+	return world_run(suite);
+}

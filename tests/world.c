@@ -1,0 +1,312 @@
+#include "world.h"
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_S 10
+#define DESCRIPTORS_MAX 1024
+#define HOLDERS_MAX 64
+
+static const struct {
+	const char *name, *settings;
+} worlds[] = {
+	{"uring, as it comes", ""},
+	{"uring without deferred task work", "ring.defer_taskrun=off"},
+	{"uring with plain flags", "ring.defer_taskrun=off ring.single_issuer=off"},
+	{"uring with kernel polling", "ring.defer_taskrun=off ring.sqpoll=on ring.sqpoll_idle=1ms"},
+	{"uring with 8 entries", "ring.entries=8 ring.cq_entries=8"},
+	{"uring that spins", "ring.spin=20us"},
+};
+
+const int world_count = sizeof(worlds) / sizeof(worlds[0]);
+
+static sfr_loop *the_loop;
+static int descriptors_before;
+static int owned[DESCRIPTORS_MAX], owned_count;
+static struct seen *holders[HOLDERS_MAX];
+static int holders_count;
+
+static void settings_apply(sfr_config *config, const char *settings)
+{
+	char copy[512], *word, *rest = copy;
+
+	snprintf(copy, sizeof(copy), "%s", settings ? settings : "");
+	while ((word = strtok_r(rest, " ", &rest))) {
+		char *value = strchr(word, '=');
+		sfr_config_error error;
+		int r;
+
+		*value++ = '\0';
+		r = sfr_config_set(config, word, value, &error);
+		ck_assert_msg(r == 0, "%s: %s", word, error.message);
+	}
+}
+
+sfr_config *config_in(int world, const char *more)
+{
+	sfr_config *config;
+
+	ck_assert_int_eq(sfr_config_new(&config, "default"), 0);
+	settings_apply(config, worlds[world].settings);
+	settings_apply(config, more);
+	return config;
+}
+
+static int loop_make(sfr_loop **out, int world, const char *more)
+{
+	sfr_config *config = config_in(world, more);
+	int r = sfr_loop_new(out, config);
+
+	sfr_config_free(config);
+	return r;
+}
+
+sfr_loop *loop_in(int world, const char *more)
+{
+	int r = loop_make(&the_loop, world, more);
+
+	ck_assert_msg(r == 0, "no loop in the world \"%s\": %s", worlds[world].name,
+		      sfr_strerror(r));
+	return the_loop;
+}
+
+static void world_up(void)
+{
+	descriptors_before = open_descriptors();
+}
+
+sfr_loop *loop_gone(void)
+{
+	sfr_loop *loop = the_loop;
+
+	the_loop = NULL;
+	return loop;
+}
+
+void loop_end(void)
+{
+	int i;
+
+	if (!the_loop)
+		return;
+	ck_assert_int_eq(sfr_loop_drain(the_loop, (int64_t)PATIENCE_S * 1000000000), 0);
+	for (i = 0; i < holders_count; i++)
+		seen_release(holders[i]);
+	holders_count = 0;
+	ck_assert_uint_eq(stat_held(the_loop), 0);
+	ck_assert_int_eq(sfr_loop_free(the_loop), 0);
+	the_loop = NULL;
+}
+
+static void world_down_without_leaks(void)
+{
+	loop_end();
+	while (owned_count)
+		close(owned[--owned_count]);
+	ck_assert_int_eq(open_descriptors(), descriptors_before);
+}
+
+TCase *world_case(Suite *suite, const char *name)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_add_checked_fixture(tcase, world_up, world_down_without_leaks);
+	tcase_set_timeout(tcase, 60);
+	suite_add_tcase(suite, tcase);
+	return tcase;
+}
+
+int world_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	sfr_loop *probe;
+	int failed, r;
+
+	r = sfr_loop_new(&probe, NULL);
+	if (r < 0) {
+		printf("skip - no engine works on this machine: %s\n", sfr_strerror(r));
+		srunner_free(runner);
+		return 77;
+	}
+	sfr_loop_free(probe);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+void seen_release(struct seen *seen)
+{
+	sfr_buf_release(seen->buf);
+	seen->buf = NULL;
+}
+
+static void holder_remember(struct seen *seen)
+{
+	int i;
+
+	for (i = 0; i < holders_count; i++)
+		if (holders[i] == seen)
+			return;
+	ck_assert_int_lt(holders_count, HOLDERS_MAX);
+	holders[holders_count++] = seen;
+}
+
+void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	struct seen *seen = arg;
+
+	(void)loop;
+	seen_release(seen);
+	if (seen->calls < (int)(sizeof(seen->results) / sizeof(seen->results[0])))
+		seen->results[seen->calls] = result;
+	seen->calls++;
+	seen->result = result;
+	seen->bytes += result > 0 ? (uint64_t)result : 0;
+	seen->buf = buf;
+	if (buf)
+		holder_remember(seen);
+}
+
+static bool count_reached(void *arg)
+{
+	const int *const *pair = arg;
+
+	return *pair[0] >= *pair[1];
+}
+
+void turn_until(sfr_loop *loop, const int *count, int wanted)
+{
+	const int *pair[] = {count, &wanted};
+
+	turn_until_true(loop, count_reached, pair);
+}
+
+void turn_until_true(sfr_loop *loop, bool (*holds)(void *arg), void *arg)
+{
+	time_t end = time(NULL) + PATIENCE_S;
+
+	while (!holds(arg)) {
+		int r = sfr_loop_step(loop, 10000000);
+
+		ck_assert_msg(r >= 0, "step: %s", sfr_strerror(r));
+		ck_assert_msg(time(NULL) <= end, "what was waited for did not happen");
+	}
+}
+
+int owned_fd(int fd)
+{
+	ck_assert_msg(fd >= 0, "no descriptor: %s", strerror(errno));
+	ck_assert_int_lt(owned_count, DESCRIPTORS_MAX);
+	owned[owned_count++] = fd;
+	return fd;
+}
+
+void pair_of_sockets(int *a, int *b)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(addr);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&addr, &size), 0);
+	*a = owned_fd(socket(AF_INET, SOCK_STREAM, 0));
+	ck_assert_int_eq(connect(*a, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	*b = owned_fd(accept(listener, NULL, NULL));
+	close(listener);
+}
+
+void pair_of_unix_sockets(int *a, int *b)
+{
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	*a = owned_fd(fds[0]);
+	*b = owned_fd(fds[1]);
+}
+
+void pair_of_pipe_ends(int *read_end, int *write_end)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	*read_end = owned_fd(fds[0]);
+	*write_end = owned_fd(fds[1]);
+}
+
+int empty_file(void)
+{
+	char name[] = "/tmp/safer-ring-test-XXXXXX";
+	int fd = owned_fd(mkstemp(name));
+
+	unlink(name);
+	return fd;
+}
+
+int listening_socket(struct sockaddr_in *addr_out, int backlog)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(addr);
+	int fd = owned_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	ck_assert_int_eq(listen(fd, backlog), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
+	*addr_out = addr;
+	return fd;
+}
+
+int log_lines;
+char log_line[512];
+
+static void log_hear(enum sfr_log_level level, const char *line, void *arg)
+{
+	(void)level;
+	(void)arg;
+	log_lines++;
+	snprintf(log_line, sizeof(log_line), "%s", line);
+}
+
+void log_listen(void)
+{
+	log_lines = 0;
+	log_line[0] = '\0';
+	sfr_log_to(log_hear, NULL);
+}
+
+bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
+int open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+uint64_t stat_held(sfr_loop *loop)
+{
+	sfr_loop_stats stats;
+
+	sfr_loop_stats_get(loop, &stats, sizeof(stats));
+	return stats.bufs_held;
+}

@@ -1,0 +1,88 @@
+/*
+ * The world of the behaviour tests: one loop, on each kind of engine there is.
+ *
+ * Every claim about ops, buffers and connections is tested in all worlds: _i is the number of one. The
+ * fixture is checked, so each test has a process of its own; at the end of each the loop is drained and
+ * freed, and every buffer and descriptor must be back.
+ */
+#ifndef SFR_TESTS_WORLD_H
+#define SFR_TESTS_WORLD_H
+
+#include <safer_ring.h>
+#include <check.h>
+
+/* How many worlds there are. */
+extern const int world_count;
+
+/* The one loop of a test, made with the settings of the world and, if not NULL, more of them:
+ * "buffers.count=4 ring.spin=20us". */
+sfr_loop *loop_in(int world, const char *more);
+
+/* The settings it would be made with; the test frees them. */
+sfr_config *config_in(int world, const char *more);
+
+/* Free the loop before the test ends, and check that nothing is missing. */
+void loop_end(void);
+
+/* The fixture lets go of the loop: the test frees it. */
+sfr_loop *loop_gone(void);
+
+/* A case whose tests run in the fixture. */
+TCase *world_case(Suite *suite, const char *name);
+
+/* Add a test that runs in every world. */
+#define world_test(tcase, test) tcase_add_loop_test(tcase, test, 0, world_count)
+
+/* Run the suite. Returns what main() is to return: 77, said aloud, where no loop can be made. */
+int world_run(Suite *suite);
+
+/* What a callback was told. */
+struct seen {
+	int calls;
+	int result;   /* of the last call */
+	sfr_buf *buf; /* of the last call; released by the next one and by the fixture */
+	int results[64];
+	uint64_t bytes; /* sum of positive results */
+};
+
+/* An sfr_done whose arg is a struct seen. Up to 64 of them per test may hold a buffer at its end. */
+void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg);
+
+/* Let go of the buffer that was seen. */
+void seen_release(struct seen *seen);
+
+/* Take turns until *count has reached `wanted`; fail if that takes more than 10 s. */
+void turn_until(sfr_loop *loop, const int *count, int wanted);
+
+/* Take turns for at most 10 s until `holds` does; fail if it never does. */
+void turn_until_true(sfr_loop *loop, bool (*holds)(void *arg), void *arg);
+
+/* Descriptors that the fixture closes. */
+void pair_of_sockets(int *a, int *b); /* connected TCP sockets on loopback */
+void pair_of_unix_sockets(int *a, int *b);
+void pair_of_pipe_ends(int *read_end, int *write_end);
+int empty_file(void);
+int owned_fd(int fd); /* have the fixture close this one as well; returns it */
+struct sockaddr_in;
+int listening_socket(struct sockaddr_in *addr_out, int backlog); /* on loopback */
+
+/* The same pointer, for tests that do on purpose what the compiler would rightly refuse. */
+static inline void *same(void *pointer)
+{
+	void *volatile copy = pointer;
+
+	return copy;
+}
+
+/* What the log was told since log_listen(). */
+extern int log_lines;
+extern char log_line[512];
+void log_listen(void);
+
+/* Valgrind lets no other thread run while one sleeps in the ring. */
+bool under_valgrind(void);
+
+int open_descriptors(void);
+uint64_t stat_held(sfr_loop *loop); /* slab buffers that are neither free nor with the kernel */
+
+#endif
