@@ -123,6 +123,25 @@ static bool loop_busy(const sfr_loop *loop)
 	return loop->inflight || (loop->resident && loop->resident->busy(loop->resident));
 }
 
+/* What was built and neither submitted nor discarded would keep its buffers for ever. */
+static void ops_forget_built(sfr_loop *loop)
+{
+	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
+	unsigned count = 0;
+
+	for (; op < end; op++) {
+		if (op->state != SFR__OP_BUILDING)
+			continue;
+		if (op->buf)
+			sfr__buf_drop(op->buf);
+		count++;
+	}
+	if (count)
+		sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
+			 "%u operations were built and never submitted when their loop was freed",
+			 count);
+}
+
 int sfr_loop_free(sfr_loop *loop)
 {
 	if (!loop)
@@ -131,6 +150,7 @@ int sfr_loop_free(sfr_loop *loop)
 		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was freed inside a callback");
 	if (loop_busy(loop))
 		return -SFR_EOPSINFLIGHT;
+	ops_forget_built(loop);
 	loop_dispose(loop);
 	return 0;
 }
@@ -171,6 +191,7 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	sfr_loop_stats stats = loop->stats;
 	const struct sfr__slab *slab = &loop->pool->slab;
 
+	sfr__pool_collect(loop->pool);
 	stats.enters = loop->engine->enters;
 	stats.overflows = loop->engine->overflows;
 	stats.bufs_total = slab->count;

@@ -8,7 +8,7 @@
 #define CAP_MAX ((size_t)1 << 30)
 #define POISON 0xDF
 
-_Thread_local char sfr__thread_mark;
+_Thread_local uint16_t sfr__thread_mark;
 
 /* Stands in `returned` once the loop is gone. */
 static sfr_buf closed;
@@ -20,6 +20,12 @@ struct wrapping {
 	void (*on_release)(void *mem, void *arg);
 	void *arg;
 };
+
+/* Who made the pool, until somebody runs it: no thread's own mark. */
+static uintptr_t maker_self(void)
+{
+	return sfr__thread_self() | 1;
+}
 
 static void buf_set_state(struct sfr__buf *b, enum sfr__buf_state state)
 {
@@ -45,8 +51,21 @@ struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t ex
 		pool_free(pool);
 		return NULL;
 	}
-	atomic_init(&pool->thread, sfr__thread_self());
+	atomic_init(&pool->thread, maker_self());
 	return pool;
+}
+
+/* Nobody passes this while a release is between asking who owns the pool and what follows from it. */
+static void visitors_leave(struct sfr__pool *pool)
+{
+	while (atomic_load(&pool->visitors))
+		sfr__relax();
+}
+
+void sfr__pool_take_over(struct sfr__pool *pool)
+{
+	atomic_store(&pool->thread, sfr__thread_self());
+	visitors_leave(pool);
 }
 
 void sfr__pool_close(struct sfr__pool *pool)
@@ -56,15 +75,14 @@ void sfr__pool_close(struct sfr__pool *pool)
 	/* While `left` is still one too high nobody else can free the pool. */
 	sfr__pool_collect(pool);
 	atomic_store(&pool->left, pool->out + 1);
-	atomic_store(&pool->thread, NULL);
+	atomic_store(&pool->thread, 0);
 	for (late = atomic_exchange(&pool->returned, CLOSED); late;) {
 		sfr_buf *next = late->next;
 
 		sfr__buf_drop(late);
 		late = next;
 	}
-	while (atomic_load(&pool->visitors))
-		sfr__relax();
+	visitors_leave(pool);
 	if (atomic_fetch_sub(&pool->left, 1) == 1)
 		pool_free(pool);
 }
@@ -251,13 +269,27 @@ void sfr__pool_collect(struct sfr__pool *pool)
 	}
 }
 
+/* By the maker of the pool, if nobody runs it yet. */
+static bool buf_free_as_maker(struct sfr__buf *b)
+{
+	struct sfr__pool *pool = b->pool;
+	bool mine;
+
+	atomic_fetch_add(&pool->visitors, 1);
+	mine = atomic_load(&pool->thread) == maker_self();
+	if (mine)
+		buf_free(b);
+	atomic_fetch_sub(&pool->visitors, 1);
+	return mine;
+}
+
 void sfr__buf_drop(sfr_buf *buf)
 {
 	struct sfr__buf *b = sfr__buf(buf);
 
 	if (sfr__likely(sfr__pool_is_mine(b->pool))) {
 		buf_free(b);
-	} else {
+	} else if (!buf_free_as_maker(b)) {
 		buf_set_state(b, SFR__BUF_GIVEN);
 		buf_free_remote(b);
 	}

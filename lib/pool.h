@@ -5,12 +5,14 @@
  * through a lock-free list that the owner empties once a turn. A pool outlives its loop for as long as
  * somebody holds a buffer of it: the last release frees it.
  *
- * Three orders matter, all of them sequentially consistent:
+ * Four orders matter, all of them sequentially consistent:
  *
  *	waking   A releaser pushes, then reads `starving`; the owner sets `starving`, then looks at the
  *	         list. One of them sees the other, so no receiver waits for a buffer that is there.
  *	leaving  A releaser counts itself among the `visitors` before it pushes, while its buffer still
  *	         keeps the pool alive, and leaves after it woke the loop; closing waits for visitors.
+ *	running  The maker of a pool may release while another thread takes it over: it is a visitor
+ *		 while it asks who owns the pool, and taking over waits for visitors.
  *	closing  The owner sets `left`, then puts CLOSED into the list. Who finds CLOSED counts `left`
  *	         down, and who reaches 0 frees the pool.
  */
@@ -45,15 +47,15 @@ _Static_assert(sizeof(struct sfr__buf) == 64, "a descriptor is one cache line");
 struct sfr__pool {
 	struct sfr__slab slab;
 	struct sfr__region descriptors;
-	struct sfr__buf *free;        /* descriptors that were used before, through view.next */
-	size_t made;                  /* descriptors made so far */
-	size_t out;                   /* descriptors that are not free */
-	size_t extras;                /* of these, not for memory of the slab */
-	_Atomic(const void *) thread; /* the owner, sfr__thread_self(); NULL: gone */
-	_Atomic(sfr_buf *) returned;  /* released by other threads; CLOSED when the loop is gone */
-	atomic_bool starving;         /* a release from elsewhere must wake the owner */
-	atomic_size_t left;           /* once CLOSED: buffers still out */
-	atomic_uint visitors;         /* threads that are in the middle of a release */
+	struct sfr__buf *free;       /* descriptors that were used before, through view.next */
+	size_t made;                 /* descriptors made so far */
+	size_t out;                  /* descriptors that are not free */
+	size_t extras;               /* of these, not for memory of the slab */
+	atomic_uintptr_t thread;     /* the owner; odd: its maker, nobody runs it yet; 0: gone */
+	_Atomic(sfr_buf *) returned; /* released by other threads; CLOSED when the loop is gone */
+	atomic_bool starving;        /* a release from elsewhere must wake the owner */
+	atomic_size_t left;          /* once CLOSED: buffers still out */
+	atomic_uint visitors;        /* threads that are in the middle of a release */
 	uint64_t heap_allocs;
 	bool poison; /* safety.poison */
 	bool abort;  /* safety.abort */
@@ -71,6 +73,9 @@ struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t ex
  */
 int sfr__pool_bind(struct sfr__pool *pool, void *above, int (*reserve)(void *above, size_t bufs),
 		   void (*wake)(void *above));
+
+/* The calling thread owns the pool from now on. */
+void sfr__pool_take_over(struct sfr__pool *pool);
 
 /* The owner goes: freed now, or with the last buffer. */
 void sfr__pool_close(struct sfr__pool *pool);

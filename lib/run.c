@@ -167,7 +167,7 @@ static int run_begin(sfr_loop *loop)
 	if (loop->running)
 		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was run inside a callback");
 	if (!loop->bound) {
-		atomic_store(&loop->pool->thread, sfr__thread_self());
+		sfr__pool_take_over(loop->pool);
 		r = loop->engine->calls->bind(loop->engine);
 		loop->bound = r == 0;
 	}
@@ -180,10 +180,10 @@ static void run_end(sfr_loop *loop)
 	loop->running = false;
 }
 
-/* Whether anything is left to wait for. What connections gathered counts: it becomes ops here. */
-static bool work_left(sfr_loop *loop)
+/* Whether ops are left to wait for. What connections gathered counts: it becomes ops here. */
+static bool ops_left(sfr_loop *loop)
 {
-	return resident_flush(loop) || loop->inflight || sfr__mailbox_full(&loop->mailbox);
+	return resident_flush(loop) || loop->inflight;
 }
 
 int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
@@ -203,7 +203,8 @@ int sfr_loop_run(sfr_loop *loop)
 
 	if (r < 0)
 		return r;
-	while (r >= 0 && !atomic_exchange(&loop->mailbox.stop, false) && work_left(loop))
+	while (r >= 0 && !atomic_exchange(&loop->mailbox.stop, false) &&
+	       (ops_left(loop) || sfr__mailbox_full(&loop->mailbox)))
 		r = turn(loop, -1);
 	run_end(loop);
 	return r < 0 ? r : 0;
@@ -222,10 +223,10 @@ int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
 
 		resident_drain(loop);
 		sfr__ops_cancel_all(loop);
-		r = turn(loop, !work_left(loop) || (timeout_ns >= 0 && left < 0) ? 0 : left);
-		if (r >= 0 && work_left(loop) && timeout_ns >= 0 && left <= 0)
+		r = turn(loop, !ops_left(loop) || (timeout_ns >= 0 && left < 0) ? 0 : left);
+		if (r >= 0 && ops_left(loop) && timeout_ns >= 0 && left <= 0)
 			r = -ETIMEDOUT;
-	} while (r >= 0 && work_left(loop));
+	} while (r >= 0 && ops_left(loop));
 	loop->draining = false;
 	run_end(loop);
 	return r < 0 ? r : 0;

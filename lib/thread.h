@@ -4,12 +4,14 @@
 #ifndef SFR_LIB_THREAD_H
 #define SFR_LIB_THREAD_H
 
-/* The address is different in every living thread. initial-exec: no call to find it. */
-extern _Thread_local char sfr__thread_mark __attribute__((tls_model("initial-exec")));
+#include <stdint.h>
 
-static inline const void *sfr__thread_self(void)
+/* Its address, an even one, is different in every living thread. initial-exec: no call to find it. */
+extern _Thread_local uint16_t sfr__thread_mark __attribute__((tls_model("initial-exec")));
+
+static inline uintptr_t sfr__thread_self(void)
 {
-	return &sfr__thread_mark;
+	return (uintptr_t)&sfr__thread_mark;
 }
 
 /* Tell the processor that this thread is spinning. */

@@ -22,6 +22,29 @@ static sfr_loop *loop_fresh(int world, const char *more)
  * Getting.
  */
 
+static void count_unwrap(void *mem, void *arg)
+{
+	(void)mem;
+	++*(int *)arg;
+}
+
+START_TEST(an_op_that_was_only_built_keeps_no_buffer_when_its_loop_is_freed)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	char mem[16];
+	int unwraps = 0;
+	sfr_op *op;
+
+	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
+	op = sfr_write(loop, 1, sfr_buf_wrap(loop, mem, sizeof(mem), count_unwrap, &unwraps));
+	ck_assert_ptr_nonnull(op);
+
+	loop_end();
+
+	ck_assert_int_eq(unwraps, 1);
+}
+END_TEST
+
 START_TEST(a_buffer_has_the_room_that_was_asked_for)
 {
 	sfr_loop *loop = loop_fresh(_i, "buffers.size=4KiB");
@@ -310,6 +333,37 @@ START_TEST(where_rules_are_enforced_a_release_in_flight_aborts)
 }
 END_TEST
 
+START_TEST(a_buffer_of_another_loop_is_refused_and_comes_back)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL), *strange;
+	sfr_buf *buf, *again;
+
+	log_listen();
+	ck_assert_int_eq(sfr_loop_new(&strange, NULL), 0);
+	buf = sfr_buf_from(strange, "hello", 5);
+	again = same(buf);
+	ck_assert_int_eq(sfr_await(sfr_send(loop, -1, buf), &buf), -EINVAL);
+	ck_assert_int_eq(log_lines, 1);
+	ck_assert_ptr_eq(buf, again);
+	ck_assert(sfr_buf_is_owned(again));
+	ck_assert_mem_eq(again->data, "hello", 5);
+
+	sfr_buf_release(again);
+	ck_assert_uint_eq(stat_held(strange), 0);
+	ck_assert_int_eq(sfr_loop_free(strange), 0);
+}
+END_TEST
+
+START_TEST(where_rules_are_enforced_a_window_that_left_its_block_aborts)
+{
+	sfr_loop *loop = loop_fresh(_i, "safety.abort=on");
+	sfr_buf *buf = sfr_buf_get(loop, 1);
+
+	buf->data--;
+	sfr_submit(sfr_send(loop, -1, buf), record, &seen);
+}
+END_TEST
+
 START_TEST(where_rules_are_enforced_a_double_give_aborts)
 {
 	sfr_loop *loop = loop_fresh(_i, "safety.abort=on");
@@ -490,6 +544,7 @@ int main(void)
 	Suite *suite = suite_create("buffer");
 	TCase *tc = world_case(suite, "getting");
 
+	world_test(tc, an_op_that_was_only_built_keeps_no_buffer_when_its_loop_is_freed);
 	world_test(tc, a_buffer_has_the_room_that_was_asked_for);
 	world_test(tc, buffers_do_not_overlap_and_begin_on_a_cache_line);
 	world_test(tc, an_empty_slab_says_so_and_has_a_buffer_again_after_a_release);
@@ -510,6 +565,8 @@ int main(void)
 	abort_test(tc, where_rules_are_enforced_a_double_release_aborts);
 	abort_test(tc, where_rules_are_enforced_a_release_in_flight_aborts);
 	abort_test(tc, where_rules_are_enforced_a_double_give_aborts);
+	abort_test(tc, where_rules_are_enforced_a_window_that_left_its_block_aborts);
+	world_test(tc, a_buffer_of_another_loop_is_refused_and_comes_back);
 	world_test(tc, released_buffers_are_poisoned_if_asked_for);
 	tc = world_case(suite, "windows");
 	world_test(tc, a_window_moved_forward_is_filled_from_there);

@@ -1,13 +1,11 @@
 /*
- * The loop: made, run, stepped, stopped, posted to, drained, freed.
+ * The loop: run, stepped, stopped, posted to, drained, freed.
  */
 #include "pending.h"
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,98 +21,6 @@ static void post_seen(sfr_loop *loop, void *arg)
 {
 	record(loop, 0, NULL, arg);
 }
-
-/*
- * Making.
- */
-
-static int loop_of(const char *key, const char *value, const char *key2, const char *value2)
-{
-	sfr_loop *loop = same(&seen);
-	sfr_config *config;
-	int r;
-
-	ck_assert_int_eq(sfr_config_new(&config, NULL), 0);
-	ck_assert_int_eq(sfr_config_set(config, key, value, NULL), 0);
-	ck_assert_int_eq(sfr_config_set(config, key2, value2, NULL), 0);
-	r = sfr_loop_new(&loop, config);
-	sfr_config_free(config);
-	if (r == 0)
-		ck_assert_int_eq(sfr_loop_free(loop), 0);
-	else
-		ck_assert_ptr_eq(loop, (sfr_loop *)same(&seen));
-	return r;
-}
-
-START_TEST(settings_that_contradict_each_other_make_no_loop)
-{
-	log_listen();
-	ck_assert_int_eq(loop_of("ring.sqpoll", "on", "ring.defer_taskrun", "on"), -SFR_ECONFIG);
-	ck_assert_int_eq(log_lines, 1);
-	ck_assert_int_eq(loop_of("ring.single_issuer", "off", "ring.defer_taskrun", "on"),
-			 -SFR_ECONFIG);
-	ck_assert_int_eq(loop_of("ring.entries", "64", "ring.cq_entries", "8"), -SFR_ECONFIG);
-	ck_assert_int_eq(loop_of("buffers.count", "8", "buffers.receive", "9"), -SFR_ECONFIG);
-	ck_assert_int_eq(log_lines, 4);
-}
-END_TEST
-
-START_TEST(the_smallest_and_the_largest_rings_work)
-{
-	ck_assert_int_eq(loop_of("ring.entries", "8", "buffers.count", "1"), 0);
-	ck_assert_int_eq(loop_of("ring.entries", "32768", "ring.cq_entries", "65536"), 0);
-	ck_assert_int_eq(loop_of("buffers.size", "64", "ring.ops_max", "64"), 0);
-	ck_assert_int_eq(loop_of("buffers.size", "1MiB", "buffers.count", "16"), 0);
-	ck_assert_int_eq(loop_of("ring.ops_max", "16777216", "buffers.count", "1048576"), 0);
-}
-END_TEST
-
-START_TEST(without_configuration_the_preset_default_is_used)
-{
-	sfr_loop *loop;
-
-	ck_assert_int_eq(sfr_loop_new(&loop, NULL), 0);
-	ck_assert_str_eq(sfr_loop_engine(loop), "uring");
-	ck_assert_int_eq(sfr_await(sfr_nop(loop), NULL), 0);
-	ck_assert_int_eq(sfr_loop_free(loop), 0);
-}
-END_TEST
-
-START_TEST(every_preset_makes_a_loop_that_works)
-{
-	static const char *const presets[] = {"default", "low_latency", "high_throughput",
-					      "development", "auto_detect"};
-	sfr_config *config;
-	sfr_loop *loop;
-
-	ck_assert_int_eq(sfr_config_new(&config, presets[_i]), 0);
-	ck_assert_int_eq(sfr_loop_new(&loop, config), 0);
-	sfr_config_free(config);
-	ck_assert_int_eq(sfr_await(sfr_timeout(loop, 1000), NULL), 0);
-	ck_assert_int_eq(sfr_loop_free(loop), 0);
-}
-END_TEST
-
-START_TEST(without_descriptors_there_is_no_loop_and_no_leak)
-{
-	int before = open_descriptors(), spare;
-	struct rlimit limit, tight;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	for (spare = 0; spare < 2; spare++) {
-		int lowest = dup(0), r;
-		sfr_loop *loop;
-
-		close(lowest);
-		tight = (struct rlimit){(rlim_t)lowest + (rlim_t)spare, limit.rlim_max};
-		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
-		r = sfr_loop_new(&loop, NULL);
-		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-		ck_assert_int_eq(r, -EMFILE);
-	}
-	ck_assert_int_eq(open_descriptors(), before);
-}
-END_TEST
 
 /*
  * Running.
@@ -539,14 +445,8 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("loop");
-	TCase *tc = world_case(suite, "making");
+	TCase *tc = world_case(suite, "running");
 
-	tcase_add_test(tc, settings_that_contradict_each_other_make_no_loop);
-	tcase_add_test(tc, the_smallest_and_the_largest_rings_work);
-	tcase_add_test(tc, without_configuration_the_preset_default_is_used);
-	tcase_add_loop_test(tc, every_preset_makes_a_loop_that_works, 0, 5);
-	tcase_add_test(tc, without_descriptors_there_is_no_loop_and_no_leak);
-	tc = world_case(suite, "running");
 	world_test(tc, a_loop_with_nothing_to_wait_for_returns_at_once);
 	world_test(tc, a_step_says_how_many_callbacks_ran);
 	world_test(tc, a_step_without_work_lasts_as_long_as_it_may);

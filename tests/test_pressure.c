@@ -144,6 +144,35 @@ START_TEST(chains_of_callbacks_keep_a_small_ring_going)
 }
 END_TEST
 
+static int order_next;
+
+static void in_order(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	static int late = 100;
+
+	(void)result;
+	(void)buf;
+	ck_assert_int_eq(*(const int *)arg, order_next++);
+	if (*(const int *)arg == 0)
+		sfr_submit(sfr_nop(loop), in_order, &late);
+}
+
+START_TEST(what_is_submitted_later_does_not_overtake_what_waits)
+{
+	sfr_loop *loop = loop_fresh(_i, SMALL);
+	int numbers[100], i;
+
+	order_next = 0;
+	for (i = 0; i < 100; i++) {
+		numbers[i] = i;
+		sfr_submit(sfr_nop(loop), in_order, &numbers[i]);
+	}
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+
+	ck_assert_int_eq(order_next, 101);
+}
+END_TEST
+
 START_TEST(cancels_come_through_a_ring_that_is_full)
 {
 	sfr_loop *loop = loop_fresh(_i, SMALL);
@@ -308,6 +337,7 @@ int main(void)
 	world_test(tc, multishot_ops_survive_an_overflow);
 	world_test(tc, a_flood_of_callers_reaches_a_small_ring);
 	world_test(tc, chains_of_callbacks_keep_a_small_ring_going);
+	world_test(tc, what_is_submitted_later_does_not_overtake_what_waits);
 	world_test(tc, cancels_come_through_a_ring_that_is_full);
 	tc = world_case(suite, "signals");
 	world_test(tc, signals_do_not_end_a_wait);

@@ -40,7 +40,8 @@ SFR_API int sfr_loop_run(sfr_loop *loop);
  * Take one turn: submit what is queued, wait if nothing is ready, run the callbacks of what is.
  *
  * @param timeout_ns The longest it may sleep, in nanoseconds; 0 polls, negative has no limit.
- * @return How many callbacks ran; 0 after the time or if nothing was ready; an error as sfr_loop_run().
+ * @return How many callbacks ran; 0 after the time, if nothing was ready, or perhaps after a signal; an
+ *         error as sfr_loop_run().
  * @thread The loop's.
  * @since 0.1
  */
