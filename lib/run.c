@@ -138,7 +138,8 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 	sfr__pool_collect(loop->pool);
 	hurry = resident_flush(loop);
 	mailbox_arm(loop);
-	hurry |= sfr__ops_flush(loop);
+	hurry |= sfr__ops_flush(loop) ||
+		 loop->called; /* who was called may wait for this turn's end */
 	resident_starve(loop);
 	r = engine_enter(loop, sleep_limit(loop, hurry, timeout_ns));
 	if (sfr__unlikely(r < 0))

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <safer_ring/error.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define S 1000000000LL
@@ -172,83 +171,6 @@ START_TEST(a_peer_that_resets_closes_its_connection_with_econnreset)
 
 	ck_assert_int_eq(here.closed, 1);
 	ck_assert_int_eq(here.reason, -ECONNRESET);
-}
-END_TEST
-
-START_TEST(a_dial_that_is_refused_closes_without_having_opened)
-{
-	sfr_loop *loop = loop_in(_i, NULL);
-	int listener = peer_listen(1);
-	char address[ADDRESS_SIZE];
-	sfr_conn *conn;
-
-	strcpy(address, listen_address(listener));
-	close(listener);
-	ck_assert_int_eq(sfr_dial(loop, address, &note_all, &here, &conn), 0);
-	ck_assert_int_eq(conn_say(conn, "early", 5), 5);
-	turns_until(loop, here.closed);
-	turns_until_quiet(loop);
-
-	ck_assert_int_eq(here.opened, 0);
-	ck_assert_int_eq(here.closed, 1);
-	ck_assert_int_eq(here.reason, -ECONNREFUSED);
-}
-END_TEST
-
-START_TEST(a_dial_that_is_closed_while_connecting_ends_with_ecanceled)
-{
-	sfr_loop *loop = loop_in(_i, NULL);
-	sfr_server *server = serve(loop, &echo_all, &here);
-	sfr_conn *conn = dial(loop, server, &note_all, &there);
-
-	ck_assert_int_eq(conn_say(conn, "early", 5), 5);
-	sfr_conn_close(conn);
-	ck_assert_int_eq(there.closed, 0);
-	turns_until(loop, there.closed && here.opened == here.closed);
-	turns_until_quiet(loop);
-
-	ck_assert_int_eq(there.opened, 0);
-	ck_assert_int_eq(there.closed, 1);
-	ck_assert_int_eq(there.reason, -ECANCELED);
-	ck_assert_int_eq(here.opened, here.closed);
-}
-END_TEST
-
-/* A listener whose backlog is full: connecting to it takes until somebody gives up. */
-START_TEST(a_dial_that_nobody_answers_can_be_closed)
-{
-	sfr_loop *loop = loop_in(_i, NULL);
-	int listener = peer_listen(0), i;
-	sfr_conn *conns[8];
-
-	for (i = 0; i < 8; i++)
-		ck_assert_int_eq(
-			sfr_dial(loop, listen_address(listener), &note_all, &here, &conns[i]), 0);
-	turns_until_quiet(loop);
-	ck_assert_int_lt(here.opened, 8);
-	for (i = 0; i < 8; i++)
-		sfr_conn_close(conns[i]);
-	turns_until(loop, here.closed == 8);
-
-	for (i = 0; i < 8; i++)
-		ck_assert_int_eq(here.reasons[i], -ECANCELED);
-	close(listener);
-}
-END_TEST
-
-START_TEST(a_dial_that_nobody_answers_does_not_keep_a_loop_from_draining)
-{
-	sfr_loop *loop = loop_in(_i, NULL);
-	int listener = peer_listen(0), i;
-
-	for (i = 0; i < 8; i++)
-		ck_assert_int_eq(sfr_dial(loop, listen_address(listener), &note_all, &here, NULL),
-				 0);
-	turns_until_quiet(loop);
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * S), 0);
-
-	ck_assert_int_eq(here.closed, 8);
-	close(listener);
 }
 END_TEST
 
@@ -615,10 +537,6 @@ int main(void)
 	world_test(tcase, draining_closes_a_lone_connection);
 	world_test(tcase, a_server_can_be_closed_after_the_loop_was_drained);
 	world_test(tcase, a_peer_that_resets_closes_its_connection_with_econnreset);
-	world_test(tcase, a_dial_that_is_refused_closes_without_having_opened);
-	world_test(tcase, a_dial_that_is_closed_while_connecting_ends_with_ecanceled);
-	world_test(tcase, a_dial_that_nobody_answers_can_be_closed);
-	world_test(tcase, a_dial_that_nobody_answers_does_not_keep_a_loop_from_draining);
 	world_test(tcase, a_loop_with_open_connections_is_not_freed_and_still_works);
 	tcase = peers_case(suite, "calls inside handlers");
 	world_test(tcase, a_connection_may_be_closed_in_on_open);

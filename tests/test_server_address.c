@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define S 1000000000LL
+
 START_TEST(port_0_lets_the_system_choose_and_the_address_says_what)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
@@ -178,6 +180,87 @@ START_TEST(no_more_descriptors_is_an_error_of_serve_and_dial)
 }
 END_TEST
 
+/*
+ * Dials that lead nowhere.
+ */
+
+START_TEST(a_dial_that_is_refused_closes_without_having_opened)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	int listener = peer_listen(1);
+	char address[ADDRESS_SIZE];
+	sfr_conn *conn;
+
+	strcpy(address, listen_address(listener));
+	close(listener);
+	ck_assert_int_eq(sfr_dial(loop, address, &note_all, &here, &conn), 0);
+	ck_assert_int_eq(conn_say(conn, "early", 5), 5);
+	turns_until(loop, here.closed);
+	turns_until_quiet(loop);
+
+	ck_assert_int_eq(here.opened, 0);
+	ck_assert_int_eq(here.closed, 1);
+	ck_assert_int_eq(here.reason, -ECONNREFUSED);
+}
+END_TEST
+
+START_TEST(a_dial_that_is_closed_while_connecting_ends_with_ecanceled)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_server *server = serve(loop, &echo_all, &here);
+	sfr_conn *conn = dial(loop, server, &note_all, &there);
+
+	ck_assert_int_eq(conn_say(conn, "early", 5), 5);
+	sfr_conn_close(conn);
+	ck_assert_int_eq(there.closed, 0);
+	turns_until(loop, there.closed && here.opened == here.closed);
+	turns_until_quiet(loop);
+
+	ck_assert_int_eq(there.opened, 0);
+	ck_assert_int_eq(there.closed, 1);
+	ck_assert_int_eq(there.reason, -ECANCELED);
+	ck_assert_int_eq(here.opened, here.closed);
+}
+END_TEST
+
+/* A listener whose backlog is full: connecting to it takes until somebody gives up. */
+START_TEST(a_dial_that_nobody_answers_can_be_closed)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	int listener = peer_listen(0), i;
+	sfr_conn *conns[8];
+
+	for (i = 0; i < 8; i++)
+		ck_assert_int_eq(
+			sfr_dial(loop, listen_address(listener), &note_all, &here, &conns[i]), 0);
+	turns_until_quiet(loop);
+	ck_assert_int_lt(here.opened, 8);
+	for (i = 0; i < 8; i++)
+		sfr_conn_close(conns[i]);
+	turns_until(loop, here.closed == 8);
+
+	for (i = 0; i < 8; i++)
+		ck_assert_int_eq(here.reasons[i], -ECANCELED);
+	close(listener);
+}
+END_TEST
+
+START_TEST(a_dial_that_nobody_answers_does_not_keep_a_loop_from_draining)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	int listener = peer_listen(0), i;
+
+	for (i = 0; i < 8; i++)
+		ck_assert_int_eq(sfr_dial(loop, listen_address(listener), &note_all, &here, NULL),
+				 0);
+	turns_until_quiet(loop);
+	ck_assert_int_eq(sfr_loop_drain(loop, 10 * S), 0);
+
+	ck_assert_int_eq(here.closed, 8);
+	close(listener);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("server address");
@@ -193,5 +276,10 @@ int main(void)
 	world_test(tcase, an_address_of_another_machine_is_refused_in_words);
 	world_test(tcase, with_reuse_port_two_servers_share_a_port);
 	world_test(tcase, no_more_descriptors_is_an_error_of_serve_and_dial);
+	tcase = peers_case(suite, "dials that lead nowhere");
+	world_test(tcase, a_dial_that_is_refused_closes_without_having_opened);
+	world_test(tcase, a_dial_that_is_closed_while_connecting_ends_with_ecanceled);
+	world_test(tcase, a_dial_that_nobody_answers_can_be_closed);
+	world_test(tcase, a_dial_that_nobody_answers_does_not_keep_a_loop_from_draining);
 	return world_run(suite);
 }

@@ -4,7 +4,8 @@
  * A connection owns its descriptor and its send queue. Bytes arrive as owned buffers in on_data; what
  * you send is queued, gathered once a turn, and never overtaken: one send is in flight at a time. A
  * peer that reads too slowly stops being read from: above server.high_water bytes of queued memory the
- * connection receives nothing until the queue has fallen to server.low_water.
+ * connection receives nothing until the queue has fallen to server.low_water. (Two ends that both pour
+ * and do this would wait for each other: let one of them read what it asked for before it asks on.)
  *
  * Each connection that opened closes exactly once. Close means: shutdown, cancel, wait for the last
  * completion, close the descriptor, on_close. Everything here is of the loop's thread; handlers are
