@@ -76,8 +76,9 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: bounce CORE CORE\n");
-		return 2;
+		fprintf(stderr, "usage: bounce CORE CORE\n"
+				"prints how long a cache line takes between two cores\n");
+		return argc == 2 ? 0 : 2; /* --help */
 	}
 	core_pin(argv[1]);
 	if (pthread_create(&thread, NULL, other_side, argv[2]) != 0) {

@@ -204,6 +204,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"port", required_argument, NULL, 'p'},
 						{"shared-size", required_argument, NULL, 's'},
+						{"help", no_argument, NULL, 'h'},
 						{0}};
 	struct rlimit files;
 	unsigned port = 0;
@@ -215,9 +216,9 @@ int main(int argc, char **argv)
 		} else if (c == 's') {
 			shared_size = number_of("shared-size", optarg, 1, 1 << 30);
 		} else {
-			fprintf(stderr,
+			fprintf(c == 'h' ? stdout : stderr,
 				"usage: epoll_echo [--port N] [--shared-size BYTES, default 262144]\n");
-			return 2;
+			return c == 'h' ? 0 : 2;
 		}
 	}
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -6,6 +6,7 @@
 
 #include <getopt.h>
 #include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,12 @@ struct nop_options {
 
 static inline struct nop_options nop_options_read(int argc, char **argv)
 {
-	static const struct option options[] = {{"batch", required_argument, NULL, 'b'},
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{"batch", required_argument, NULL, 'b'},
 						{"seconds", required_argument, NULL, 's'},
 						{0}};
 	struct nop_options read = {.batch = 32, .seconds = 1};
+	bool help = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -33,13 +36,14 @@ static inline struct nop_options nop_options_read(int argc, char **argv)
 		else if (c == 's')
 			read.seconds = strtod(optarg, NULL);
 		else
-			read.batch = 0;
+			help = true, read.batch = c == 'h' ? read.batch : 0;
 	}
-	if (read.batch < 1 || read.batch > NOP_BATCH_MAX || !(read.seconds > 0) ||
+	if (help || read.batch < 1 || read.batch > NOP_BATCH_MAX || !(read.seconds > 0) ||
 	    read.seconds > 3600 || optind < argc) {
-		fprintf(stderr, "usage: %s [--batch N, 1 to %d] [--seconds S]\n", argv[0],
-			NOP_BATCH_MAX);
-		exit(2);
+		help = help && read.batch;
+		fprintf(help ? stdout : stderr, "usage: %s [--batch N, 1 to %d] [--seconds S]\n",
+			argv[0], NOP_BATCH_MAX);
+		exit(help ? 0 : 2);
 	}
 	return read;
 }

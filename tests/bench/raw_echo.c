@@ -588,6 +588,7 @@ int main(int argc, char **argv)
 						{"buffers", required_argument, NULL, 'b'},
 						{"buffer-size", required_argument, NULL, 's'},
 						{"classic", no_argument, NULL, 'c'},
+						{"help", no_argument, NULL, 'h'},
 						{0}};
 	struct rlimit files;
 	unsigned port = 0;
@@ -609,8 +610,8 @@ int main(int argc, char **argv)
 			classic = true;
 			break;
 		default:
-			fputs(usage, stderr);
-			return 2;
+			fputs(usage, c == 'h' ? stdout : stderr);
+			return c == 'h' ? 0 : 2;
 		}
 	}
 	if (!block_count)
