@@ -24,7 +24,7 @@ static const struct sfr__settings *settings_of(const sfr_conn *conn)
 	return &loop_of(conn)->settings;
 }
 
-/* Have conn_settle called before the engine is entered. */
+/* Have sfr__conn_settle called before the engine is entered. */
 static void conn_touch(sfr_conn *conn)
 {
 	if (sfr__list_empty(&conn->dirty))
@@ -102,7 +102,7 @@ static void conn_unchoke(sfr_conn *conn)
 
 void sfr__conn_relieve(sfr_conn *conn)
 {
-	if (conn->state != SFR__CONN_OPEN || !conn->send)
+	if (conn->state != SFR__CONN_OPEN || !conn->send || !conn->queue.slab_bufs)
 		return;
 	conn->relieve = true;
 	(void)sfr_cancel(loop_of(conn), conn->send);

@@ -8,7 +8,14 @@
 #define CAP_MAX ((size_t)1 << 30)
 #define POISON 0xDF
 
-_Thread_local uint16_t sfr__thread_mark;
+_Thread_local uintptr_t sfr__thread_number;
+
+uintptr_t sfr__thread_number_new(void)
+{
+	static atomic_uintptr_t last;
+
+	return sfr__thread_number = atomic_fetch_add(&last, 2) + 2;
+}
 
 /* Stands in `returned` once the loop is gone. */
 static sfr_buf closed;
@@ -21,7 +28,7 @@ struct wrapping {
 	void *arg;
 };
 
-/* Who made the pool, until somebody runs it: no thread's own mark. */
+/* Who made the pool, until somebody runs it: no thread's own number. */
 static uintptr_t maker_self(void)
 {
 	return sfr__thread_self() | 1;
@@ -55,17 +62,9 @@ struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t ex
 	return pool;
 }
 
-/* Nobody passes this while a release is between asking who owns the pool and what follows from it. */
-static void visitors_leave(struct sfr__pool *pool)
-{
-	while (atomic_load(&pool->visitors))
-		sfr__relax();
-}
-
 void sfr__pool_take_over(struct sfr__pool *pool)
 {
 	atomic_store(&pool->thread, sfr__thread_self());
-	visitors_leave(pool);
 }
 
 void sfr__pool_close(struct sfr__pool *pool)
@@ -82,7 +81,8 @@ void sfr__pool_close(struct sfr__pool *pool)
 		sfr__buf_drop(late);
 		late = next;
 	}
-	visitors_leave(pool);
+	while (atomic_load(&pool->visitors))
+		sfr__relax();
 	if (atomic_fetch_sub(&pool->left, 1) == 1)
 		pool_free(pool);
 }
@@ -123,11 +123,9 @@ static struct sfr__buf *descriptor_take(struct sfr__pool *pool)
 /* A descriptor for memory that is not the slab's; one per block of the slab stays set aside. */
 static struct sfr__buf *descriptor_take_extra(struct sfr__pool *pool)
 {
-	if (descriptors_reserve(pool, pool->slab.count + pool->extras + 1) < 0) {
-		sfr__pool_collect(pool);
-		if (descriptors_reserve(pool, pool->slab.count + pool->extras + 1) < 0)
-			return NULL;
-	}
+	sfr__pool_collect(pool); /* what others released must not make this one fail */
+	if (descriptors_reserve(pool, pool->slab.count + pool->extras + 1) < 0)
+		return NULL;
 	pool->extras++;
 	return descriptor_take(pool);
 }
@@ -195,14 +193,13 @@ static void origin_release(struct sfr__buf *b)
 
 	switch ((enum sfr__buf_kind)b->kind) {
 	case SFR__BUF_SLAB:
-		if (sfr__slab_give(&b->pool->slab, b->base) && b->pool->poison)
-			memset(b->base, POISON, b->size);
+		(void)sfr__slab_give(&b->pool->slab, b->base);
 		break;
 	case SFR__BUF_HEAP:
 		free(b->origin);
 		break;
 	case SFR__BUF_WRAP:
-		if (wrapping->on_release)
+		if (wrapping && wrapping->on_release)
 			wrapping->on_release(wrapping->mem, wrapping->arg);
 		free(wrapping);
 		break;
@@ -269,30 +266,23 @@ void sfr__pool_collect(struct sfr__pool *pool)
 	}
 }
 
-/* By the maker of the pool, if nobody runs it yet. */
-static bool buf_free_as_maker(struct sfr__buf *b)
-{
-	struct sfr__pool *pool = b->pool;
-	bool mine;
-
-	atomic_fetch_add(&pool->visitors, 1);
-	mine = atomic_load(&pool->thread) == maker_self();
-	if (mine)
-		buf_free(b);
-	atomic_fetch_sub(&pool->visitors, 1);
-	return mine;
-}
-
 void sfr__buf_drop(sfr_buf *buf)
 {
 	struct sfr__buf *b = sfr__buf(buf);
+	struct sfr__pool *pool = b->pool;
 
-	if (sfr__likely(sfr__pool_is_mine(b->pool))) {
+	if (sfr__unlikely(pool->poison) && b->kind == SFR__BUF_SLAB)
+		memset(b->base, POISON, b->size);
+	if (sfr__likely(sfr__pool_is_mine(pool))) {
 		buf_free(b);
-	} else if (!buf_free_as_maker(b)) {
-		buf_set_state(b, SFR__BUF_GIVEN);
-		buf_free_remote(b);
+		return;
 	}
+	/* Before the first turn its maker gives memory back at once, but leaves the pool to the runner, who
+	 * may be taking it over right now. */
+	if (b->kind != SFR__BUF_SLAB && atomic_load(&pool->thread) == maker_self())
+		origin_release(b);
+	buf_set_state(b, SFR__BUF_GIVEN);
+	buf_free_remote(b);
 }
 
 /* Whether the window that the caller left is inside the buffer; then it is what is given. */

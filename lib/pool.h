@@ -2,17 +2,16 @@
  * Pool: a slab, the descriptors of buffers, and the way back from other threads.
  *
  * One thread owns the pool and takes from it; any thread may give back. What comes from elsewhere goes
- * through a lock-free list that the owner empties once a turn. A pool outlives its loop for as long as
+ * through a lock-free list that the owner empties once a turn; so does all that comes before the first
+ * turn, when the owner is not known yet. A pool outlives its loop for as long as
  * somebody holds a buffer of it: the last release frees it.
  *
- * Four orders matter, all of them sequentially consistent:
+ * Three orders matter, all of them sequentially consistent:
  *
  *	waking   A releaser pushes, then reads `starving`; the owner sets `starving`, then looks at the
  *	         list. One of them sees the other, so no receiver waits for a buffer that is there.
  *	leaving  A releaser counts itself among the `visitors` before it pushes, while its buffer still
  *	         keeps the pool alive, and leaves after it woke the loop; closing waits for visitors.
- *	running  The maker of a pool may release while another thread takes it over: it is a visitor
- *		 while it asks who owns the pool, and taking over waits for visitors.
  *	closing  The owner sets `left`, then puts CLOSED into the list. Who finds CLOSED counts `left`
  *	         down, and who reaches 0 frees the pool.
  */

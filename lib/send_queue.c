@@ -12,6 +12,7 @@ void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *buf)
 	queue->tail = buf;
 	queue->bytes += sfr__buf_len(buf);
 	queue->memory += sfr__buf(buf)->size;
+	queue->slab_bufs += sfr__buf(buf)->kind == SFR__BUF_SLAB;
 }
 
 sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count)
@@ -32,6 +33,7 @@ static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
 
 	queue->bytes -= sfr__buf_len(chain);
 	queue->memory -= sfr__buf(chain)->size;
+	queue->slab_bufs -= sfr__buf(chain)->kind == SFR__BUF_SLAB;
 	sfr__buf_drop(chain);
 	return rest;
 }

@@ -15,6 +15,7 @@ struct sfr__send_queue {
 	sfr_buf *head, *tail; /* those that wait; GIVEN */
 	uint64_t bytes;       /* these and what is in flight */
 	uint64_t memory;
+	uint32_t slab_bufs; /* how many of these are of the slab */
 };
 
 void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *buf);

@@ -6,12 +6,17 @@
 
 #include <stdint.h>
 
-/* Its address, an even one, is different in every living thread. initial-exec: no call to find it. */
-extern _Thread_local uint16_t sfr__thread_mark __attribute__((tls_model("initial-exec")));
+/* The number of this thread; 0 until it is asked for. initial-exec: no call to find it. */
+extern _Thread_local uintptr_t sfr__thread_number __attribute__((tls_model("initial-exec")));
+
+/* Gives the calling thread a number: even, not 0, and never given again. */
+uintptr_t sfr__thread_number_new(void);
 
 static inline uintptr_t sfr__thread_self(void)
 {
-	return (uintptr_t)&sfr__thread_mark;
+	uintptr_t number = sfr__thread_number;
+
+	return __builtin_expect(number != 0, 1) ? number : sfr__thread_number_new();
 }
 
 /* Tell the processor that this thread is spinning. */

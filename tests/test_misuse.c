@@ -150,6 +150,52 @@ START_TEST(a_turn_does_not_sleep_on_a_connection_that_has_to_close)
 }
 END_TEST
 
+static sfr_buf *kept[4];
+static int kept_count;
+
+static void keep(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
+{
+	(void)conn;
+	(void)result;
+	(void)arg;
+	kept[kept_count++] = buf;
+}
+
+/* Who keeps all buffers starves the receivers; sends that hold none of them cannot help, and go on. */
+START_TEST(whoever_keeps_all_buffers_does_not_disturb_sends_that_have_none)
+{
+	const sfr_handlers handlers = {note_open, keep, note_drain, note_close};
+	sfr_loop *loop = loop_fresh(
+		_i, "buffers.count=4 server.queue_max=1GiB server.high_water=512MiB");
+	sfr_server *server = serve(loop, &handlers, &here);
+	int peer = peer_of(server);
+	sfr_loop_stats before, after;
+	sfr_buf *large;
+
+	kept_count = 0;
+	turns_until(loop, here.conn);
+	large = sfr_buf_get(loop, 64 << 20);
+	large->len = large->cap;
+	ck_assert_int_gt(sfr_conn_send(here.conn, large), 0);
+	while (kept_count < 4) {
+		int had = kept_count;
+
+		peer_say(loop, peer, "x", 1);
+		turns_until(loop, kept_count > had);
+	}
+	peer_say(loop, peer, "x", 1);
+	sfr_loop_stats_get(loop, &before, sizeof(before));
+	ck_assert_int_eq(sfr_await(sfr_timeout(loop, 200000000), NULL), 0);
+	sfr_loop_stats_get(loop, &after, sizeof(after));
+
+	ck_assert_uint_le(after.ops, before.ops + 2);
+	ck_assert_uint_eq(after.copied_out, 0);
+	while (kept_count)
+		sfr_buf_release(kept[--kept_count]);
+	close(peer);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("misuse");
@@ -162,5 +208,6 @@ int main(void)
 	world_test(tc, in_on_close_nobody_elses_address_is_given_as_the_peers);
 	world_test(tc, a_loop_that_drains_neither_dials_nor_serves);
 	world_test(tc, a_turn_does_not_sleep_on_a_connection_that_has_to_close);
+	world_test(tc, whoever_keeps_all_buffers_does_not_disturb_sends_that_have_none);
 	return world_run(suite);
 }

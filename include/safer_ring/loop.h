@@ -28,7 +28,7 @@ SFR_API int sfr_loop_new(sfr_loop **out, const sfr_config *cfg);
 
 /**
  * Run until sfr_loop_stop(), or until nothing is left to wait for: no operation, no posted function. (A
- * connection that is paused and sends nothing waits for nothing.)
+ * connection that neither receives, being paused or half open, nor sends waits for nothing.)
  *
  * @return 0; -SFR_ENESTED in a callback; -SFR_ETHREAD on a wrong thread; an error of the engine.
  * @thread The loop's.
@@ -40,8 +40,8 @@ SFR_API int sfr_loop_run(sfr_loop *loop);
  * Take one turn: submit what is queued, wait if nothing is ready, run the callbacks of what is.
  *
  * @param timeout_ns The longest it may sleep, in nanoseconds; 0 polls, negative has no limit.
- * @return How many callbacks ran; 0 after the time, if nothing was ready, or perhaps after a signal; an
- *         error as sfr_loop_run().
+ * @return How many callbacks ran; 0 after the time, and perhaps before it if what woke the loop came to
+ *         nothing (a signal, the loop's own timekeeping); an error as sfr_loop_run().
  * @thread The loop's.
  * @since 0.1
  */
@@ -86,7 +86,7 @@ SFR_API int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns);
  * @return 0, and buffers that somebody still holds stay good until they are released;
  *         -SFR_EOPSINFLIGHT, and nothing freed, while operations are in flight or connections open: the
  *         loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback.
- * @thread Any, but no other may be using the loop.
+ * @thread Any, but no other may be using the loop, and its own may not be releasing buffers of it.
  * @since 0.1
  */
 SFR_API int sfr_loop_free(sfr_loop *loop);
