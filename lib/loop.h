@@ -4,6 +4,7 @@
 #ifndef SFR_LIB_LOOP_H
 #define SFR_LIB_LOOP_H
 
+#include "clock.h"
 #include "config.h"
 #include "engine/engine.h"
 #include "gather.h"
@@ -54,9 +55,6 @@ struct sfr_loop {
 	char refusal[256];
 	struct sfr__wheel wheel;
 };
-
-/* CLOCK_MONOTONIC in nanoseconds, read now. */
-uint64_t sfr__clock_ns(void);
 
 /* A rule was broken: log it, and abort if safety.abort says so. Returns err. */
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what);

@@ -8,13 +8,13 @@
  */
 #include "engine.h"
 #include "kernel.h"
+#include "../clock.h"
 #include "../config.h"
 #include "../log.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct uring {
 	struct sfr__engine engine;
@@ -192,19 +192,11 @@ static int enter_once(struct uring *uring, unsigned wait_for, const struct __ker
 	return r < 0 ? r : 0;
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
 static int uring_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns)
 {
 	struct uring *uring = uring_of(engine);
 	bool limited = wait && timeout_ns >= 0;
-	uint64_t until = limited ? clock_ns() + (uint64_t)timeout_ns : 0;
+	uint64_t until = limited ? sfr__clock_ns() + (uint64_t)timeout_ns : 0;
 
 	io_uring_smp_store_release(uring->ring.sq.ktail, engine->queue.sq_tail);
 	if (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW)
@@ -221,7 +213,7 @@ static int uring_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 				return 0;
 			if (!limited)
 				continue;
-			timeout_ns = (int64_t)(until - clock_ns());
+			timeout_ns = (int64_t)(until - sfr__clock_ns());
 			if (timeout_ns <= 0)
 				return 0;
 			continue;
