@@ -7,7 +7,6 @@
  */
 #include "conn.h"
 #include "address.h"
-#include "log.h"
 #include "op.h"
 #include <safer_ring/error.h>
 #include <errno.h>

@@ -97,11 +97,11 @@ static void op_finish_later(sfr_op *op, enum sfr__op_event event, int result)
 	sfr__list_append(&op->loop->ready, &op->link);
 }
 
+/* The last completion. If the op is being cancelled, the engine perhaps was still to be told. */
 static void op_finish(sfr_op *op, int result)
 {
 	if (op->state != SFR__OP_IN_FLIGHT)
-		sfr__list_unlink(
-			&op->link); /* perhaps the engine was still to be told to cancel it */
+		sfr__list_unlink(&op->link);
 	sfr__op_step(op, SFR__EV_CQE_LAST);
 	op->result = result;
 	op_call_back(op);

@@ -6,8 +6,9 @@
  *	complete  each completion to its op, and so to its callback
  *	timers, ready ops, posts
  *
- * Callbacks run in the last two steps and nowhere else. What they start waits for the next turn, so no
- * callback can keep others from theirs.
+ * Callbacks run in the last two steps; and in the first, on_close of a connection for which there was no
+ * memory to close it through the engine. What they start waits for the next turn, so no callback can keep
+ * others from theirs.
  */
 #include "op.h"
 #include "thread.h"
@@ -184,7 +185,7 @@ static void run_end(sfr_loop *loop)
 /* Whether ops are left to wait for. What connections gathered counts: it becomes ops here. */
 static bool ops_left(sfr_loop *loop)
 {
-	return resident_flush(loop) || loop->inflight;
+	return loop->inflight || resident_flush(loop) || loop->inflight;
 }
 
 int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
