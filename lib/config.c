@@ -6,7 +6,6 @@
  * auto_detect chooses by values that others may set.
  */
 #include "config.h"
-#include "config_detect.h"
 #include "config_error.h"
 #include "config_nearest.h"
 #include "config_object.h"
@@ -70,18 +69,21 @@ static void base_preset(sfr_config *cfg, enum sfr__config_preset_index preset)
 		base_put(cfg, sfr__config_key_find(s->key), s->value, &origin);
 }
 
+/* Each choice is in force before the next is made: later ones depend on earlier ones. */
 static void base_detected(sfr_config *cfg)
 {
-	struct sfr__machine machine;
-	struct sfr__config_choice choices[SFR__CONFIG_CHOICES];
+	struct sfr__config_origin origin = sfr__config_origin_of(SFR__RANK_PRESET,
+								 "preset auto_detect");
 
-	sfr__machine_look(&machine);
-	sfr__machine_choose(&machine, cfg->settings.buffers.size, choices);
-	for (size_t i = 0; i < SFR__CONFIG_CHOICES; i++) {
-		struct sfr__config_origin origin = sfr__config_origin_of(SFR__RANK_PRESET,
-									 choices[i].reason);
+	if (!cfg->machine_seen)
+		sfr__machine_look(&cfg->machine);
+	cfg->machine_seen = true;
+	for (unsigned i = 0; i < sfr__choices(); i++) {
+		struct sfr__config_choice *choice = &cfg->choices[i];
 
-		base_put(cfg, sfr__config_key_find(choices[i].key), choices[i].value, &origin);
+		origin.choice = i + 1;
+		if (sfr__choose(i, &cfg->machine, &cfg->settings, choice))
+			base_put(cfg, sfr__config_key_find(choice->key), choice->value, &origin);
 	}
 }
 
@@ -93,6 +95,13 @@ void sfr__config_rebase(sfr_config *cfg)
 	base_preset(cfg, preset);
 	if (preset == SFR__PRESET_AUTO_DETECT)
 		base_detected(cfg);
+}
+
+void sfr__config_see(sfr_config *cfg, const struct sfr__machine *machine)
+{
+	cfg->machine = *machine;
+	cfg->machine_seen = true;
+	sfr__config_rebase(cfg);
 }
 
 /* The preset a program starts from is a base like any other: a file may name another one. */

@@ -4,10 +4,18 @@
 #ifndef SFR_LIB_CONFIG_H
 #define SFR_LIB_CONFIG_H
 
+#include "feature.h"
 #include <safer_ring/config.h>
 #include <safer_ring/log.h>
 
-enum sfr__engine_choice { SFR__ENGINE_AUTO, SFR__ENGINE_URING };
+enum sfr__engine_choice { SFR__ENGINE_AUTO, SFR__ENGINE_URING, SFR__ENGINE_EPOLL };
+
+enum sfr__sqpoll_choice {
+	SFR__SQPOLL_OFF,
+	SFR__SQPOLL_ON,    /* refused where no core is free for it */
+	SFR__SQPOLL_AUTO,  /* where a core is free for it */
+	SFR__SQPOLL_FORCE, /* whatever it costs */
+};
 
 struct sfr__settings {
 	uint32_t preset; /* enum sfr__config_preset_index */
@@ -16,15 +24,18 @@ struct sfr__settings {
 		uint32_t entries;
 		uint32_t cq_entries; /* 0: four times entries, at most the kernel's 65536 */
 		uint32_t ops_max;
-		bool single_issuer;
-		bool defer_taskrun;
-		bool sqpoll;
+		uint32_t workers;
+		uint32_t sqpoll; /* enum sfr__sqpoll_choice */
 		uint64_t sqpoll_idle_ns;
 		uint64_t spin_ns;
+		uint64_t napi_ns;
+		uint64_t min_wait_ns;
 	} ring;
+	uint32_t features[SFR__FEATURES]; /* enum sfr__switch */
 	struct {
 		uint64_t size; /* bytes of one buffer; a power of two */
 		uint32_t count;
+		bool huge_pages;
 		uint32_t receive; /* how many wait with the kernel; 0: half of count, at most 256 */
 	} buffers;
 	struct {

@@ -19,12 +19,14 @@ struct pair_rule {
 
 static bool sqpoll_defers(const struct sfr__settings *s)
 {
-	return s->ring.sqpoll && s->ring.defer_taskrun;
+	return (s->ring.sqpoll == SFR__SQPOLL_ON || s->ring.sqpoll == SFR__SQPOLL_FORCE) &&
+	       s->features[SFR__FEATURE_DEFER_TASKRUN] == SFR__ON;
 }
 
 static bool deferred_by_many(const struct sfr__settings *s)
 {
-	return s->ring.defer_taskrun && !s->ring.single_issuer;
+	return s->features[SFR__FEATURE_DEFER_TASKRUN] == SFR__ON &&
+	       s->features[SFR__FEATURE_SINGLE_ISSUER] == SFR__OFF;
 }
 
 static bool completions_too_few(const struct sfr__settings *s)
@@ -48,12 +50,12 @@ static bool queue_too_short(const struct sfr__settings *s)
 }
 
 static const struct pair_rule rules[] = {
-	{"ring.sqpoll", "ring.defer_taskrun", sqpoll_defers,
-	 "the kernel refuses ring.sqpoll together with ring.defer_taskrun",
-	 "set ring.defer_taskrun: off"},
-	{"ring.defer_taskrun", "ring.single_issuer", deferred_by_many,
-	 "the kernel refuses ring.defer_taskrun without ring.single_issuer",
-	 "set ring.single_issuer: on, or ring.defer_taskrun: off"},
+	{"ring.sqpoll", "features.defer_taskrun", sqpoll_defers,
+	 "the kernel refuses ring.sqpoll together with features.defer_taskrun",
+	 "leave features.defer_taskrun: auto"},
+	{"features.defer_taskrun", "features.single_issuer", deferred_by_many,
+	 "the kernel refuses features.defer_taskrun without features.single_issuer",
+	 "leave one of them: auto"},
 	{"ring.cq_entries", "ring.entries", completions_too_few,
 	 "ring.cq_entries must not be less than ring.entries", "0 takes four times ring.entries"},
 	{"buffers.receive", "buffers.count", receive_too_many,

@@ -5,26 +5,28 @@
 #define SFR_LIB_CONFIG_DETECT_H
 
 #include "config.h"
+#include "machine.h"
 
-/* What is known of the machine; 0 stands for unknown. */
-struct sfr__machine {
-	unsigned cores;    /* that this process may use */
-	uint64_t memory;   /* bytes in all */
-	uint64_t lockable; /* bytes that may be locked; UINT64_MAX without limit */
-};
+/* More than there are keys to choose for. */
+enum { SFR__CHOICES_MAX = 24 };
 
+/* A value, and all that a person needs to agree with it or not. Sentences without full stop. */
 struct sfr__config_choice {
 	const char *key;
 	char value[32];
-	char reason[128];
+	char rule[160];     /* how the value follows, on any machine */
+	char evidence[256]; /* what was seen of this one */
+	char change[128];   /* how to have it otherwise */
 };
 
-enum { SFR__CONFIG_CHOICES = 2 };
+/* How many choices there are to make. */
+unsigned sfr__choices(void);
 
-void sfr__machine_look(struct sfr__machine *out);
-
-/* Choose for a machine, given the size of one buffer. Writes all choices. */
-void sfr__machine_choose(const struct sfr__machine *machine, uint64_t buffer_size,
-			 struct sfr__config_choice out[SFR__CONFIG_CHOICES]);
+/*
+ * Make one of them, given the settings as the choices before it left them. False where there is
+ * nothing to choose: the key keeps its default, which leaves the matter to the loop.
+ */
+bool sfr__choose(unsigned index, const struct sfr__machine *machine,
+		 const struct sfr__settings *settings, struct sfr__config_choice *out);
 
 #endif

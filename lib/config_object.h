@@ -4,6 +4,7 @@
 #ifndef SFR_LIB_CONFIG_OBJECT_H
 #define SFR_LIB_CONFIG_OBJECT_H
 
+#include "config_detect.h"
 #include "config_schema.h"
 
 /* Weakest first. */
@@ -19,12 +20,17 @@ struct sfr__config_origin {
 	enum sfr__config_rank rank;
 	unsigned line; /* of the key, from 1; 0 if it was not in a file */
 	unsigned column;
-	char text[256]; /* the file's name, or what else set the value, or why */
+	unsigned choice; /* of the preset auto_detect, counted from 1; 0 if it was none */
+	char text[256];  /* the file's name, or what else set the value */
 };
 
 struct sfr_config {
 	struct sfr__settings settings;
 	struct sfr__config_origin origins[SFR__CONFIG_KEYS_MAX]; /* by index of the key */
+	struct sfr__config_choice choices[SFR__CHOICES_MAX];
+	struct sfr__machine
+		machine; /* looked at once, when the preset auto_detect first needs it */
+	bool machine_seen;
 };
 
 struct sfr__config_origin sfr__config_origin_of(enum sfr__config_rank rank, const char *text);
@@ -38,6 +44,9 @@ int sfr__config_put(sfr_config *cfg, const struct sfr__config_key *key, const ch
 
 /* Give every value that nothing stronger has set that of the preset. */
 void sfr__config_rebase(sfr_config *cfg);
+
+/* Take this for the machine that the preset auto_detect looks at, and choose anew. */
+void sfr__config_see(sfr_config *cfg, const struct sfr__machine *machine);
 
 /* Lay a YAML file over the configuration. 0, -ENOMEM, -SFR_ECONFIG, or -errno of the file. */
 int sfr__config_lay(sfr_config *cfg, const char *path, enum sfr__config_rank rank,

@@ -45,6 +45,22 @@ static const char *const preset_words[] = {
 static const char *const engine_words[] = {
 	[SFR__ENGINE_AUTO] = "auto",
 	[SFR__ENGINE_URING] = "uring",
+	[SFR__ENGINE_EPOLL] = "epoll",
+	NULL,
+};
+
+static const char *const sqpoll_words[] = {
+	[SFR__SQPOLL_OFF] = "off",
+	[SFR__SQPOLL_ON] = "on",
+	[SFR__SQPOLL_AUTO] = "auto",
+	[SFR__SQPOLL_FORCE] = "force",
+	NULL,
+};
+
+static const char *const switch_words[] = {
+	[SFR__AUTO] = "auto",
+	[SFR__ON] = "on",
+	[SFR__OFF] = "off",
 	NULL,
 };
 
@@ -69,16 +85,27 @@ static const struct sfr__config_key keys[] = {
 	{INT_KEY("ring.ops_max", ring.ops_max, 64, 16777216, "1048576"),
 	 .unit = "operations",
 	 .meaning = "Operations in being at one time; more are refused."},
-	{BOOL_KEY("ring.single_issuer", ring.single_issuer, "on"),
-	 .meaning = "Promise the kernel that one thread submits, which spares it locks."},
-	{BOOL_KEY("ring.defer_taskrun", ring.defer_taskrun, "on"),
-	 .meaning = "Complete operations only while the loop waits; needs ring.single_issuer."},
-	{BOOL_KEY("ring.sqpoll", ring.sqpoll, "off"),
-	 .meaning = "Let a kernel thread collect submissions; excludes ring.defer_taskrun."},
+	{INT_KEY("ring.workers", ring.workers, 1, 256, "8"),
+	 .unit = "threads",
+	 .meaning = "Threads that may block on files at one time, for this loop."},
+	{ENUM_KEY("ring.sqpoll", ring.sqpoll, sqpoll_words, "off"),
+	 .meaning = "Whether a kernel thread collects submissions, which takes a core while "
+		    "there is work. With fewer than 4 cores, or on a kernel that has it broken, "
+		    "auto is off and on is refused; force asks nothing."},
 	{DURATION_KEY("ring.sqpoll_idle", ring.sqpoll_idle_ns, 1 * MS, 10 * S, "50ms"),
 	 .meaning = "How long the thread of ring.sqpoll polls without work before it sleeps."},
 	{DURATION_KEY("ring.spin", ring.spin_ns, 0, 1 * MS, "0"),
-	 .meaning = "How long a loop without work looks for completions before it sleeps."},
+	 .meaning = "How long a loop without work looks for more before it sleeps; burns CPU."},
+	{DURATION_KEY("ring.napi", ring.napi_ns, 0, 1 * MS, "0"),
+	 .meaning = "How long the kernel polls network devices before a loop sleeps; burns CPU."},
+	{DURATION_KEY("ring.min_wait", ring.min_wait_ns, 0, 10 * MS, "0"),
+	 .meaning = "How long a sleeping loop lets completions gather before it takes the first."},
+
+#define FEATURE(symbol, word, gives, without)                                                   \
+	{ENUM_KEY("features." word, features[SFR__FEATURE_##symbol], switch_words, "auto"),      \
+	 .meaning = "On: " gives ". Off: " without "."},
+	SFR__FEATURE_LIST(FEATURE)
+#undef FEATURE
 
 	{SIZE_KEY("buffers.size", buffers.size, 64, 1 * MIB, "4KiB"),
 	 .flags = SFR__CONFIG_POWER_OF_TWO,
@@ -86,6 +113,8 @@ static const struct sfr__config_key keys[] = {
 	{INT_KEY("buffers.count", buffers.count, 1, 1048576, "1024"),
 	 .unit = "buffers",
 	 .meaning = "Buffers of a loop, all mapped and registered when it is made."},
+	{BOOL_KEY("buffers.huge_pages", buffers.huge_pages, "off"),
+	 .meaning = "Map the buffers in huge pages, where the machine has some to spare."},
 	{INT_KEY("buffers.receive", buffers.receive, 0, 32768, "0"),
 	 .unit = "buffers",
 	 .meaning = "Buffers that wait with the kernel for data; 0 is half of all, at most 256."},
@@ -120,13 +149,17 @@ static const struct sfr__config_key keys[] = {
 
 static const struct sfr__config_setting low_latency[] = {
 	{"ring.spin", "20us"},
+	{"ring.napi", "20us"},
+	{"ring.sqpoll", "auto"},
 	{NULL, NULL},
 };
 
 static const struct sfr__config_setting high_throughput[] = {
 	{"ring.entries", "1024"},
+	{"ring.min_wait", "200us"},
 	{"buffers.size", "64KiB"},
 	{"buffers.count", "1024"},
+	{"buffers.huge_pages", "on"},
 	{"buffers.receive", "256"},
 	{"server.high_water", "1MiB"},
 	{"server.low_water", "256KiB"},

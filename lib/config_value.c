@@ -157,17 +157,29 @@ static int number_parse(const struct sfr__config_key *key, const char *text, uin
 	return 0;
 }
 
-static int bool_parse(const struct sfr__config_key *key, const char *text, uint64_t *out,
-		      sfr_config_error *err)
+/* Whether a text is one of the ways to say on or off. */
+static bool switch_read(const char *text, bool *out)
 {
 	static const char *const words[] = {"off", "on", "false", "true", "no", "yes", NULL};
-	char quote[SFR__QUOTE_SIZE];
 
 	for (unsigned i = 0; words[i]; i++)
 		if (strcmp(words[i], text) == 0) {
-			*out = i % 2;
-			return 0;
+			*out = i % 2 == 1;
+			return true;
 		}
+	return false;
+}
+
+static int bool_parse(const struct sfr__config_key *key, const char *text, uint64_t *out,
+		      sfr_config_error *err)
+{
+	char quote[SFR__QUOTE_SIZE];
+	bool value;
+
+	if (switch_read(text, &value)) {
+		*out = value;
+		return 0;
+	}
 	(void)sfr__config_refuse(err, key->name, "%s is neither on nor off",
 				 sfr__config_quote(quote, text));
 	sfr__config_hint(err, "write on or off");
@@ -182,6 +194,31 @@ static void words_join(const char *const *words, char *out, size_t size)
 		used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", words[i]);
 }
 
+static bool word_find(const char *const *words, const char *text, uint64_t *out)
+{
+	for (unsigned i = 0; words[i]; i++)
+		if (strcmp(words[i], text) == 0) {
+			*out = i;
+			return true;
+		}
+	return false;
+}
+
+/* Where on and off are both among the words, they can be said as for a flag. */
+static bool word_read(const char *const *words, const char *text, uint64_t *out)
+{
+	uint64_t on, off;
+	bool value;
+
+	if (word_find(words, text, out))
+		return true;
+	if (!switch_read(text, &value) || !word_find(words, "on", &on) ||
+	    !word_find(words, "off", &off))
+		return false;
+	*out = value ? on : off;
+	return true;
+}
+
 static int enum_parse(const struct sfr__config_key *key, const char *text, uint64_t *out,
 		      sfr_config_error *err)
 {
@@ -189,11 +226,8 @@ static int enum_parse(const struct sfr__config_key *key, const char *text, uint6
 	char guess[SFR__NEAREST_SIZE];
 	char all[128] = "";
 
-	for (unsigned i = 0; key->words[i]; i++)
-		if (strcmp(key->words[i], text) == 0) {
-			*out = i;
-			return 0;
-		}
+	if (word_read(key->words, text, out))
+		return 0;
 	words_join(key->words, all, sizeof(all));
 	(void)sfr__config_refuse(err, key->name, "%s is not one of %s",
 				 sfr__config_quote(quote, text), all);

@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* Column at which the origins start. */
-enum { ORIGIN_COLUMN = 36 };
+enum {
+	ORIGIN_COLUMN = 36,   /* at which the origins start */
+	COMMENT_COLUMNS = 90, /* of text in a comment */
+};
 
 /* Start a section where one starts, and say how its keys are written. Returns the key's short name. */
 static const char *section_step(FILE *out, const struct sfr__config_key *keys, size_t i)
@@ -46,6 +48,46 @@ static void origin_write(FILE *out, const struct sfr__config_origin *origin)
 		(void)fprintf(out, "# %s\n", text);
 }
 
+/* A comment, broken into lines between words; all lines but the first start with `hang`. */
+static void comment_write(FILE *out, const char *indent, const char *hang, const char *text)
+{
+	const char *start = "";
+
+	while (*text) {
+		size_t room = COMMENT_COLUMNS - strlen(indent) - strlen(start);
+		size_t n = strlen(text);
+
+		if (n > room) {
+			for (n = room; n > 0 && text[n] != ' '; n--)
+				continue;
+			if (n == 0)
+				n = strcspn(text, " ");
+		}
+		(void)fprintf(out, "%s# %s%.*s\n", indent, start, (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+		start = hang;
+	}
+}
+
+static void remark_write(FILE *out, const char *indent, const char *what, const char *text)
+{
+	char plain[sizeof(((struct sfr__config_choice *)0)->evidence)];
+	char remark[sizeof(plain) + 32];
+
+	sfr__config_plain(plain, sizeof(plain), text);
+	(void)snprintf(remark, sizeof(remark), "%s: %s.", what, plain);
+	comment_write(out, indent, "  ", remark);
+}
+
+/* Why the preset auto_detect chose a value, above it. */
+static void choice_write(FILE *out, const char *indent, const struct sfr__config_choice *choice)
+{
+	remark_write(out, indent, "Rule", choice->rule);
+	remark_write(out, indent, "Seen", choice->evidence);
+	remark_write(out, indent, "To change it", choice->change);
+}
+
 int sfr_config_write(const sfr_config *cfg, FILE *out)
 {
 	size_t count;
@@ -53,12 +95,16 @@ int sfr_config_write(const sfr_config *cfg, FILE *out)
 
 	for (size_t i = 0; i < count; i++) {
 		const char *name = section_step(out, keys, i);
+		const char *indent = indentation(&keys[i]);
 		char value[SFR__VALUE_SIZE];
-		int used = fprintf(out, "%s%s: %s", indentation(&keys[i]), name,
-				   sfr__value_print(&keys[i],
-						    sfr__settings_get(&cfg->settings, &keys[i]),
-						    value));
+		int used;
 
+		if (cfg->origins[i].choice > 0)
+			choice_write(out, indent, &cfg->choices[cfg->origins[i].choice - 1]);
+		used = fprintf(out, "%s%s: %s", indent, name,
+			       sfr__value_print(&keys[i],
+						sfr__settings_get(&cfg->settings, &keys[i]),
+						value));
 		(void)fprintf(out, "%*s", used < ORIGIN_COLUMN ? ORIGIN_COLUMN - used : 1, "");
 		origin_write(out, &cfg->origins[i]);
 	}
@@ -113,7 +159,10 @@ static void reference_head(FILE *out)
 		"# Sizes are whole numbers with B, KiB, MiB or GiB, and bytes without a unit.\n"
 		"# Durations are whole numbers with ns, us, ms or s. Flags are on or off; true,\n"
 		"# false, yes and no are understood. The strongest setting wins: preset, file,\n"
-		"# environment (SAFER_RING_CONFIG, SAFER_RING_ENGINE), program.\n");
+		"# environment (SAFER_RING_CONFIG, SAFER_RING_ENGINE), program.\n"
+		"#\n"
+		"# Under features, on means: where the kernel has it. Auto is the same, unless\n"
+		"# this kernel is known to have it broken. Programs differ in speed only.\n");
 }
 
 int sfr__config_reference(FILE *out)
@@ -128,7 +177,8 @@ int sfr__config_reference(FILE *out)
 
 		if (!*indent)
 			(void)fprintf(out, "\n");
-		(void)fprintf(out, "%s# %s\n%s# Limits: ", indent, keys[i].meaning, indent);
+		comment_write(out, indent, "", keys[i].meaning);
+		(void)fprintf(out, "%s# Limits: ", indent);
 		limits_write(out, &keys[i]);
 		(void)fprintf(out, ". Default: %s.\n%s%s: %s\n", keys[i].initial, indent, name,
 			      keys[i].initial);

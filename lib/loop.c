@@ -56,7 +56,8 @@ static int loop_build(sfr_loop *loop)
 	r = sfr__op_table_init(&loop->ops, bare_max, (size_t)bufs + bare_max);
 	if (r < 0)
 		return r;
-	loop->pool = sfr__pool_new((uint32_t)settings->buffers.size, bufs, bare_max);
+	loop->pool = sfr__pool_new((uint32_t)settings->buffers.size, bufs, bare_max,
+				   settings->buffers.huge_pages);
 	if (!loop->pool)
 		return -ENOMEM;
 	loop->pool->abort = settings->safety.abort;
@@ -64,7 +65,7 @@ static int loop_build(sfr_loop *loop)
 	r = sfr__pool_bind(loop->pool, loop, ops_reserve, loop_wake);
 	if (r < 0)
 		return r;
-	return sfr__engine_open(&loop->engine, settings);
+	return sfr__engine_open(&loop->engine, settings, loop->engine_reason);
 }
 
 static int loop_new(sfr_loop **out, const sfr_config *cfg)
@@ -159,6 +160,11 @@ uint64_t sfr_loop_now(const sfr_loop *loop)
 const char *sfr_loop_engine(const sfr_loop *loop)
 {
 	return loop->engine->calls->name;
+}
+
+const char *sfr_loop_engine_reason(const sfr_loop *loop)
+{
+	return loop->engine_reason;
 }
 
 const char *sfr_loop_refusal(const sfr_loop *loop)

@@ -32,6 +32,9 @@ struct sfr__resident {
 	void (*free)(struct sfr__resident *resident);
 };
 
+/* Whether the slab is registered with the engine. */
+enum sfr__fixed_state { SFR__FIXED_UNTRIED, SFR__FIXED_ON, SFR__FIXED_OFF };
+
 struct sfr_loop {
 	struct sfr__engine *engine;
 	struct sfr__pool *pool;
@@ -43,6 +46,7 @@ struct sfr_loop {
 	unsigned called;             /* callbacks in this turn */
 	atomic_bool bound;           /* the engine belongs to pool->thread */
 	bool running;                /* a turn is on the stack */
+	uint8_t fixed;               /* enum sfr__fixed_state */
 	bool draining;               /* what is submitted is cancelled at once */
 	struct sfr__link backlog;    /* ops QUEUED, to be written to the engine's queue, in order */
 	struct sfr__link parked;  /* ops QUEUED, that wait for a buffer to receive into, in order */
@@ -52,6 +56,7 @@ struct sfr_loop {
 	struct sfr__mailbox mailbox;
 	sfr_loop_stats stats;
 	struct sfr__settings settings;
+	char engine_reason[SFR__REASON_SIZE]; /* why it is not io_uring; empty if it is */
 	char refusal[256];
 	struct sfr__wheel wheel;
 };

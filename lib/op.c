@@ -6,6 +6,8 @@
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static bool op_is_timer(const sfr_op *op)
@@ -359,6 +361,59 @@ static void accept_multi_complete(sfr_op *op, int result, bool more)
 	op_deliver(op, result, NULL);
 }
 
+void sfr__op_poll_to_receive(sfr_op *op, int fd)
+{
+	io_uring_prep_poll_add(&op->sqe, fd, POLLIN);
+}
+
+/* There is something to receive: get it, if there is a buffer for it. */
+static void recv_polled(sfr_op *op)
+{
+	sfr_loop *loop = op->loop;
+	sfr_buf *buf = sfr__pool_get(loop->pool, loop->pool->slab.block_size);
+
+	if (!buf) {
+		loop->stats.parked++;
+		multishot_ended(op, &loop->parked);
+		return;
+	}
+	(void)sfr__buf_give(loop->pool, buf); /* ours, and fresh: it cannot be refused */
+	op->buf = buf;
+	op->buf_role = SFR__BUF_HIDDEN;
+	io_uring_prep_recv(&op->sqe, op->sqe.fd, sfr__buf_data(buf), sfr__buf_room(buf),
+			   MSG_DONTWAIT);
+	multishot_ended(op, &loop->backlog);
+}
+
+/* Without rings of provided buffers a receive is a poll, then a receive, and so on. */
+static void recv_by_poll_complete(sfr_op *op, int result)
+{
+	sfr_buf *buf = op->buf;
+
+	if (op->sqe.opcode == IORING_OP_POLL_ADD) {
+		if (result < 0)
+			op_finish(op, result);
+		else if (op->state == SFR__OP_IN_FLIGHT)
+			recv_polled(op);
+		else
+			multishot_ended(op, NULL);
+		return;
+	}
+	if (result <= 0 && result != -EAGAIN) {
+		op_finish(op, result);
+		return;
+	}
+	op->buf = NULL;
+	sfr__op_poll_to_receive(op, op->sqe.fd);
+	multishot_ended(op, &op->loop->backlog);
+	if (result > 0) {
+		sfr__buf_return(buf, (uint32_t)result);
+		op_deliver(op, result, buf);
+	} else {
+		sfr__buf_drop(buf); /* somebody else was faster */
+	}
+}
+
 static void recv_multi_complete(sfr_op *op, int result, unsigned flags)
 {
 	sfr_loop *loop = op->loop;
@@ -387,7 +442,10 @@ void sfr__op_complete(sfr_op *op, int result, unsigned flags)
 {
 	switch ((enum sfr__op_kind)op->kind) {
 	case SFR__OP_RECV_MULTI:
-		recv_multi_complete(op, result, flags);
+		if (sfr__likely(op->sqe.flags & IOSQE_BUFFER_SELECT))
+			recv_multi_complete(op, result, flags);
+		else
+			recv_by_poll_complete(op, result);
 		break;
 	case SFR__OP_ACCEPT_MULTI:
 		accept_multi_complete(op, result, flags & IORING_CQE_F_MORE);
@@ -436,28 +494,37 @@ static void list_write(struct sfr__link *list, bool (*write)(sfr_op *), size_t c
 	}
 }
 
-static void recv_ring_refill(sfr_loop *loop)
+/* How many receives find a buffer now. */
+static uint32_t recv_room(sfr_loop *loop)
 {
-	bool starving;
-
 	if (!loop->recv.ring)
-		return;
+		return loop->pool->slab.free_count;
 	sfr__recv_ring_fill(&loop->recv, loop->pool);
-	starving = !sfr__list_empty(&loop->parked) && !loop->recv.filled;
+	return loop->recv.filled;
+}
+
+/* The same; and if those that wait find none, whoever releases one is told to wake us. */
+static uint32_t recv_feed(sfr_loop *loop)
+{
+	uint32_t room = recv_room(loop);
+	bool starving = !sfr__list_empty(&loop->parked) && !room;
+
 	if (starving != atomic_load_explicit(&loop->pool->starving, memory_order_relaxed))
 		atomic_store(&loop->pool->starving, starving);
 	if (starving) { /* who released before that store did not wake us (see pool.h) */
 		sfr__pool_collect(loop->pool);
-		sfr__recv_ring_fill(&loop->recv, loop->pool);
+		room = recv_room(loop);
 	}
+	return room;
 }
 
 bool sfr__ops_flush(sfr_loop *loop)
 {
-	recv_ring_refill(loop);
+	uint32_t room = recv_feed(loop);
+
 	list_write(&loop->cancels, cancel_write, SIZE_MAX);
 	list_write(&loop->backlog, op_write, SIZE_MAX);
-	list_write(&loop->parked, op_write, loop->recv.filled);
+	list_write(&loop->parked, op_write, room);
 	return !sfr__list_empty(&loop->cancels) || !sfr__list_empty(&loop->backlog) ||
-	       (!sfr__list_empty(&loop->parked) && loop->recv.filled);
+	       (!sfr__list_empty(&loop->parked) && room);
 }

@@ -13,6 +13,10 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg);
  * gets the chain as it is. NULL without memory. */
 sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain);
 
+/* Have a multishot receive poll first, and receive into a buffer of the slab when there is something:
+ * for engines without rings of provided buffers. */
+void sfr__op_poll_to_receive(sfr_op *op, int fd);
+
 /* Whether it is the caller's to submit or discard; if not, that is misuse, and reported. */
 bool sfr__op_is_building(const sfr_op *op);
 

@@ -5,6 +5,7 @@
  * leads straight to its callback.
  */
 #include "op.h"
+#include "fixed.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <string.h>
@@ -79,6 +80,7 @@ sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 	if (!op_sound(op))
 		return op;
 	io_uring_prep_read(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_room(buf), off);
+	sfr__fixed_apply(loop, &op->sqe, buf);
 	return op;
 }
 
@@ -94,6 +96,7 @@ sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 	if (!op_sound(op))
 		return op;
 	io_uring_prep_write(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), off);
+	sfr__fixed_apply(loop, &op->sqe, buf);
 	return op;
 }
 
@@ -156,7 +159,10 @@ sfr_op *sfr_accept_multi(sfr_loop *loop, int fd)
 
 	if (!op)
 		return NULL;
-	io_uring_prep_multishot_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+	if (sfr__has(loop->engine->features, SFR__FEATURE_ACCEPT_MULTI))
+		io_uring_prep_multishot_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+	else
+		io_uring_prep_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
 	return op;
 }
 
@@ -175,9 +181,16 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 
 	if (!op)
 		return NULL;
+	if (!sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS)) {
+		sfr__op_poll_to_receive(op, fd);
+		return op;
+	}
 	op->result = sfr__recv_ring_open(&loop->recv, loop->engine,
 					 recv_ring_capacity(&loop->settings));
-	io_uring_prep_recv_multishot(&op->sqe, fd, NULL, 0, 0);
+	if (sfr__has(loop->engine->features, SFR__FEATURE_RECV_MULTI))
+		io_uring_prep_recv_multishot(&op->sqe, fd, NULL, 0, 0);
+	else
+		io_uring_prep_recv(&op->sqe, fd, NULL, 0, 0);
 	op->sqe.flags |= IOSQE_BUFFER_SELECT;
 	op->sqe.buf_group = SFR__RECV_GROUP;
 	return op;

@@ -46,14 +46,14 @@ static void pool_free(struct sfr__pool *pool)
 	free(pool);
 }
 
-struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t extra_max)
+struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t extra_max, bool huge)
 {
 	struct sfr__pool *pool = calloc(1, sizeof(*pool));
 	size_t descriptors = (size_t)count + extra_max;
 
 	if (!pool)
 		return NULL;
-	if (sfr__slab_init(&pool->slab, block_size, count) < 0 ||
+	if (sfr__slab_init(&pool->slab, block_size, count, huge) < 0 ||
 	    sfr__region_init(&pool->descriptors, descriptors * sizeof(struct sfr__buf)) < 0) {
 		pool_free(pool);
 		return NULL;

@@ -64,7 +64,7 @@ struct sfr__pool {
 	void *above;
 };
 
-struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t extra_max);
+struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t extra_max, bool huge);
 
 /*
  * Tell the pool what is above it: `reserve` makes room for an op per buffer, 0 or -ENOMEM; `wake` gets

@@ -25,6 +25,27 @@ int sfr__region_init(struct sfr__region *region, size_t size_max)
 	return 0;
 }
 
+/* Of the usual kind. Where the default is another size, the mapping fails, and does without. */
+#define HUGE_PAGE ((size_t)2 * 1024 * 1024)
+
+int sfr__region_init_huge(struct sfr__region *region, size_t size)
+{
+	size_t rounded = (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (base == MAP_FAILED) {
+		rounded = page_align(size);
+		base = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
+		if (base == MAP_FAILED)
+			return -ENOMEM;
+		(void)madvise(base, rounded, MADV_HUGEPAGE); /* without them it works as well */
+	}
+	*region = (struct sfr__region){.base = base, .reserved = rounded, .usable = rounded};
+	return 0;
+}
+
 int sfr__region_grow(struct sfr__region *region, size_t size)
 {
 	size_t wanted;

@@ -18,6 +18,10 @@ struct sfr__region {
 /* 0 or -ENOMEM. */
 int sfr__region_init(struct sfr__region *region, size_t size_max);
 
+/* All of it usable, in huge pages if the machine has enough to spare: else transparent ones are asked
+ * for. 0 or -ENOMEM. */
+int sfr__region_init_huge(struct sfr__region *region, size_t size);
+
 /* Make the first `size` bytes usable, and some more so that growing stays rare. 0 or -ENOMEM. */
 int sfr__region_grow(struct sfr__region *region, size_t size);
 

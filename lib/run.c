@@ -67,7 +67,7 @@ static int64_t sleep_limit(sfr_loop *loop, bool hurry, int64_t timeout_ns)
  * off the timeout. */
 static bool spin(sfr_loop *loop, int64_t *timeout_ns)
 {
-	const struct sfr__engine *engine = loop->engine;
+	struct sfr__engine *engine = loop->engine;
 	uint64_t begin = sfr__clock_ns(), now = begin, spin_ns = loop->settings.ring.spin_ns;
 	unsigned i;
 

@@ -239,7 +239,7 @@ static int socket_for(sfr_loop *loop, const char *text, struct sfr__address *add
 		refusal_set(loop, "address %s: %s", text ? text : "(null)", why);
 		return r;
 	}
-	fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
 		r = -errno;
 		refusal_set(loop, "address %s: no socket: %s", text, sfr_strerror(r));

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count)
+int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count, bool huge)
 {
 	uint32_t i;
 	int r;
@@ -13,7 +13,8 @@ int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count)
 	slab->windows = calloc(count, sizeof(*slab->windows));
 	r = slab->free && slab->windows ? 0 : -ENOMEM;
 	if (r == 0)
-		r = sfr__region_init(&slab->region, (size_t)block_size * count);
+		r = huge ? sfr__region_init_huge(&slab->region, (size_t)block_size * count)
+			 : sfr__region_init(&slab->region, (size_t)block_size * count);
 	if (r == 0)
 		r = sfr__region_grow(&slab->region, slab->region.reserved);
 	if (r < 0) {

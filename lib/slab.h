@@ -25,8 +25,8 @@ struct sfr__slab {
 	struct sfr__region region;
 };
 
-/* 0 or -ENOMEM. A slab of zeros may be passed to fini. */
-int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count);
+/* In huge pages if asked for, and if there are any. 0 or -ENOMEM. A slab of zeros may be passed to fini. */
+int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count, bool huge);
 void sfr__slab_fini(struct sfr__slab *slab);
 
 /* A free block, with one window on it; NULL if there is none. */

@@ -1,10 +1,14 @@
 /*
  * The world of the configuration tests.
  */
+#define _GNU_SOURCE /* nftw */
 #include "config_world.h"
 #include "config_value.h"
+#include <errno.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 sfr_config *cfg;
@@ -60,13 +64,19 @@ static void world_up(void)
 	failing_allocation = 0;
 }
 
+static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+	(void)status;
+	(void)kind;
+	(void)place;
+	return remove(path);
+}
+
 static void world_down(void)
 {
 	sfr_config_free(cfg);
-	(void)unlink("a.yaml"); /* most tests have made none, or only the first */
-	(void)unlink("env.yaml");
 	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(rmdir(directory), 0);
+	ck_assert_int_eq(nftw(directory, entry_remove, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 void file_of_bytes(const char *name, const char *bytes, size_t size)
@@ -81,6 +91,20 @@ void file_of_bytes(const char *name, const char *bytes, size_t size)
 void file_of(const char *name, const char *text)
 {
 	file_of_bytes(name, text, strlen(text));
+}
+
+void tree_file(const char *path, const char *text)
+{
+	char made[512];
+	char *slash = made;
+
+	ck_assert_int_lt(snprintf(made, sizeof(made), "%s", path), (int)sizeof(made));
+	while ((slash = strchr(slash, '/')) != NULL) {
+		*slash = '\0';
+		ck_assert(mkdir(made, 0700) == 0 || errno == EEXIST);
+		*slash++ = '/';
+	}
+	file_of(path, text);
 }
 
 int load_bytes(const char *bytes, size_t size)
@@ -120,6 +144,20 @@ void assert_equal(const sfr_config *a, const sfr_config *b)
 		sfr_config_get(b, keys[i].name, value, sizeof(value));
 		assert_value(a, keys[i].name, value);
 	}
+}
+
+void write_and_reload(void)
+{
+	FILE *file = fopen("env.yaml", "w");
+	sfr_config *again = NULL;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(sfr_config_write(cfg, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+
+	ck_assert_int_eq(sfr_config_load(&again, "env.yaml", &err), 0);
+	assert_equal(again, cfg);
+	sfr_config_free(again);
 }
 
 const char *preset_name(int index)

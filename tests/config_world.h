@@ -18,9 +18,12 @@ extern sfr_config_error err;        /* what load() found */
 extern unsigned allocations;        /* so far */
 extern unsigned failing_allocation; /* counted from 1; 0: none fails */
 
-/* Write a file into the directory of the test. It is removed if it is a.yaml or env.yaml. */
+/* Write a file into the directory of the test. */
 void file_of(const char *name, const char *text);
 void file_of_bytes(const char *name, const char *bytes, size_t size);
+
+/* The same for "proc/self/status": directories on the way are made. */
+void tree_file(const char *path, const char *text);
 
 /* Load a.yaml with this text into cfg. */
 int load(const char *text);
@@ -28,6 +31,9 @@ int load_bytes(const char *bytes, size_t size);
 
 void assert_value(const sfr_config *config, const char *key, const char *expected);
 void assert_equal(const sfr_config *a, const sfr_config *b);
+
+/* Write cfg, and assert that loading what was written gives every value again. */
+void write_and_reload(void);
 
 /* Where a value of cfg came from. */
 const struct sfr__config_origin *origin(const char *key);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* for liburing.h where the C library is musl: before any other header */
 #include "peers.h"
 #include "address.h"
 #include "conn.h"

@@ -2,7 +2,6 @@
  * Configuration: what presets, files, the environment and code make of a loop.
  */
 #include "config_world.h"
-#include "config_detect.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,8 +132,8 @@ START_TEST(a_bad_environment_is_refused_by_name)
 	ck_assert_int_eq(sfr_config_new(&cfg, NULL), -SFR_ECONFIG);
 	ck_assert_int_eq(load("preset: default\n"), -SFR_ECONFIG);
 	sfr_config_error_text(&err, text, sizeof(text));
-	ck_assert_str_eq(text, "SAFER_RING_ENGINE: engine: 'turbo' is not one of auto, uring "
-			       "(the default is auto)");
+	ck_assert_str_eq(text, "SAFER_RING_ENGINE: engine: 'turbo' is not one of auto, uring, "
+			       "epoll (the default is auto)");
 }
 END_TEST
 
@@ -143,7 +142,7 @@ START_TEST(of_a_pair_in_two_files_the_stronger_is_to_blame)
 	file_of("env.yaml", "# here\nring: {sqpoll: on}\n");
 	ck_assert_int_eq(setenv("SAFER_RING_CONFIG", "env.yaml", 1), 0);
 
-	ck_assert_int_eq(load("\n\n\nring: {defer_taskrun: on}\n"), -SFR_ECONFIG);
+	ck_assert_int_eq(load("\n\n\nfeatures: {defer_taskrun: on}\n"), -SFR_ECONFIG);
 
 	ck_assert_str_eq(err.file, "env.yaml");
 	ck_assert_uint_eq(err.line, 2);
@@ -172,79 +171,15 @@ START_TEST(code_may_pass_through_pairs_that_are_refused_at_the_end)
 {
 	ck_assert_int_eq(sfr_config_new(&cfg, NULL), 0);
 
+	ck_assert_int_eq(sfr_config_set(cfg, "features.defer_taskrun", "on", &err), 0);
 	ck_assert_int_eq(sfr_config_set(cfg, "ring.sqpoll", "on", &err), 0);
 	ck_assert_int_eq(sfr__config_check(cfg, NULL), -SFR_ECONFIG);
 	ck_assert_int_eq(sfr__config_check(cfg, &err), -SFR_ECONFIG);
 	ck_assert_str_eq(err.key, "ring.sqpoll");
 	ck_assert_uint_eq(err.line, 0);
 
-	ck_assert_int_eq(sfr_config_set(cfg, "ring.defer_taskrun", "off", &err), 0);
+	ck_assert_int_eq(sfr_config_set(cfg, "features.defer_taskrun", "auto", &err), 0);
 	ck_assert_int_eq(sfr__config_check(cfg, &err), 0);
-}
-END_TEST
-
-/* auto_detect */
-
-static const struct {
-	struct sfr__machine machine;
-	uint64_t buffer_size;
-	const char *spin;
-	const char *count;
-	const char *reason; /* of the count */
-} machines[] = {
-	{{8, UINT64_C(16) << 30, UINT64_MAX},
-	 4096,
-	 "20us",
-	 "4096",
-	 "auto_detect: 16 MiB serve one loop"},
-	{{8, UINT64_C(16) << 30, 8 << 20},
-	 4096,
-	 "20us",
-	 "1024",
-	 "auto_detect: 1/2 of 8192 KiB lockable memory"},
-	{{2, UINT64_C(512) << 20, UINT64_MAX},
-	 4096,
-	 "0",
-	 "2048",
-	 "auto_detect: 1/64 of 512 MiB memory"},
-	{{4, UINT64_C(512) << 20, 64 << 10},
-	 65536,
-	 "20us",
-	 "16",
-	 "auto_detect: the least that is useful"},
-	{{0, 0, 0}, 4096, "0", "1024", "auto_detect: unknown memory"},
-	{{8, UINT64_C(16) << 30, 0}, 64, "20us", "262144", "auto_detect: 16 MiB serve one loop"},
-};
-
-START_TEST(auto_detect_chooses_for_the_machine_and_says_why)
-{
-	struct sfr__config_choice choices[SFR__CONFIG_CHOICES];
-
-	sfr__machine_choose(&machines[_i].machine, machines[_i].buffer_size, choices);
-
-	ck_assert_str_eq(choices[0].key, "ring.spin");
-	ck_assert_str_eq(choices[0].value, machines[_i].spin);
-	ck_assert_str_eq(choices[1].key, "buffers.count");
-	ck_assert_str_eq(choices[1].value, machines[_i].count);
-	ck_assert_str_eq(choices[1].reason, machines[_i].reason);
-}
-END_TEST
-
-START_TEST(auto_detect_follows_the_size_of_buffers_and_yields_to_settings)
-{
-	uint32_t small;
-
-	ck_assert_int_eq(sfr_config_new(&cfg, "auto_detect"), 0);
-	ck_assert_int_eq(strncmp(origin("buffers.count")->text, "auto_detect: ", 13), 0);
-	ck_assert_int_eq(sfr_config_set(cfg, "buffers.size", "64", NULL), 0);
-	small = sfr__config_settings(cfg)->buffers.count;
-
-	ck_assert_int_eq(sfr_config_set(cfg, "buffers.size", "1MiB", NULL), 0);
-	ck_assert_uint_lt(sfr__config_settings(cfg)->buffers.count, small);
-	ck_assert_int_eq(sfr_config_set(cfg, "buffers.count", "77", NULL), 0);
-	ck_assert_int_eq(sfr_config_set(cfg, "buffers.size", "4KiB", NULL), 0);
-
-	assert_value(cfg, "buffers.count", "77");
 }
 END_TEST
 
@@ -276,7 +211,7 @@ END_TEST
 
 START_TEST(setting_and_writing_need_no_memory)
 {
-	char text[4096];
+	char text[16384];
 	FILE *file = fmemopen(text, sizeof(text), "w");
 	unsigned seen;
 
@@ -321,11 +256,6 @@ static void precedence_cases(Suite *suite)
 	tcase_add_test(tc, of_a_pair_in_two_files_the_stronger_is_to_blame);
 	tcase_add_test(tc, setting_the_preset_moves_only_what_nobody_has_set);
 	tcase_add_test(tc, code_may_pass_through_pairs_that_are_refused_at_the_end);
-
-	tc = case_of(suite, "auto_detect");
-	tcase_add_loop_test(tc, auto_detect_chooses_for_the_machine_and_says_why, 0,
-			    COUNT_OF(machines));
-	tcase_add_test(tc, auto_detect_follows_the_size_of_buffers_and_yields_to_settings);
 }
 
 static void memory_cases(Suite *suite)

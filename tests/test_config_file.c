@@ -97,18 +97,26 @@ static const struct {
 	 "a.yaml:2:9: this is not text: control characters are not allowed "
 	 "(a configuration is text in UTF-8)"},
 	/* Together */
-	{"preset: default\nring:\n  sqpoll: on\n",
-	 "a.yaml:3:3: ring.sqpoll: the kernel refuses ring.sqpoll together with "
-	 "ring.defer_taskrun "
-	 "(set ring.defer_taskrun: off)"},
-	{"ring:\n  sqpoll: on\n  defer_taskrun: on\n",
-	 "a.yaml:3:3: ring.defer_taskrun: the kernel refuses ring.sqpoll together with "
-	 "ring.defer_taskrun "
-	 "(set ring.defer_taskrun: off)"},
-	{"ring: {single_issuer: off}\n",
-	 "a.yaml:1:8: ring.single_issuer: the kernel refuses ring.defer_taskrun without "
-	 "ring.single_issuer "
-	 "(set ring.single_issuer: on, or ring.defer_taskrun: off)"},
+	{"ring:\n  sqpoll: on\nfeatures:\n  defer_taskrun: on\n",
+	 "a.yaml:4:3: features.defer_taskrun: the kernel refuses ring.sqpoll together with "
+	 "features.defer_taskrun (leave features.defer_taskrun: auto)"},
+	{"features: {defer_taskrun: yes}\nring: {sqpoll: yes}\n",
+	 "a.yaml:2:8: ring.sqpoll: the kernel refuses ring.sqpoll together with "
+	 "features.defer_taskrun (leave features.defer_taskrun: auto)"},
+	{"features: {defer_taskrun: on}\nring: {sqpoll: force}\n",
+	 "a.yaml:2:8: ring.sqpoll: the kernel refuses ring.sqpoll together with "
+	 "features.defer_taskrun (leave features.defer_taskrun: auto)"},
+	{"features:\n  single_issuer: off\n  defer_taskrun: on\n",
+	 "a.yaml:3:3: features.defer_taskrun: the kernel refuses features.defer_taskrun without "
+	 "features.single_issuer (leave one of them: auto)"},
+	{"features:\n  napi: maybe\n",
+	 "a.yaml:2:9: features.napi: 'maybe' is not one of auto, on, off (the default is auto)"},
+	{"features: {napy: on}\n",
+	 "a.yaml:1:12: features.napy: there is no such key (did you mean features.napi?)"},
+	{"ring: {defer_taskrun: on}\n", "a.yaml:1:8: ring.defer_taskrun: there is no such key "
+					"(did you mean features.defer_taskrun?)"},
+	{"features: off\n", "a.yaml:1:11: features: this is a section and has no value itself "
+			    "(nest its keys: features: {single_issuer: auto})"},
 	{"ring:\n  cq_entries: 128\n",
 	 "a.yaml:2:3: ring.cq_entries: ring.cq_entries must not be less than ring.entries "
 	 "(0 takes four times ring.entries)"},
@@ -150,6 +158,21 @@ START_TEST(a_file_may_use_blocks_braces_quotes_anchors_and_a_byte_order_mark)
 	assert_value(cfg, "ring.entries", "64");
 	assert_value(cfg, "ring.spin", "7us");
 	assert_value(cfg, "log.level", "info");
+}
+END_TEST
+
+static const char *const lawful_pairs[] = {
+	"ring: {sqpoll: auto}\nfeatures: {defer_taskrun: on}\n",
+	"ring: {sqpoll: on}\n",
+	"ring: {sqpoll: force}\nfeatures: {defer_taskrun: off}\n",
+	"features: {single_issuer: off}\n",
+	"features: {single_issuer: on, defer_taskrun: on}\n",
+};
+
+/* Where auto is one side of a pair, the loop leaves it out. */
+START_TEST(a_pair_in_which_one_side_can_give_way_is_taken)
+{
+	ck_assert_int_eq(load(lawful_pairs[_i]), 0);
 }
 END_TEST
 
@@ -290,6 +313,8 @@ int main(void)
 	tcase_add_loop_test(tc, a_bad_file_is_refused_with_its_place_and_a_hint, 0,
 			    COUNT_OF(bad_files));
 	tcase_add_test(tc, a_file_may_use_blocks_braces_quotes_anchors_and_a_byte_order_mark);
+	tcase_add_loop_test(tc, a_pair_in_which_one_side_can_give_way_is_taken, 0,
+			    COUNT_OF(lawful_pairs));
 	tcase_add_test(tc, line_ends_of_other_systems_are_understood);
 	tcase_add_test(tc, a_missing_file_is_named);
 	tcase_add_test(tc, a_directory_is_no_file);

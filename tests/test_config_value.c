@@ -45,9 +45,24 @@ static const struct {
 	{"ring.sqpoll", "on", "on"},
 	{"ring.sqpoll", "true", "on"},
 	{"ring.sqpoll", "yes", "on"},
-	{"ring.defer_taskrun", "off", "off"},
-	{"ring.defer_taskrun", "false", "off"},
-	{"ring.defer_taskrun", "no", "off"},
+	{"ring.sqpoll", "off", "off"},
+	{"ring.sqpoll", "no", "off"},
+	{"ring.sqpoll", "auto", "auto"},
+	{"ring.sqpoll", "force", "force"},
+	{"features.defer_taskrun", "auto", "auto"},
+	{"features.defer_taskrun", "on", "on"},
+	{"features.defer_taskrun", "true", "on"},
+	{"features.defer_taskrun", "yes", "on"},
+	{"features.defer_taskrun", "off", "off"},
+	{"features.defer_taskrun", "false", "off"},
+	{"features.defer_taskrun", "no", "off"},
+	{"server.no_delay", "false", "off"},
+	{"server.half_open", "yes", "on"},
+	{"buffers.huge_pages", "true", "on"},
+	{"ring.napi", "20us", "20us"},
+	{"ring.min_wait", "10ms", "10ms"},
+	{"ring.workers", "256", "256"},
+	{"engine", "epoll", "epoll"},
 	{"buffers.count", "1048576", "1048576"},
 	{"ring.cq_entries", "0", "0"},
 	{"ring.cq_entries", "65536", "65536"},
@@ -108,9 +123,30 @@ static const struct {
 	 "ring.spin: '50' is not a duration "
 	 "(write a whole number and ns, us, ms or s, like 50us)"},
 	{"ring.spin", "2ms", "ring.spin: '2ms' is outside 0 to 1ms (the nearest is 1ms)"},
-	{"ring.sqpoll", "maybe", "ring.sqpoll: 'maybe' is neither on nor off (write on or off)"},
-	{"ring.sqpoll", "1", "ring.sqpoll: '1' is neither on nor off (write on or off)"},
-	{"engine", "urnig", "engine: 'urnig' is not one of auto, uring (did you mean uring?)"},
+	{"ring.sqpoll", "maybe",
+	 "ring.sqpoll: 'maybe' is not one of off, on, auto, force (the default is off)"},
+	{"ring.sqpoll", "1",
+	 "ring.sqpoll: '1' is not one of off, on, auto, force (the default is off)"},
+	{"features.napi", "maybe",
+	 "features.napi: 'maybe' is not one of auto, on, off (the default is auto)"},
+	{"features.napi", "force",
+	 "features.napi: 'force' is not one of auto, on, off (the default is auto)"},
+	{"features.nappi", "on",
+	 "features.nappi: there is no such key (did you mean features.napi?)"},
+	{"ring.single_issuer", "on",
+	 "ring.single_issuer: there is no such key (did you mean features.single_issuer?)"},
+	{"ring.defer_taskrun", "on",
+	 "ring.defer_taskrun: there is no such key (did you mean features.defer_taskrun?)"},
+	{"server.half_open", "maybe",
+	 "server.half_open: 'maybe' is neither on nor off (write on or off)"},
+	{"server.half_open", "1", "server.half_open: '1' is neither on nor off (write on or off)"},
+	{"log.level", "no",
+	 "log.level: 'no' is not one of off, error, warn, info, debug (the default is warn)"},
+	{"ring.napi", "2ms", "ring.napi: '2ms' is outside 0 to 1ms (the nearest is 1ms)"},
+	{"ring.min_wait", "1s", "ring.min_wait: '1s' is outside 0 to 10ms (the nearest is 10ms)"},
+	{"ring.workers", "0", "ring.workers: '0' is outside 1 to 256 (the nearest is 1)"},
+	{"engine", "urnig",
+	 "engine: 'urnig' is not one of auto, uring, epoll (did you mean uring?)"},
 	{"preset", "low-latency",
 	 "preset: 'low-latency' is not one of default, low_latency, high_throughput, "
 	 "development, auto_detect "
@@ -120,10 +156,10 @@ static const struct {
 	 "development, auto_detect "
 	 "(the default is default)"},
 	{"engine", "a\x1b[31m\nb",
-	 "engine: 'a?[31m?b' is not one of auto, uring (the default is auto)"},
+	 "engine: 'a?[31m?b' is not one of auto, uring, epoll (the default is auto)"},
 	{"engine", "0123456789012345678901234567890123456789012345678901234567890123456789",
-	 "engine: '012345678901234567890123456789012345678901...' is not one of auto, uring "
-	 "(the default is auto)"},
+	 "engine: '012345678901234567890123456789012345678901...' is not one of auto, uring, "
+	 "epoll (the default is auto)"},
 	{"buffers.cuont", "5",
 	 "buffers.cuont: there is no such key "
 	 "(did you mean buffers.count?)"},
@@ -153,8 +189,9 @@ START_TEST(the_settings_have_the_units_of_the_code)
 {
 	const struct sfr__settings *s;
 
-	ck_assert_int_eq(load("ring: {sqpoll_idle: 2ms, spin: 3us, entries: 64}\n"
-			      "buffers: {size: 8KiB}\n"
+	ck_assert_int_eq(load("ring: {sqpoll_idle: 2ms, spin: 3us, napi: 4us, min_wait: 5ms}\n"
+			      "buffers: {size: 8KiB, huge_pages: on}\n"
+			      "features: {napi: on, min_wait: off}\n"
 			      "server: {queue_max: 4GiB}\n"
 			      "engine: uring\n"
 			      "log: {level: error}\n"),
@@ -163,12 +200,19 @@ START_TEST(the_settings_have_the_units_of_the_code)
 
 	ck_assert_uint_eq(s->ring.sqpoll_idle_ns, 2000000);
 	ck_assert_uint_eq(s->ring.spin_ns, 3000);
-	ck_assert_uint_eq(s->ring.entries, 64);
+	ck_assert_uint_eq(s->ring.napi_ns, 4000);
+	ck_assert_uint_eq(s->ring.min_wait_ns, 5000000);
+	ck_assert_uint_eq(s->ring.entries, 256);
+	ck_assert_uint_eq(s->ring.workers, 8);
+	ck_assert_uint_eq(s->ring.sqpoll, SFR__SQPOLL_OFF);
+	ck_assert(s->buffers.huge_pages);
 	ck_assert_uint_eq(s->buffers.size, 8192);
 	ck_assert_uint_eq(s->server.queue_max, UINT64_C(4) << 30);
 	ck_assert_uint_eq(s->engine, SFR__ENGINE_URING);
 	ck_assert_uint_eq(s->log.level, SFR_LOG_ERROR);
-	ck_assert(s->ring.single_issuer && s->ring.defer_taskrun && !s->ring.sqpoll);
+	ck_assert_uint_eq(s->features[SFR__FEATURE_NAPI], SFR__ON);
+	ck_assert_uint_eq(s->features[SFR__FEATURE_MIN_WAIT], SFR__OFF);
+	ck_assert_uint_eq(s->features[SFR__FEATURE_DEFER_TASKRUN], SFR__AUTO);
 }
 END_TEST
 

@@ -8,20 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void write_and_reload(void)
-{
-	FILE *file = fopen("env.yaml", "w");
-	sfr_config *again = NULL;
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_eq(sfr_config_write(cfg, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-
-	ck_assert_int_eq(sfr_config_load(&again, "env.yaml", &err), 0);
-	assert_equal(again, cfg);
-	sfr_config_free(again);
-}
-
 START_TEST(what_is_written_loads_as_the_same_configuration)
 {
 	ck_assert_int_eq(sfr_config_new(&cfg, preset_name(_i)), 0);
@@ -35,7 +21,7 @@ END_TEST
 
 START_TEST(what_is_written_says_where_each_value_came_from)
 {
-	char text[4096] = "";
+	char text[16384] = "";
 	FILE *file = fmemopen(text, sizeof(text), "w");
 
 	ck_assert_int_eq(load("preset: low_latency\nring:\n  entries: 64\n"), 0);
@@ -120,6 +106,24 @@ START_TEST(a_shipped_file_is_its_preset)
 }
 END_TEST
 
+/* Spinning, polling network devices and a polling thread all burn CPU without work. */
+START_TEST(a_preset_that_burns_cpu_while_idle_says_so_in_its_first_line)
+{
+	char line[128] = "";
+	FILE *file = fopen(conf_path(preset_name(_i)), "r");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+	(void)fclose(file);
+
+	ck_assert_int_eq(sfr_config_new(&cfg, preset_name(_i)), 0);
+	sfr__config_see(cfg, &(struct sfr__machine){.cores = 64});
+	if (cfg->settings.ring.spin_ns > 0 || cfg->settings.ring.napi_ns > 0 ||
+	    cfg->settings.ring.sqpoll != SFR__SQPOLL_OFF)
+		ck_assert_msg(strstr(line, "burns") != NULL, "%s", line);
+}
+END_TEST
+
 START_TEST(the_shipped_reference_is_the_table_and_loads_as_the_default)
 {
 	static char shipped[32768], printed[32768];
@@ -154,6 +158,8 @@ int main(void)
 
 	tc = case_of(suite, "conf/");
 	tcase_add_loop_test(tc, a_shipped_file_is_its_preset, 0, SFR__PRESETS);
+	tcase_add_loop_test(tc, a_preset_that_burns_cpu_while_idle_says_so_in_its_first_line, 0,
+			    SFR__PRESETS);
 	tcase_add_test(tc, the_shipped_reference_is_the_table_and_loads_as_the_default);
 	return suite_run(suite);
 }

@@ -1,10 +1,15 @@
 /*
  * Making a loop, and what keeps it from being made.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* sched_setaffinity */
+#endif
 #include "world.h"
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -34,9 +39,10 @@ static int loop_of(const char *key, const char *value, const char *key2, const c
 START_TEST(settings_that_contradict_each_other_make_no_loop)
 {
 	log_listen();
-	ck_assert_int_eq(loop_of("ring.sqpoll", "on", "ring.defer_taskrun", "on"), -SFR_ECONFIG);
+	ck_assert_int_eq(loop_of("ring.sqpoll", "force", "features.defer_taskrun", "on"),
+			 -SFR_ECONFIG);
 	ck_assert_int_eq(log_lines, 1);
-	ck_assert_int_eq(loop_of("ring.single_issuer", "off", "ring.defer_taskrun", "on"),
+	ck_assert_int_eq(loop_of("features.single_issuer", "off", "features.defer_taskrun", "on"),
 			 -SFR_ECONFIG);
 	ck_assert_int_eq(loop_of("ring.entries", "64", "ring.cq_entries", "8"), -SFR_ECONFIG);
 	ck_assert_int_eq(loop_of("buffers.count", "8", "buffers.receive", "9"), -SFR_ECONFIG);
@@ -101,8 +107,8 @@ START_TEST(without_descriptors_there_is_no_loop_and_no_leak)
 }
 END_TEST
 
-/* What a container does: io_uring_setup answers with an error. In a process of its own. */
-static int loop_new_where_forbidden(int err)
+/* The answer of a loop made in a child of which io_uring_setup is answered with an error. */
+static int in_a_container(int err, int (*answer)(void))
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -111,27 +117,83 @@ static int loop_new_where_forbidden(int err)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
-	sfr_loop *loop;
 	int status;
 	pid_t child = fork();
 
 	if (child == 0) {
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
-			_exit(0);
+			_exit(99);
 		log_listen();
-		_exit(sfr_loop_new(&loop, NULL) == -err && log_lines == 1 ? err : 0);
+		_exit(answer());
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
 
-START_TEST(where_the_kernel_forbids_it_there_is_no_loop_and_the_log_says_why)
+/* 0 if the loop fell back, works, and said so once. */
+static int falls_back(void)
+{
+	sfr_loop *loop;
+
+	if (sfr_loop_new(&loop, NULL) < 0 || strcmp(sfr_loop_engine(loop), "epoll") != 0)
+		return 1;
+	if (log_lines != 1 || !strstr(log_line, sfr_loop_engine_reason(loop)) ||
+	    !strstr(log_line, "to allow it: "))
+		return 2;
+	return sfr_await(sfr_nop(loop), NULL) == 0 && sfr_loop_free(loop) == 0 ? 0 : 3;
+}
+
+/* The error with which a loop that insists on io_uring is refused, said once. */
+static int insists(void)
+{
+	sfr_config *config;
+	sfr_loop *loop;
+	int r;
+
+	if (sfr_config_new(&config, NULL) < 0 ||
+	    sfr_config_set(config, "engine", "uring", NULL) < 0)
+		return 99;
+	r = sfr_loop_new(&loop, config);
+	sfr_config_free(config);
+	return log_lines == 1 ? -r : 98;
+}
+
+START_TEST(where_the_kernel_forbids_it_another_engine_does_and_the_log_says_why)
 {
 	if (under_valgrind())
 		return;
-	ck_assert_int_eq(loop_new_where_forbidden(EPERM), EPERM);
-	ck_assert_int_eq(loop_new_where_forbidden(ENOSYS), ENOSYS);
+	ck_assert_int_eq(in_a_container(EPERM, falls_back), 0);
+	ck_assert_int_eq(in_a_container(ENOSYS, falls_back), 0);
+	ck_assert_int_eq(in_a_container(EACCES, falls_back), 0);
+}
+END_TEST
+
+START_TEST(who_insists_on_io_uring_is_told_why_there_is_none)
+{
+	if (under_valgrind())
+		return;
+	ck_assert_int_eq(in_a_container(EPERM, insists), EPERM);
+	ck_assert_int_eq(in_a_container(ENOSYS, insists), ENOSYS);
+}
+END_TEST
+
+START_TEST(kernel_polling_wants_a_core_of_its_own)
+{
+	cpu_set_t one, before;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+
+	log_listen();
+	ck_assert_int_eq(loop_of("ring.sqpoll", "on", "engine", "uring"), -SFR_ECONFIG);
+	ck_assert_ptr_nonnull(strstr(log_line, "ring.sqpoll"));
+	ck_assert_int_eq(loop_of("ring.sqpoll", "auto", "engine", "uring"), 0);
+	ck_assert_int_eq(loop_of("ring.sqpoll", "force", "engine", "uring"), 0);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 END_TEST
 
@@ -145,6 +207,8 @@ int main(void)
 	tcase_add_test(tc, without_configuration_the_preset_default_is_used);
 	tcase_add_loop_test(tc, every_preset_makes_a_loop_that_works, 0, 5);
 	tcase_add_test(tc, without_descriptors_there_is_no_loop_and_no_leak);
-	tcase_add_test(tc, where_the_kernel_forbids_it_there_is_no_loop_and_the_log_says_why);
+	tcase_add_test(tc, where_the_kernel_forbids_it_another_engine_does_and_the_log_says_why);
+	tcase_add_test(tc, who_insists_on_io_uring_is_told_why_there_is_none);
+	tcase_add_test(tc, kernel_polling_wants_a_core_of_its_own);
 	return world_run(suite);
 }

@@ -40,6 +40,7 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *mem);
+void *__real_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t off);
 void *__real_mmap64(void *addr, size_t size, int prot, int flags, int fd, off_t off);
 int __real_munmap(void *addr, size_t size);
 int __real_mprotect(void *addr, size_t size, int prot);
@@ -48,6 +49,7 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *mem);
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t off);
 void *__wrap_mmap64(void *addr, size_t size, int prot, int flags, int fd, off_t off);
 int __wrap_munmap(void *addr, size_t size);
 int __wrap_mprotect(void *addr, size_t size, int prot);
@@ -81,7 +83,14 @@ void __wrap_free(void *mem)
 	__real_free(mem);
 }
 
-/* What mmap is called where offsets have 64 bits, as meson asks for everywhere. */
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t off)
+{
+	if (mapping_fails())
+		return MAP_FAILED;
+	return taken(__real_mmap(addr, size, prot, flags, fd, off));
+}
+
+/* What mmap is called with glibc where offsets have 64 bits, as meson asks for everywhere. */
 void *__wrap_mmap64(void *addr, size_t size, int prot, int flags, int fd, off_t off)
 {
 	if (mapping_fails())
@@ -206,7 +215,7 @@ static int a_stream(sfr_loop *loop)
 	if (!turns_until(loop, before + 1))
 		return -EIO;
 	if (last_result < 0) {
-		(void)!recv(sock_a, (char[1]){0}, 1, 0);
+		(void)!recv(sock_a, (char[1]){0}, 1, MSG_DONTWAIT);
 		return last_result;
 	}
 	(void)sfr_cancel(loop, ticket);

@@ -18,11 +18,24 @@ static const struct {
 	const char *name, *settings;
 } worlds[] = {
 	{"uring, as it comes", ""},
-	{"uring without deferred task work", "ring.defer_taskrun=off"},
-	{"uring with plain flags", "ring.defer_taskrun=off ring.single_issuer=off"},
-	{"uring with kernel polling", "ring.defer_taskrun=off ring.sqpoll=on ring.sqpoll_idle=1ms"},
+	{"uring without multishot", "features.recv_multi=off features.accept_multi=off"},
+	{"uring without buffer rings", "features.buffer_rings=off"},
+	{"uring without deferred task work", "features.defer_taskrun=off"},
+	{"uring without a single issuer", "features.single_issuer=off"},
+	{"uring without fixed buffers", "features.fixed_buffers=off"},
+	{"uring as on Linux 5.11", "features.single_issuer=off features.defer_taskrun=off "
+				   "features.coop_taskrun=off features.submit_all=off "
+				   "features.recv_multi=off "
+				   "features.accept_multi=off features.buffer_rings=off "
+				   "features.fixed_buffers=off features.no_iowait=off "
+				   "features.min_wait=off features.napi=off"},
+	{"uring with kernel polling", "ring.sqpoll=force ring.sqpoll_idle=1ms"},
 	{"uring with 8 entries", "ring.entries=8 ring.cq_entries=8"},
 	{"uring that spins", "ring.spin=20us"},
+	{"epoll", "engine=epoll"},
+	{"epoll with 8 entries", "engine=epoll ring.entries=8 ring.cq_entries=8"},
+	{"epoll without features, spinning", "engine=epoll ring.spin=20us features.recv_multi=off "
+					     "features.accept_multi=off features.buffer_rings=off"},
 };
 
 const int world_count = sizeof(worlds) / sizeof(worlds[0]);
@@ -35,7 +48,7 @@ static int holders_count;
 
 static void settings_apply(sfr_config *config, const char *settings)
 {
-	char copy[512], *word, *rest = copy;
+	char copy[1024], *word, *rest = copy;
 
 	snprintf(copy, sizeof(copy), "%s", settings ? settings : "");
 	while ((word = strtok_r(rest, " ", &rest))) {
@@ -57,6 +70,11 @@ sfr_config *config_in(int world, const char *more)
 	settings_apply(config, worlds[world].settings);
 	settings_apply(config, more);
 	return config;
+}
+
+bool world_has_buffer_rings(int world)
+{
+	return !strstr(worlds[world].settings, "buffer_rings=off");
 }
 
 static int loop_make(sfr_loop **out, int world, const char *more)

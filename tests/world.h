@@ -18,6 +18,9 @@ extern const int world_count;
  * "buffers.count=4 ring.spin=20us". */
 sfr_loop *loop_in(int world, const char *more);
 
+/* Whether receives wait for buffers in a ring, or poll first. */
+bool world_has_buffer_rings(int world);
+
 /* The settings it would be made with; the test frees them. */
 sfr_config *config_in(int world, const char *more);
 

@@ -13,6 +13,7 @@
 #include "pattern.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/time_types.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -555,9 +557,10 @@ static void events_await(uint64_t until)
 	static struct epoll_event events[EVENTS_MAX];
 	uint64_t now = clock_now();
 	uint64_t left = until > now ? until - now : 0;
-	struct timespec timeout = {.tv_sec = (time_t)(left / SECOND),
-				   .tv_nsec = (long)(left % SECOND)};
-	int count = epoll_pwait2(epoll_fd, events, EVENTS_MAX, &timeout, NULL);
+	struct __kernel_timespec timeout = {.tv_sec = (long long)(left / SECOND),
+					    .tv_nsec = (long long)(left % SECOND)};
+	/* The C library may be older than the call: musl got it late. */
+	int count = (int)syscall(SYS_epoll_pwait2, epoll_fd, events, EVENTS_MAX, &timeout, NULL, 0);
 
 	if (count < 0 && errno != EINTR)
 		die("epoll_pwait2");

@@ -17,7 +17,9 @@
 #endif
 
 /** Marks what leaves the library; everything else in it is hidden. */
-#if defined(__GNUC__)
+#if defined(_WIN32) && defined(SFR_BUILDING)
+#define SFR_API __declspec(dllexport)
+#elif defined(__GNUC__)
 #define SFR_API __attribute__((visibility("default")))
 #else
 #define SFR_API

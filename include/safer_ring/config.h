@@ -41,7 +41,8 @@ SFR_API int sfr_config_new(sfr_config **out, const char *preset);
  * @param out  Receives it, yours until sfr_config_free(). Written on success only.
  * @param path The file.
  * @param err  Filled when the result is -SFR_ECONFIG, or the file cannot be read. May be NULL.
- * @return 0; -SFR_ECONFIG; -ENOMEM; -errno if the file cannot be read.
+ * @return 0; -SFR_ECONFIG, also from a library built without libyaml, which reads no file; -ENOMEM;
+ *         -errno if the file cannot be read.
  * @thread Any.
  * @since 0.1
  */

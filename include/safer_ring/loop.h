@@ -18,9 +18,9 @@ SFR_BEGIN_DECLS
  *
  * @param out Receives the loop, yours until sfr_loop_free(). Written on success only.
  * @param cfg Read, not kept. NULL: the preset "default".
- * @return 0; -ENOSYS where no engine works here (the log says why); -ENOMEM, -EMFILE; -EPERM or the
- *         like where the kernel forbids io_uring; -SFR_ECONFIG if values of cfg exclude
- *         each other, or the environment names a bad file.
+ * @return 0; -ENOMEM, -EMFILE; -SFR_ECONFIG if values of cfg exclude each other or this machine, or
+ *         the environment names a bad file; with engine: uring what refuses io_uring here (-EPERM,
+ *         -ENOSYS ...); -ENOSYS on platforms without an engine. The log says it in words.
  * @thread Any.
  * @since 0.1
  */
@@ -102,8 +102,17 @@ SFR_API size_t sfr_loop_inflight(const sfr_loop *loop);
  */
 SFR_API uint64_t sfr_loop_now(const sfr_loop *loop);
 
-/** The engine that runs this loop: "uring". @return A static string. @thread Any. @since 0.1 */
+/** The engine that runs this loop: "uring", "epoll". @return A static string. @thread Any. @since 0.1 */
 SFR_API const char *sfr_loop_engine(const sfr_loop *loop);
+
+/**
+ * Why the engine is not io_uring: what refused it and how to allow it, or who chose another one.
+ *
+ * @return A string of the loop's; empty if it is io_uring.
+ * @thread Any.
+ * @since 0.1
+ */
+SFR_API const char *sfr_loop_engine_reason(const sfr_loop *loop);
 
 /**
  * Why the last sfr_serve() or sfr_dial() on this loop was refused, in a sentence.

@@ -3,12 +3,19 @@
  *
  * An engine provides a queue and the few calls below. The loop writes entries into the queue, calls
  * `enter` once a turn, and reaps; nothing else stands between an operation and its engine.
+ *
+ *	uring   the kernel: uring.c, and the ring it is given by uring_setup.c
+ *	epoll   an interpreter: what SQEs mean is in interpreter.c, and how they are attempted in epoll.c
+ *
+ * choose.c decides which of them a loop gets.
  */
 #ifndef SFR_LIB_ENGINE_ENGINE_H
 #define SFR_LIB_ENGINE_ENGINE_H
 
 #include "queue.h"
+#include "../feature.h"
 #include <stddef.h>
+#include <sys/uio.h>
 
 struct sfr__settings;
 struct sfr__engine;
@@ -27,11 +34,15 @@ struct sfr__engine_calls {
 	int (*enter)(struct sfr__engine *engine, bool wait, int64_t timeout_ns);
 
 	/* Whether entering would find completions that are not visible yet. Cheap; may say no. */
-	bool (*pending)(const struct sfr__engine *engine);
+	bool (*pending)(struct sfr__engine *engine);
 
 	/* Receive from this ring of provided buffers under a group number. 0 or -errno. */
 	int (*buf_ring_add)(struct sfr__engine *engine, void *ring, unsigned entries,
 			    unsigned group);
+
+	/* The tables that IOSQE_FIXED_FILE and buf_index refer to; each at most once. 0 or -errno. */
+	int (*files_add)(struct sfr__engine *engine, const int *fds, unsigned count);
+	int (*buffers_add)(struct sfr__engine *engine, const struct iovec *buffers, unsigned count);
 
 	/* Nothing is in flight: free it. */
 	void (*close)(struct sfr__engine *engine);
@@ -41,14 +52,19 @@ struct sfr__engine_calls {
 struct sfr__engine {
 	struct sfr__queue queue;
 	const struct sfr__engine_calls *calls;
+	sfr__features features; /* what it has, and is allowed to use */
 	uint64_t enters;
 	uint64_t overflows;
 };
 
+enum { SFR__REASON_SIZE = 256 };
+
 /*
- * Make the engine that the settings ask for and the platform offers. The choice is logged in one line.
- * 0; -ENOSYS where there is none; else why the one asked for does not work here.
+ * Make the engine that the settings ask for and the platform offers. The choice is logged in one line;
+ * `reason` receives why it is not io_uring, or is empty. 0; -ENOSYS where there is none; else why the
+ * one asked for does not work here.
  */
-int sfr__engine_open(struct sfr__engine **out, const struct sfr__settings *settings);
+int sfr__engine_open(struct sfr__engine **out, const struct sfr__settings *settings,
+		     char reason[SFR__REASON_SIZE]);
 
 #endif

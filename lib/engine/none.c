@@ -18,8 +18,10 @@
 
 int sfr_loop_new(sfr_loop **out, const sfr_config *cfg)
 {
-	sfr__log(SFR_LOG_ERROR, SFR_LOG_ERROR,
-		 "no engine: this build of safer-ring has none for this platform; it needs Linux");
+	sfr__log(
+		SFR_LOG_ERROR, SFR_LOG_ERROR,
+		"no engine: this build of safer-ring has none for this platform; to run loops, use "
+		"Linux and a build with -Dengine=auto");
 	return -ENOSYS;
 }
 
@@ -39,6 +41,7 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	X(size_t, sfr_loop_inflight, (const sfr_loop *loop), 0)                                    \
 	X(uint64_t, sfr_loop_now, (const sfr_loop *loop), 0)                                       \
 	X(const char *, sfr_loop_engine, (const sfr_loop *loop), "none")                           \
+	X(const char *, sfr_loop_engine_reason, (const sfr_loop *loop), "")                        \
 	X(const char *, sfr_loop_refusal, (const sfr_loop *loop), "")                              \
 	X(void *, sfr_buf_access, (sfr_buf * buf), NULL)                                           \
 	X(bool, sfr_buf_is_owned, (const sfr_buf *buf), false)                                     \

@@ -6,128 +6,38 @@
  * filled once, and submitting is one store and one system call. Every enter asks for events: with
  * DEFER_TASKRUN nothing completes otherwise, and overflown completions come in as well.
  */
-#include "engine.h"
-#include "kernel.h"
+#include "uring.h"
+#include "uring_setup.h"
 #include "../clock.h"
 #include "../config.h"
+#include "../kernel.h"
 #include "../log.h"
+#include "../machine.h"
+#include "../probe.h"
+#include "../quirk.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+
+/* With ring.min_wait: as many completions end the sleep before its time. */
+#define BATCH 32
 
 struct uring {
 	struct sfr__engine engine;
 	struct io_uring ring;
 	unsigned enter_flags; /* in every enter */
 	bool sqpoll;
+	uint32_t min_wait_us; /* 0: the first completion ends the sleep */
+	uint32_t napi_us;
+	uint32_t workers;
 };
 
 static struct uring *uring_of(const struct sfr__engine *engine)
 {
 	return (struct uring *)(uintptr_t)engine;
-}
-
-/*
- * Setup: ask for the best flags, take what the kernel grants.
- */
-
-struct flag_set {
-	unsigned flags;
-	const char *name;
-};
-
-/* From best to plainest; each kernel refuses what it does not know with EINVAL and no hint. */
-static const struct flag_set flag_sets[] = {
-	{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL,
-	 "single issuer, deferred task work"},
-	{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
-	 "single issuer, cooperative task work"},
-	{IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL, "cooperative task work"},
-	{IORING_SETUP_SUBMIT_ALL, "plain"},
-	{0, "plain, stops at errors"},
-};
-
-/* What the configuration turned off, and what cannot go with kernel polling. */
-static unsigned flags_excluded(const struct sfr__settings *settings)
-{
-	unsigned excluded = 0;
-
-	if (!settings->ring.single_issuer)
-		excluded |= IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-	if (!settings->ring.defer_taskrun)
-		excluded |= IORING_SETUP_DEFER_TASKRUN;
-	if (settings->ring.sqpoll)
-		excluded |= IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN;
-	return excluded;
-}
-
-static int ring_init(struct io_uring *ring, const struct sfr__settings *settings, unsigned flags,
-		     unsigned entries)
-{
-	struct io_uring_params params = {0};
-	unsigned cq_entries = settings->ring.cq_entries;
-
-	params.flags = flags | IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
-	params.cq_entries = cq_entries ? cq_entries : 4 * entries;
-	if (settings->ring.sqpoll) {
-		params.flags |= IORING_SETUP_SQPOLL;
-		params.sq_thread_idle = (unsigned)(settings->ring.sqpoll_idle_ns / 1000000);
-	} else if (settings->ring.spin_ns &&
-		   (flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN))) {
-		params.flags |= IORING_SETUP_TASKRUN_FLAG; /* spinning looks at this flag */
-	}
-	return io_uring_queue_init_params(entries, ring, &params);
-}
-
-/* The first flag set that works, with half the entries as long as memory is short. */
-static int ring_open(struct io_uring *ring, const struct sfr__settings *settings,
-		     const char **name_out, unsigned *entries_out)
-{
-	enum sfr_log_level limit = (enum sfr_log_level)settings->log.level;
-	unsigned entries = settings->ring.entries, excluded = flags_excluded(settings);
-	size_t i = 0;
-	int r = -EINVAL;
-
-	while (i < sizeof(flag_sets) / sizeof(flag_sets[0])) {
-		if (flag_sets[i].flags & excluded) {
-			i++;
-			continue;
-		}
-		*name_out = flag_sets[i].name;
-		*entries_out = entries;
-		r = ring_init(ring, settings, flag_sets[i].flags, entries);
-		if (r == -ENOMEM && entries > 8) {
-			entries /= 2;
-			sfr__log(
-				limit, SFR_LOG_WARN,
-				"ring: not enough memory for %u entries, trying %u (RLIMIT_MEMLOCK?)",
-				entries * 2, entries);
-			continue;
-		}
-		if (r != -EINVAL)
-			break;
-		i++;
-	}
-	return r;
-}
-
-static void refusal_log(enum sfr_log_level limit, int r)
-{
-	const char *fix = "";
-
-	if (r == -EPERM || r == -EACCES)
-		fix = ": a seccomp filter (containers) or the sysctl kernel.io_uring_disabled forbids it";
-	else if (r == -ENOSYS)
-		fix = ": this kernel has no io_uring, or a sandbox hides it";
-	else if (r == -EINVAL)
-		fix = ": this kernel knows none of the setups this library can use (Linux 5.11 or newer)";
-	else if (r == -ENOMEM)
-		fix = ": raise RLIMIT_MEMLOCK or lower ring.entries";
-	else if (r == -EMFILE)
-		fix = ": raise RLIMIT_NOFILE";
-	sfr__log(limit, SFR_LOG_ERROR, "engine uring does not work here: %s (%s)%s",
-		 sfr_strerror(r), sfr_errname(r), fix);
 }
 
 static void queue_attach(struct sfr__queue *queue, struct io_uring *ring)
@@ -153,9 +63,17 @@ static void queue_attach(struct sfr__queue *queue, struct io_uring *ring)
 
 static int uring_bind(struct sfr__engine *engine)
 {
-	int r = io_uring_register((unsigned)uring_of(engine)->ring.ring_fd,
-				  IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	const struct uring *uring = uring_of(engine);
+	unsigned workers[2] = {uring->workers, 0}; /* bounded ones; unbounded as they are */
+	struct sfr__napi napi = {.busy_poll_us = uring->napi_us, .prefer_busy_poll = 1};
+	int r = io_uring_register((unsigned)uring->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
+				  0);
 
+	if (r == 0) /* before 5.15 the kernel has its own idea of how many */
+		(void)io_uring_register_iowq_max_workers(&uring_of(engine)->ring, workers);
+	if (r == 0 && uring->napi_us) /* where it is refused, interrupts do as well */
+		(void)io_uring_register((unsigned)uring->ring.ring_fd, SFR__REGISTER_NAPI, &napi,
+					1);
 	return r < 0 ? r : 0;
 }
 
@@ -182,6 +100,7 @@ static int enter_once(struct uring *uring, unsigned wait_for, const struct __ker
 	struct sfr__queue *queue = &uring->engine.queue;
 	unsigned flags = uring->enter_flags | sqpoll_flags(uring);
 	struct io_uring_getevents_arg arg = {.sigmask_sz = _NSIG / 8,
+					     .pad = wait_for > 1 ? uring->min_wait_us : 0,
 					     .ts = (uint64_t)(uintptr_t)ts};
 	int r;
 
@@ -204,30 +123,26 @@ static int uring_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 	for (;;) {
 		struct __kernel_timespec ts = {.tv_sec = timeout_ns / 1000000000,
 					       .tv_nsec = timeout_ns % 1000000000};
-		int r = enter_once(uring, wait && !sfr__queue_ready(&engine->queue),
-				   limited ? &ts : NULL);
+		unsigned wait_for = !wait || sfr__queue_ready(&engine->queue) ? 0
+				    : uring->min_wait_us                      ? BATCH
+									      : 1;
+		int r = enter_once(uring, wait_for, limited ? &ts : NULL);
 
-		switch (r) {
-		case -EINTR: /* a signal: sleep on, for what is left of the time */
-			if (sfr__queue_ready(&engine->queue))
-				return 0;
-			if (!limited)
-				continue;
-			timeout_ns = (int64_t)(until - sfr__clock_ns());
-			if (timeout_ns <= 0)
-				return 0;
-			continue;
-		case -ETIME:
-		case -EBUSY:  /* completions must be reaped before more is taken */
-		case -EAGAIN: /* the kernel is short of memory: reap, and try again */
-			return 0;
-		default:
+		if (r == -ETIME || r == -EBUSY || r == -EAGAIN)
+			return 0; /* full, or short of memory: reap, and try again */
+		if (r < 0 && r != -EINTR)
 			return r;
-		}
+		if (!wait || sfr__queue_ready(&engine->queue))
+			return 0;
+		if (!limited) /* a signal, of which an enter that took entries says nothing: sleep on */
+			continue;
+		timeout_ns = (int64_t)(until - sfr__clock_ns());
+		if (timeout_ns <= 0)
+			return 0;
 	}
 }
 
-static bool uring_pending(const struct sfr__engine *engine)
+static bool uring_pending(struct sfr__engine *engine)
 {
 	return sfr__queue_ready(&engine->queue) ||
 	       IO_URING_READ_ONCE(*uring_of(engine)->ring.sq.kflags) &
@@ -246,6 +161,17 @@ static int uring_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned e
 	return io_uring_register_buf_ring(&uring_of(engine)->ring, &reg, 0);
 }
 
+static int uring_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
+{
+	return io_uring_register_files(&uring_of(engine)->ring, fds, count);
+}
+
+static int uring_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
+			     unsigned count)
+{
+	return io_uring_register_buffers(&uring_of(engine)->ring, buffers, count);
+}
+
 static void uring_close(struct sfr__engine *engine)
 {
 	struct uring *uring = uring_of(engine);
@@ -260,37 +186,130 @@ static const struct sfr__engine_calls uring_calls = {
 	.enter = uring_enter,
 	.pending = uring_pending,
 	.buf_ring_add = uring_buf_ring_add,
+	.files_add = uring_files_add,
+	.buffers_add = uring_buffers_add,
 	.close = uring_close,
 };
 
-int sfr__engine_open(struct sfr__engine **out, const struct sfr__settings *settings)
+/*
+ * Opening.
+ */
+
+static const char *const feature_names[SFR__FEATURES] = {
+#define NAME(symbol, name, gives, without) [SFR__FEATURE_##symbol] = "features." name,
+	SFR__FEATURE_LIST(NAME)
+#undef NAME
+};
+
+/* Of what the kernel has: what the configuration allows and no quirk speaks against. */
+static sfr__features features_allowed(const struct sfr__settings *settings, sfr__features offered,
+				      bool sqpoll)
 {
 	enum sfr_log_level limit = (enum sfr_log_level)settings->log.level;
+	sfr__features allowed = 0;
+	struct utsname name;
+	unsigned i;
+
+	uname(&name);
+	for (i = 0; i < SFR__FEATURES; i++) {
+		const struct sfr__quirk *quirk = sfr__quirk_find(name.release, i, sqpoll);
+
+		if (settings->features[i] == SFR__ON && !sfr__has(offered, i))
+			sfr__log(limit, SFR_LOG_WARN, "%s: on, but this kernel does not have it",
+				 feature_names[i]);
+		if (settings->features[i] == SFR__AUTO && sfr__has(offered, i) && quirk)
+			sfr__log(limit, SFR_LOG_INFO, "%s: off on Linux %s: %s (%s)",
+				 feature_names[i], name.release, quirk->trouble, quirk->source);
+		if (sfr__has(offered, i) && settings->features[i] != SFR__OFF &&
+		    (settings->features[i] == SFR__ON || !quirk))
+			allowed |= 1U << i;
+	}
+	return allowed;
+}
+
+/* Whether to use kernel polling: 1, 0, or -SFR_ECONFIG if it is asked for and must not be. */
+static int sqpoll_decide(const struct sfr__settings *settings)
+{
+	enum sfr_log_level limit = (enum sfr_log_level)settings->log.level;
+	const struct sfr__quirk *quirk;
+	struct sfr__machine machine;
+	char why[128];
+	bool spare;
+
+	if (settings->ring.sqpoll == SFR__SQPOLL_OFF || settings->ring.sqpoll == SFR__SQPOLL_FORCE)
+		return settings->ring.sqpoll == SFR__SQPOLL_FORCE;
+	sfr__machine_look(&machine);
+	spare = sfr__machine_spares_core(&machine, why, sizeof(why));
+	quirk = sfr__quirk_find(machine.release, SFR__QUIRK_SQPOLL, true);
+	if (spare && !quirk)
+		return 1;
+	if (settings->ring.sqpoll == SFR__SQPOLL_AUTO) {
+		sfr__log(limit, SFR_LOG_INFO, "ring.sqpoll: auto, and so off: %s",
+			 spare ? quirk->trouble : why);
+		return 0;
+	}
+	sfr__log(limit, SFR_LOG_ERROR,
+		 "ring.sqpoll: on is refused: %s (auto leaves it out here, force insists)",
+		 spare ? quirk->trouble : why);
+	return -SFR_ECONFIG;
+}
+
+static int uring_open(struct uring *uring, const struct sfr__settings *settings,
+		      char described[SFR__REASON_SIZE], struct sfr__refusal *refusal)
+{
+	int sqpoll = sqpoll_decide(settings);
+	struct sfr__uring_grant grant = {0};
+	sfr__features features;
+
+	if (sqpoll < 0)
+		return sqpoll;
+	features = features_allowed(settings, sfr__probe_features(), sqpoll);
+	refusal->error = sfr__uring_setup(&uring->ring, settings, features, sqpoll, &grant);
+	if (refusal->error < 0)
+		return refusal->error;
+	*refusal = sfr__probe_ring(&uring->ring);
+	if (!refusal->error && !(uring->ring.features & IORING_FEAT_EXT_ARG))
+		*refusal = (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP};
+	if (refusal->error < 0) {
+		io_uring_queue_exit(&uring->ring);
+		return refusal->error;
+	}
+	uring->engine.features = features;
+	uring->sqpoll = sqpoll;
+	uring->workers = settings->ring.workers;
+	(void)snprintf(described, SFR__REASON_SIZE, "%u entries, %s%s", grant.entries, grant.name,
+		       sqpoll ? ", kernel polling" : "");
+	return 0;
+}
+
+static uint32_t microseconds(uint64_t ns)
+{
+	return (uint32_t)((ns + 999) / 1000);
+}
+
+int sfr__uring_open(struct sfr__engine **out, const struct sfr__settings *settings,
+		    char described[SFR__REASON_SIZE], struct sfr__refusal *refusal)
+{
 	struct uring *uring = calloc(1, sizeof(*uring));
-	const char *name = NULL;
-	unsigned entries = 0;
 	int r;
 
+	*refusal = (struct sfr__refusal){0};
 	if (!uring)
 		return -ENOMEM;
-	r = ring_open(&uring->ring, settings, &name, &entries);
-	if (r == 0 && !(uring->ring.features & IORING_FEAT_EXT_ARG)) {
-		io_uring_queue_exit(&uring->ring);
-		r = -EINVAL;
-	}
+	r = uring_open(uring, settings, described, refusal);
 	if (r < 0) {
-		refusal_log(limit, r);
 		free(uring);
-		return r == -EINVAL ? -ENOSYS : r;
+		return r;
 	}
 	uring->engine.calls = &uring_calls;
-	uring->sqpoll = settings->ring.sqpoll;
 	uring->enter_flags = IORING_ENTER_GETEVENTS;
-	if (uring->ring.features & IORING_FEAT_NO_IOWAIT)
+	if (sfr__has(uring->engine.features, SFR__FEATURE_NO_IOWAIT))
 		uring->enter_flags |= IORING_ENTER_NO_IOWAIT;
+	if (sfr__has(uring->engine.features, SFR__FEATURE_MIN_WAIT))
+		uring->min_wait_us = microseconds(settings->ring.min_wait_ns);
+	if (sfr__has(uring->engine.features, SFR__FEATURE_NAPI))
+		uring->napi_us = microseconds(settings->ring.napi_ns);
 	queue_attach(&uring->engine.queue, &uring->ring);
-	sfr__log(limit, SFR_LOG_INFO, "engine uring: %u entries, %s%s", entries, name,
-		 uring->sqpoll ? ", kernel polling" : "");
 	*out = &uring->engine;
 	return 0;
 }

@@ -1,0 +1,64 @@
+/*
+ * Which engine a loop gets, and why, in one line for whoever administrates the machine.
+ */
+#include "epoll.h"
+#include "uring.h"
+#include "../config.h"
+#include "../log.h"
+#include "../machine.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+#include <stdio.h>
+
+static void refusal_write(const struct sfr__refusal *refusal, char reason[SFR__REASON_SIZE])
+{
+	struct sfr__machine machine;
+
+	sfr__machine_look(&machine);
+	(void)snprintf(reason, SFR__REASON_SIZE, "%s: %s, as %s; to allow it: %s",
+		       sfr__refusal_call(refusal->step), sfr_errname(refusal->error),
+		       sfr__refusal_cause(refusal, &machine), sfr__refusal_fix(refusal, &machine));
+}
+
+static int epoll_choose(struct sfr__engine **out, const struct sfr__settings *settings,
+			const char *reason)
+{
+	bool wanted = settings->engine == SFR__ENGINE_EPOLL;
+	int r = sfr__epoll_open(out, settings);
+
+	if (r < 0)
+		sfr__log((enum sfr_log_level)settings->log.level, SFR_LOG_ERROR,
+			 "engine epoll does not work here: %s (%s)", sfr_strerror(r),
+			 sfr_errname(r));
+	else
+		sfr__log((enum sfr_log_level)settings->log.level,
+			 wanted ? SFR_LOG_INFO : SFR_LOG_WARN, "engine epoll: %s", reason);
+	return r;
+}
+
+int sfr__engine_open(struct sfr__engine **out, const struct sfr__settings *settings,
+		     char reason[SFR__REASON_SIZE])
+{
+	enum sfr_log_level limit = (enum sfr_log_level)settings->log.level;
+	char described[SFR__REASON_SIZE];
+	struct sfr__refusal refusal;
+	int r;
+
+	if (settings->engine == SFR__ENGINE_EPOLL) {
+		(void)snprintf(reason, SFR__REASON_SIZE, "the configuration asks for it");
+		return epoll_choose(out, settings, reason);
+	}
+	r = sfr__uring_open(out, settings, described, &refusal);
+	if (r == 0) {
+		reason[0] = '\0';
+		sfr__log(limit, SFR_LOG_INFO, "engine uring: %s", described);
+		return 0;
+	}
+	if (!refusal.error)
+		return r;
+	refusal_write(&refusal, reason);
+	if (settings->engine == SFR__ENGINE_AUTO && sfr__refusal_is_final(&refusal))
+		return epoll_choose(out, settings, reason);
+	sfr__log(limit, SFR_LOG_ERROR, "engine uring does not work here: %s", reason);
+	return r == -EINVAL ? -ENOSYS : r;
+}

@@ -1,0 +1,552 @@
+/*
+ * The interpreter on epoll.
+ *
+ * Each request is tried at once. What would wait is watched: requests that wait for a descriptor are on
+ * its list, and epoll is asked for what they want together. As long as all of them want one answer,
+ * epoll gives one (EPOLLONESHOT), and asking again costs a call; a multishot request stays armed, so a
+ * busy connection costs no call but its receives. Files cannot be waited for and go to workers.
+ *
+ * A number may be closed behind our back and given to another file; epoll then forgets it. So what was
+ * armed once is not relied on when nobody waits, and a request that comes is always asked for.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "epoll.h"
+#include "interpreter.h"
+#include "syscalls.h"
+#include "workers.h"
+#include "../clock.h"
+#include "../config.h"
+#include "../invariant.h"
+#include "../region.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_MAX (1U << 22)
+#define EVENTS_MAX 256
+#define WORKERS_DATA UINT64_MAX /* what epoll says of the workers' eventfd */
+
+/* While completions are ready, epoll is asked only every so many enters: it costs a system call. */
+#define LOOK_AFTER 8
+
+#define SHORT_OF_MEMORY_NS 1000000 /* entries that could not be taken are tried again after this */
+
+/* Where a request waits. */
+enum { NOWHERE, WATCHED, WITH_WORKERS };
+
+/* A descriptor, and who waits for it. All zero: nobody ever did. */
+struct watch {
+	struct sfr__link requests;
+	uint32_t armed;  /* the events that epoll will tell of */
+	bool registered; /* epoll knows the descriptor, unless it was closed */
+	bool persistent; /* epoll goes on telling */
+	bool outlives;   /* ours: it keeps a file open whose descriptor was closed */
+};
+
+struct epoll {
+	struct sfr__interpreter interpreter;
+	int fd;
+	bool no_pwait2; /* this kernel, or emulator, sleeps in milliseconds */
+	unsigned skipped;
+	struct sfr__region watches; /* by descriptor */
+	struct sfr__workers workers;
+	bool workers_watched;
+	int events_count; /* seen, and not dealt with */
+	struct epoll_event events[EVENTS_MAX];
+};
+
+static struct epoll *epoll_of(const struct sfr__engine *engine)
+{
+	return (struct epoll *)(uintptr_t)engine;
+}
+
+/*
+ * Watching descriptors.
+ */
+
+static struct watch *watch_at(struct epoll *epoll, int fd)
+{
+	struct watch *watch = (struct watch *)(void *)epoll->watches.base + fd;
+
+	if (!watch->requests.next)
+		sfr__list_init(&watch->requests);
+	return watch;
+}
+
+/* NULL without memory, or above the highest descriptor that can be watched. */
+static struct watch *watch_get(struct epoll *epoll, int fd)
+{
+	if (fd < 0 || (unsigned)fd >= DESCRIPTORS_MAX ||
+	    sfr__region_grow(&epoll->watches, ((size_t)fd + 1) * sizeof(struct watch)) < 0)
+		return NULL;
+	return watch_at(epoll, fd);
+}
+
+static bool watch_exists(const struct epoll *epoll, int fd)
+{
+	return fd >= 0 && ((size_t)fd + 1) * sizeof(struct watch) <= epoll->watches.usable;
+}
+
+static int watch_ask(struct epoll *epoll, struct watch *watch, int fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.u64 = (uint64_t)fd};
+	int op = watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	int r = epoll_ctl(epoll->fd, op, fd, &event);
+
+	if (r < 0 && errno == ENOENT) /* it was closed, and the number is another file's */
+		r = epoll_ctl(epoll->fd, EPOLL_CTL_ADD, fd, &event);
+	else if (r < 0 && errno == EEXIST)
+		r = epoll_ctl(epoll->fd, EPOLL_CTL_MOD, fd, &event);
+	watch->registered = r == 0;
+	return r < 0 ? -errno : 0;
+}
+
+static void watch_drop(struct epoll *epoll, struct watch *watch, int fd)
+{
+	if (watch->registered)
+		(void)epoll_ctl(epoll->fd, EPOLL_CTL_DEL, fd, NULL); /* closed is as good */
+	if (watch->outlives)
+		(void)close(fd);
+	watch->armed = 0;
+	watch->registered = watch->persistent = watch->outlives = false;
+}
+
+/* Ask epoll for what those who wait want now. `fresh`: one of them has just come. 0 or -errno. */
+static int watch_update(struct epoll *epoll, struct watch *watch, int fd, bool fresh)
+{
+	const struct sfr__link *link;
+	uint32_t wanted = 0;
+	bool persistent = false;
+	int r;
+
+	for (link = watch->requests.next; link != &watch->requests; link = link->next) {
+		const struct sfr__request *request = sfr__container(link, struct sfr__request,
+								    link);
+
+		wanted |= request->events;
+		persistent |= sfr__request_is_multishot(request);
+	}
+	if (sfr__list_empty(&watch->requests)) {
+		if (watch->persistent || watch->outlives)
+			watch_drop(epoll, watch, fd);
+		return 0;
+	}
+	if (!fresh && watch->persistent == persistent && watch->armed == wanted)
+		return 0;
+	r = watch_ask(epoll, watch, fd, wanted | (persistent ? 0 : (uint32_t)EPOLLONESHOT));
+	if (r < 0)
+		return r;
+	watch->armed = wanted;
+	watch->persistent = persistent;
+	return 0;
+}
+
+static int request_watch(struct epoll *epoll, struct sfr__request *request)
+{
+	struct watch *watch = watch_get(epoll, request->fd);
+	int r;
+
+	if (!watch)
+		return request->fd < 0 ? -EBADF : -ENOMEM;
+	request->events = sfr__syscall_events(request);
+	sfr__list_append(&watch->requests, &request->link);
+	r = watch_update(epoll, watch, request->fd, true);
+	if (r < 0)
+		sfr__list_unlink(&request->link);
+	else
+		request->place = WATCHED;
+	return r;
+}
+
+/* It can wait no longer. */
+static void request_lost(struct epoll *epoll, struct sfr__link *link, int result)
+{
+	struct sfr__request *request = sfr__container(link, struct sfr__request, link);
+
+	sfr__list_unlink(link);
+	request->place = NOWHERE;
+	sfr__interpreter_finish(&epoll->interpreter, request, result);
+}
+
+static unsigned watch_count(const struct watch *watch)
+{
+	const struct sfr__link *link;
+	unsigned count = 0;
+
+	for (link = watch->requests.next; link != &watch->requests; link = link->next)
+		count++;
+	return count;
+}
+
+/*
+ * The descriptor became what some of them wait for. Each has its try, once around the list: what one
+ * of them sets going may cancel others, or close the descriptor, and so take them off it.
+ */
+static void watch_ready(struct epoll *epoll, int fd, uint32_t events)
+{
+	struct watch *watch = watch_at(epoll, fd);
+	unsigned count = watch_count(watch);
+	int r = 0;
+
+	if (!watch->persistent)
+		watch->armed = 0;
+	for (; count && !sfr__list_empty(&watch->requests); count--) {
+		struct sfr__request *request = sfr__container(watch->requests.next,
+							      struct sfr__request, link);
+
+		sfr__list_unlink(&request->link);
+		sfr__list_append(&watch->requests, &request->link);
+		if (events & (request->events | EPOLLERR | EPOLLHUP))
+			sfr__interpreter_go_on(&epoll->interpreter, request);
+	}
+	if (watch->persistent || !sfr__list_empty(&watch->requests))
+		r = watch_update(epoll, watch, fd, false);
+	while (r < 0 &&
+	       !sfr__list_empty(
+		       &watch->requests)) /* closed behind our back: nobody waits for ever */
+		request_lost(epoll, watch->requests.next, r);
+}
+
+/* CLOSE with somebody waiting: their file stays open under another number, as it would with the
+ * kernel. Without one to be had they end. */
+static void epoll_closing(struct sfr__interpreter *interpreter, int fd)
+{
+	struct epoll *epoll = epoll_of(&interpreter->engine);
+	struct watch *watch, *kept = NULL;
+	struct sfr__link waiting;
+	int copy;
+
+	if (!watch_exists(epoll, fd))
+		return;
+	watch = watch_at(epoll, fd);
+	sfr__list_move(&waiting, &watch->requests);
+	copy = sfr__list_empty(&waiting) ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	watch_drop(epoll, watch, fd);
+	if (copy >= 0)
+		kept = watch_get(epoll, copy);
+	while (!sfr__list_empty(&waiting)) {
+		struct sfr__request *request = sfr__container(waiting.next, struct sfr__request,
+							      link);
+
+		if (kept) {
+			sfr__list_unlink(&request->link);
+			sfr__list_append(&kept->requests, &request->link);
+			request->fd = copy;
+			continue;
+		}
+		request_lost(epoll, &request->link, -ECANCELED);
+	}
+	if (kept) {
+		kept->outlives = true;
+		(void)watch_update(epoll, kept, copy, true);
+	} else if (copy >= 0) {
+		(void)close(copy);
+	}
+}
+
+/*
+ * Work.
+ */
+
+static void work_run(struct sfr__work *work)
+{
+	struct sfr__request *request = sfr__container(work, struct sfr__request, work);
+
+	request->result = sfr__syscall_do(request);
+}
+
+static int request_work(struct epoll *epoll, struct sfr__request *request)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = WORKERS_DATA};
+	int r = sfr__workers_give(&epoll->workers, &request->work);
+
+	if (r < 0)
+		return r;
+	request->place = WITH_WORKERS;
+	if (!epoll->workers_watched &&
+	    epoll_ctl(epoll->fd, EPOLL_CTL_ADD, epoll->workers.fd, &event) == 0)
+		epoll->workers_watched = true;
+	return 0;
+}
+
+static void work_collect(struct epoll *epoll)
+{
+	struct sfr__link done;
+
+	sfr__workers_collect(&epoll->workers, &done);
+	while (!sfr__list_empty(&done)) {
+		struct sfr__request *request = sfr__container(done.next, struct sfr__request,
+							      work.link);
+
+		sfr__list_unlink(&request->work.link);
+		request->place = NOWHERE;
+		if (request->result == SFR__NOT_YET)
+			sfr__interpreter_go_on(&epoll->interpreter, request);
+		else
+			sfr__interpreter_finish(&epoll->interpreter, request, request->result);
+	}
+}
+
+/*
+ * What the interpreter asks for.
+ */
+
+static int epoll_attempt(struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	(void)interpreter;
+	return sfr__syscall_try(request);
+}
+
+static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	struct epoll *epoll = epoll_of(&interpreter->engine);
+	int r;
+
+	if (request->place != NOWHERE)
+		return 0;
+	if (sfr__syscall_blocks(request))
+		return request_work(epoll, request);
+	r = request_watch(epoll, request);
+	return r == -EPERM ? request_work(epoll, request) : r; /* a device that is always ready */
+}
+
+static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	struct epoll *epoll = epoll_of(&interpreter->engine);
+	struct watch *watch;
+
+	if (request->place == WITH_WORKERS &&
+	    !sfr__workers_take_back(&epoll->workers, &request->work))
+		return false;
+	if (request->place == WATCHED) {
+		watch = watch_at(epoll, request->fd);
+		sfr__list_unlink(&request->link);
+		if (watch->persistent || watch->outlives)
+			(void)watch_update(epoll, watch, request->fd, false);
+	}
+	request->place = NOWHERE;
+	return true;
+}
+
+static int epoll_check(struct sfr__interpreter *interpreter, int fd)
+{
+	(void)interpreter;
+	return fcntl(fd, F_GETFD) < 0 ? -errno : 0;
+}
+
+static uint64_t epoll_now(struct sfr__interpreter *interpreter)
+{
+	(void)interpreter;
+	return sfr__clock_ns();
+}
+
+static const struct sfr__interpreter_calls interpreter_calls = {
+	.attempt = epoll_attempt,
+	.wait = epoll_wait_for,
+	.forget = epoll_forget,
+	.closing = epoll_closing,
+	.check = epoll_check,
+	.now = epoll_now,
+};
+
+/*
+ * The calls of the seam.
+ */
+
+static int epoll_bind(struct sfr__engine *engine)
+{
+	(void)engine;
+	return 0;
+}
+
+/* Sleep until something is ready; negative has no limit. The count of events or -errno. */
+static int epoll_sleep(struct epoll *epoll, int64_t timeout_ns)
+{
+	int count, ms;
+
+#ifdef SYS_epoll_pwait2
+	if (timeout_ns > 0 && !epoll->no_pwait2) {
+		const struct __kernel_timespec ts = {.tv_sec = timeout_ns / 1000000000,
+						     .tv_nsec = timeout_ns % 1000000000};
+
+		count = (int)syscall(SYS_epoll_pwait2, epoll->fd, epoll->events, EVENTS_MAX, &ts,
+				     NULL, 0);
+		if (count >= 0 || (errno != ENOSYS && errno != EPERM))
+			return count < 0 ? -errno : count;
+		epoll->no_pwait2 = true;
+	}
+#endif
+	ms = timeout_ns < 0                             ? -1
+	     : timeout_ns > (int64_t)86400 * 1000000000 ? 86400000
+							: (int)((timeout_ns + 999999) / 1000000);
+	count = epoll_wait(epoll->fd, epoll->events, EVENTS_MAX, ms);
+	return count < 0 ? -errno : count;
+}
+
+/* Find out what is ready, and deal with it. 0, also when interrupted; -errno. */
+static int epoll_look(struct epoll *epoll, int64_t timeout_ns)
+{
+	int count = epoll->events_count ? epoll->events_count : epoll_sleep(epoll, timeout_ns), i;
+
+	epoll->events_count = 0;
+	for (i = 0; i < count; i++) {
+		const struct epoll_event *event = &epoll->events[i];
+
+		if (event->data.u64 == WORKERS_DATA)
+			work_collect(epoll);
+		else
+			watch_ready(epoll, (int)event->data.u64, event->events);
+	}
+	sfr__interpreter_tick(&epoll->interpreter);
+	return count < 0 && count != -EINTR ? count : 0;
+}
+
+static int64_t shorter(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static int epoll_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns)
+{
+	struct epoll *epoll = epoll_of(engine);
+	struct sfr__interpreter *interpreter = &epoll->interpreter;
+	bool limited = timeout_ns >= 0;
+	uint64_t until = wait && limited ? sfr__clock_ns() + (uint64_t)timeout_ns : 0;
+	int64_t limit;
+	int r;
+
+	engine->enters++;
+	limit = sfr__interpreter_take(interpreter) ? -1 : SHORT_OF_MEMORY_NS;
+	sfr__interpreter_tick(interpreter);
+	if (sfr__queue_ready(&engine->queue) && ++epoll->skipped < LOOK_AFTER)
+		return 0;
+	epoll->skipped = 0;
+	if (!wait || sfr__queue_ready(&engine->queue))
+		return epoll_look(epoll, 0);
+	do {
+		r = epoll_look(epoll, shorter(shorter(timeout_ns, limit),
+					      sfr__interpreter_time_left(interpreter)));
+		if (limited)
+			timeout_ns = (int64_t)(until - sfr__clock_ns());
+	} while (r == 0 && limit < 0 && !sfr__queue_ready(&engine->queue) &&
+		 !(limited && timeout_ns <= 0));
+	return r;
+}
+
+/* Looking is a system call here, as cheap as they are. What it finds is dealt with by enter. */
+static bool epoll_pending(struct sfr__engine *engine)
+{
+	struct epoll *epoll = epoll_of(engine);
+	int count;
+
+	if (sfr__queue_ready(&engine->queue) || epoll->events_count)
+		return true;
+	count = epoll_sleep(epoll, 0);
+	epoll->events_count = count > 0 ? count : 0;
+	return count > 0;
+}
+
+static int epoll_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
+			      unsigned group)
+{
+	return sfr__interpreter_buf_ring_add(&epoll_of(engine)->interpreter, ring, entries, group);
+}
+
+/* A registered file stays open, whatever becomes of its descriptor. */
+static int epoll_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
+{
+	struct sfr__interpreter *interpreter = &epoll_of(engine)->interpreter;
+	unsigned i;
+	int r = sfr__interpreter_files_add(interpreter, fds, count);
+
+	for (i = 0; r == 0 && i < count; i++)
+		if (fds[i] >= 0)
+			interpreter->files[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+	return r;
+}
+
+static int epoll_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
+			     unsigned count)
+{
+	return sfr__interpreter_buffers_add(&epoll_of(engine)->interpreter, buffers, count);
+}
+
+static void epoll_close(struct sfr__engine *engine)
+{
+	struct epoll *epoll = epoll_of(engine);
+	unsigned i;
+
+	sfr__workers_fini(&epoll->workers);
+	for (i = 0; i < epoll->interpreter.files_count; i++)
+		if (epoll->interpreter.files[i] >= 0)
+			(void)close(epoll->interpreter.files[i]);
+	sfr__interpreter_fini(&epoll->interpreter);
+	sfr__region_fini(&epoll->watches);
+	if (epoll->fd >= 0)
+		(void)close(epoll->fd);
+	free(epoll);
+}
+
+static const struct sfr__engine_calls epoll_calls = {
+	.name = "epoll",
+	.bind = epoll_bind,
+	.enter = epoll_enter,
+	.pending = epoll_pending,
+	.buf_ring_add = epoll_buf_ring_add,
+	.files_add = epoll_files_add,
+	.buffers_add = epoll_buffers_add,
+	.close = epoll_close,
+};
+
+static sfr__features features_offered(const struct sfr__settings *settings)
+{
+	static const enum sfr__feature has[] = {SFR__FEATURE_RECV_MULTI, SFR__FEATURE_ACCEPT_MULTI,
+						SFR__FEATURE_BUFFER_RINGS};
+	sfr__features features = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(has) / sizeof(has[0]); i++)
+		if (settings->features[has[i]] != SFR__OFF)
+			features |= 1U << has[i];
+	return features;
+}
+
+static int epoll_init(struct epoll *epoll, const struct sfr__settings *settings)
+{
+	unsigned entries = settings->ring.entries, cq_entries = settings->ring.cq_entries;
+	int r;
+
+	epoll->fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll->fd < 0)
+		return -errno;
+	r = sfr__region_init(&epoll->watches, DESCRIPTORS_MAX * sizeof(struct watch));
+	if (r < 0)
+		return r;
+	return sfr__interpreter_init(&epoll->interpreter, entries,
+				     cq_entries ? cq_entries : 4 * entries);
+}
+
+int sfr__epoll_open(struct sfr__engine **out, const struct sfr__settings *settings)
+{
+	struct epoll *epoll = calloc(1, sizeof(*epoll));
+	int r;
+
+	if (!epoll)
+		return -ENOMEM;
+	epoll->interpreter.calls = &interpreter_calls;
+	epoll->interpreter.engine.calls = &epoll_calls;
+	epoll->interpreter.engine.features = features_offered(settings);
+	sfr__workers_init(&epoll->workers, settings->ring.workers, work_run);
+	r = epoll_init(epoll, settings);
+	if (r < 0) {
+		epoll_close(&epoll->interpreter.engine);
+		return r;
+	}
+	*out = &epoll->interpreter.engine;
+	return 0;
+}

@@ -1,0 +1,22 @@
+/*
+ * Language: which SQEs there are, what is wrong with one before it starts, and which results break a
+ * chain. The rules are the kernel's, for the SQEs that this library emits.
+ */
+#ifndef SFR_LIB_ENGINE_LANGUAGE_H
+#define SFR_LIB_ENGINE_LANGUAGE_H
+
+#include "request.h"
+
+/* Found for a whole chain before any member runs: 0, or -errno. Keeps what must be read now. */
+int sfr__request_check(struct sfr__request *request);
+
+/* Whether it is all or nothing: the op goes on until every byte is transferred. */
+bool sfr__request_is_whole(const struct sfr__request *request);
+
+/* Whether it ended in a way that breaks a soft link. */
+bool sfr__request_failed(const struct sfr__request *request, int result);
+
+/* How many bytes it was asked to transfer. */
+uint64_t sfr__request_size(const struct sfr__request *request);
+
+#endif

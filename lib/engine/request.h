@@ -1,0 +1,47 @@
+/*
+ * Request: one SQE while an interpreter executes it.
+ */
+#ifndef SFR_LIB_ENGINE_REQUEST_H
+#define SFR_LIB_ENGINE_REQUEST_H
+
+#include "../list.h"
+#include "../timer.h"
+#include "workers.h"
+#include <liburing.h>
+#include <stdatomic.h>
+
+struct sfr__interpreter;
+
+struct sfr__request {
+	struct io_uring_sqe sqe;     /* a copy: the entry in the queue is free again */
+	struct sfr__request *next;   /* the member of its chain that comes after it */
+	struct sfr__request *bucket; /* in flight: the next one in its place of the table */
+	struct sfr__interpreter *interpreter;
+	struct sfr__request *limits; /* a LINK_TIMEOUT: the op it limits */
+	struct sfr__timer timer;     /* of a timeout */
+	uint64_t time_ns;            /* of a timeout: how long, or until when */
+	unsigned char *at; /* where its bytes are: as the SQE says, or a buffer that was picked */
+	uint32_t len;
+	uint32_t done;  /* bytes of it transferred by earlier attempts */
+	int fd;         /* what sqe.fd stands for */
+	int32_t result; /* the CQE: */
+	uint32_t flags;
+	atomic_bool cancelled; /* wanted to end while it could not: it does at the next chance */
+
+	/* The engine's own: */
+	struct sfr__link link; /* where it waits; also the core's, while it is not the engine's */
+	struct sfr__work work;
+	uint32_t events; /* that it waits for */
+	uint8_t place;
+	uint8_t step;
+};
+
+static inline bool sfr__request_is_multishot(const struct sfr__request *request)
+{
+	const struct io_uring_sqe *sqe = &request->sqe;
+
+	return (sqe->opcode == IORING_OP_RECV && sqe->ioprio & IORING_RECV_MULTISHOT) ||
+	       (sqe->opcode == IORING_OP_ACCEPT && sqe->ioprio & IORING_ACCEPT_MULTISHOT);
+}
+
+#endif

@@ -1,0 +1,153 @@
+#include "workers.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max,
+		       void (*run)(struct sfr__work *work))
+{
+	*workers = (struct sfr__workers){.fd = -1, .threads_max = threads_max, .run = run};
+	pthread_mutex_init(&workers->mutex, NULL);
+	pthread_cond_init(&workers->more, NULL);
+	sfr__list_init(&workers->waiting);
+	sfr__list_init(&workers->done);
+}
+
+static void work_done(struct sfr__workers *workers, struct sfr__work *work)
+{
+	const uint64_t one = 1;
+	bool first = sfr__list_empty(&workers->done);
+
+	sfr__list_append(&workers->done, &work->link);
+	if (first)
+		(void)!write(workers->fd, &one,
+			     sizeof(one)); /* full means it is readable already */
+}
+
+static struct sfr__work *work_begin(struct sfr__workers *workers)
+{
+	struct sfr__work *work = sfr__container(workers->waiting.next, struct sfr__work, link);
+
+	if (sfr__list_empty(&workers->waiting))
+		return NULL;
+	sfr__list_unlink(&work->link);
+	work->state = SFR__WORK_BEGUN;
+	workers->waiting_count--;
+	return work;
+}
+
+static void *worker_main(void *arg)
+{
+	struct sfr__workers *workers = arg;
+
+	pthread_mutex_lock(&workers->mutex);
+	for (;;) {
+		struct sfr__work *work = work_begin(workers);
+
+		if (work) {
+			pthread_mutex_unlock(&workers->mutex);
+			workers->run(work);
+			pthread_mutex_lock(&workers->mutex);
+			work_done(workers, work);
+			continue;
+		}
+		if (workers->ending)
+			break;
+		workers->idle++;
+		pthread_cond_wait(&workers->more, &workers->mutex);
+		workers->idle--;
+	}
+	pthread_mutex_unlock(&workers->mutex);
+	return NULL;
+}
+
+/* Signals are for the threads of the program: a worker takes none, not even SIGPIPE. */
+static int thread_start(struct sfr__workers *workers)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&workers->threads[workers->threads_count], NULL, worker_main, workers);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	workers->threads_count += r == 0;
+	return -r;
+}
+
+static int workers_open(struct sfr__workers *workers)
+{
+	if (!workers->threads)
+		workers->threads = calloc(workers->threads_max, sizeof(*workers->threads));
+	if (!workers->threads)
+		return -ENOMEM;
+	workers->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return workers->fd < 0 ? -errno : 0;
+}
+
+int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work)
+{
+	int r = workers->fd < 0 ? workers_open(workers) : 0;
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&workers->mutex);
+	if (workers->idle <= workers->waiting_count &&
+	    workers->threads_count < workers->threads_max) {
+		r = thread_start(workers);
+		if (workers->threads_count)
+			r = 0; /* fewer do it as well, only later */
+	}
+	if (r == 0) {
+		sfr__list_append(&workers->waiting, &work->link);
+		work->state = SFR__WORK_WAITING;
+		workers->waiting_count++;
+		pthread_cond_signal(&workers->more);
+	}
+	pthread_mutex_unlock(&workers->mutex);
+	return r;
+}
+
+bool sfr__workers_take_back(struct sfr__workers *workers, struct sfr__work *work)
+{
+	bool waiting;
+
+	pthread_mutex_lock(&workers->mutex);
+	waiting = work->state == SFR__WORK_WAITING;
+	if (waiting) {
+		sfr__list_unlink(&work->link);
+		work->state = SFR__WORK_NONE;
+		workers->waiting_count--;
+	}
+	pthread_mutex_unlock(&workers->mutex);
+	return waiting;
+}
+
+void sfr__workers_collect(struct sfr__workers *workers, struct sfr__link *done_out)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&workers->mutex);
+	(void)!read(workers->fd, &count, sizeof(count)); /* empty is as good */
+	sfr__list_move(done_out, &workers->done);
+	pthread_mutex_unlock(&workers->mutex);
+}
+
+void sfr__workers_fini(struct sfr__workers *workers)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&workers->mutex);
+	workers->ending = true;
+	pthread_cond_broadcast(&workers->more);
+	pthread_mutex_unlock(&workers->mutex);
+	for (i = 0; i < workers->threads_count; i++)
+		pthread_join(workers->threads[i], NULL);
+	free(workers->threads);
+	if (workers->fd >= 0)
+		(void)close(workers->fd); /* nothing was written that could be lost */
+	pthread_cond_destroy(&workers->more);
+	pthread_mutex_destroy(&workers->mutex);
+}

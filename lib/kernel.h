@@ -1,0 +1,32 @@
+/*
+ * Kernel: names that liburing 2.3 and the headers of Debian 12 do not have yet.
+ *
+ * Values are the kernel's. Whether the running kernel knows them is found out by trying.
+ */
+#ifndef SFR_LIB_KERNEL_H
+#define SFR_LIB_KERNEL_H
+
+#include <liburing.h>
+
+/* 6.15: sleeping in the ring does not count as waiting for a disk. */
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1U << 7)
+#define IORING_FEAT_NO_IOWAIT (1U << 17)
+#endif
+
+/* 6.12: sleep on for more after the first completion. The time is where liburing 2.3 has `pad`. */
+#ifndef IORING_FEAT_MIN_TIMEOUT
+#define IORING_FEAT_MIN_TIMEOUT (1U << 15)
+#endif
+
+/* 6.9: poll network devices before sleeping. */
+#define SFR__REGISTER_NAPI 27
+
+struct sfr__napi {
+	uint32_t busy_poll_us;
+	uint8_t prefer_busy_poll;
+	uint8_t pad[3];
+	uint64_t reserved;
+};
+
+#endif

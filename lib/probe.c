@@ -1,0 +1,237 @@
+#include "probe.h"
+#include "kernel.h"
+#include <errno.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define GROUP 0
+
+static bool setup_works(unsigned flags)
+{
+	struct io_uring ring;
+
+	if (io_uring_queue_init(8, &ring, flags) < 0)
+		return false;
+	io_uring_queue_exit(&ring);
+	return true;
+}
+
+struct sfr__refusal sfr__probe_ring(struct io_uring *ring)
+{
+	char space[sizeof(struct io_uring_probe) + 4 * sizeof(struct io_uring_probe_op)] = {0};
+	int r = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, space, 4);
+
+	if (r < 0)
+		return (struct sfr__refusal){r, SFR__STEP_REGISTER};
+	r = io_uring_enter((unsigned)ring->ring_fd, 0, 0, 0, NULL);
+	if (r < 0 && r != -EBADFD) /* which says that it is disabled, as it should be */
+		return (struct sfr__refusal){r, SFR__STEP_ENTER};
+	return (struct sfr__refusal){0};
+}
+
+static struct sfr__refusal refusal_find(unsigned *features_out)
+{
+	struct io_uring_params params = {.flags = IORING_SETUP_R_DISABLED};
+	struct io_uring ring;
+	struct sfr__refusal refusal = {io_uring_queue_init_params(8, &ring, &params),
+				       SFR__STEP_SETUP};
+
+	if (refusal.error < 0)
+		return refusal;
+	*features_out = params.features;
+	refusal = sfr__probe_ring(&ring);
+	if (!refusal.error && !(params.features & IORING_FEAT_EXT_ARG))
+		refusal = (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP};
+	io_uring_queue_exit(&ring);
+	return refusal;
+}
+
+/* The completion that comes within 100 ms, or NULL. */
+static struct io_uring_cqe *completion(struct io_uring *ring)
+{
+	struct __kernel_timespec ts = {.tv_nsec = 100000000};
+	struct io_uring_cqe *cqe;
+
+	return io_uring_submit_and_wait_timeout(ring, &cqe, 1, &ts, NULL) < 0 ? NULL : cqe;
+}
+
+static bool completed_with(struct io_uring *ring, unsigned flags)
+{
+	const struct io_uring_cqe *cqe = completion(ring);
+
+	return cqe && cqe->res >= 0 && (cqe->flags & flags) == flags;
+}
+
+/* One connection to a listener on a socket without a name: does the accept go on? */
+static bool accept_multi_works(struct io_uring *ring)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	socklen_t size = sizeof(addr);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	const struct io_uring_cqe *cqe = NULL;
+	bool works;
+
+	if (listener >= 0 && client >= 0 && sqe &&
+	    bind(listener, (struct sockaddr *)&addr, sizeof(addr.sun_family)) == 0 &&
+	    listen(listener, 1) == 0 &&
+	    getsockname(listener, (struct sockaddr *)&addr, &size) == 0 &&
+	    connect(client, (struct sockaddr *)&addr, size) == 0) {
+		io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
+		cqe = completion(ring);
+	}
+	works = cqe && cqe->res >= 0 && cqe->flags & IORING_CQE_F_MORE;
+	if (cqe && cqe->res >= 0)
+		(void)close(cqe->res); /* never used, as the two below */
+	if (client >= 0)
+		(void)close(client);
+	if (listener >= 0)
+		(void)close(listener);
+	return works;
+}
+
+static bool buffer_rings_work(struct io_uring *ring, struct io_uring_buf_ring *bufs,
+			      unsigned char *memory)
+{
+	struct io_uring_buf_reg reg = {
+		.ring_addr = (uint64_t)(uintptr_t)bufs, .ring_entries = 2, .bgid = GROUP};
+
+	if (io_uring_register_buf_ring(ring, &reg, 0) < 0)
+		return false;
+	io_uring_buf_ring_init(bufs);
+	io_uring_buf_ring_add(bufs, memory, 64, 0, 1, 0);
+	io_uring_buf_ring_advance(bufs, 1);
+	return true;
+}
+
+/* One byte in a socket: does the receive go on? */
+static bool recv_multi_works(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	int fds[2];
+	bool works = false;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return false;
+	if (sqe && write(fds[1], "", 1) == 1) {
+		io_uring_prep_recv_multishot(sqe, fds[0], NULL, 0, 0);
+		sqe->flags |= IOSQE_BUFFER_SELECT;
+		sqe->buf_group = GROUP;
+		works = completed_with(ring, IORING_CQE_F_MORE | IORING_CQE_F_BUFFER);
+	}
+	(void)close(fds[0]); /* never used outside, both of them */
+	(void)close(fds[1]);
+	return works;
+}
+
+/* What RLIMIT_MEMLOCK has no room for now is known all the same. */
+static bool fixed_buffers_work(struct io_uring *ring, unsigned char *memory)
+{
+	struct iovec buffer = {memory, PAGE};
+	int r = io_uring_register_buffers(ring, &buffer, 1);
+
+	return r == 0 || r == -ENOMEM;
+}
+
+static bool napi_works(struct io_uring *ring)
+{
+	struct sfr__napi napi = {.busy_poll_us = 1};
+
+	return io_uring_register((unsigned)ring->ring_fd, SFR__REGISTER_NAPI, &napi, 1) == 0;
+}
+
+/* Each on a fresh ring: what one leaves in flight ends with its ring. */
+static sfr__features ring_features(unsigned char *memory)
+{
+	bool buffer_rings = false;
+	sfr__features found = 0;
+	struct io_uring ring;
+
+	if (io_uring_queue_init(8, &ring, 0) == 0) {
+		if (fixed_buffers_work(&ring, memory))
+			found |= 1U << SFR__FEATURE_FIXED_BUFFERS;
+		if (napi_works(&ring))
+			found |= 1U << SFR__FEATURE_NAPI;
+		if (accept_multi_works(&ring))
+			found |= 1U << SFR__FEATURE_ACCEPT_MULTI;
+		io_uring_queue_exit(&ring);
+	}
+	if (io_uring_queue_init(8, &ring, 0) == 0) {
+		buffer_rings = buffer_rings_work(&ring, (void *)memory, memory + PAGE);
+		if (buffer_rings)
+			found |= 1U << SFR__FEATURE_BUFFER_RINGS;
+		if (buffer_rings && recv_multi_works(&ring))
+			found |= 1U << SFR__FEATURE_RECV_MULTI;
+		io_uring_queue_exit(&ring);
+	}
+	return found;
+}
+
+static sfr__features features_find(unsigned offered)
+{
+	_Alignas(PAGE) unsigned char memory[2 * PAGE];
+	sfr__features found = 0;
+
+	if (setup_works(IORING_SETUP_SINGLE_ISSUER))
+		found |= 1U << SFR__FEATURE_SINGLE_ISSUER;
+	if (setup_works(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN))
+		found |= 1U << SFR__FEATURE_DEFER_TASKRUN;
+	if (setup_works(IORING_SETUP_SUBMIT_ALL))
+		found |= 1U << SFR__FEATURE_SUBMIT_ALL;
+	if (setup_works(IORING_SETUP_COOP_TASKRUN))
+		found |= 1U << SFR__FEATURE_COOP_TASKRUN;
+	if (offered & IORING_FEAT_NO_IOWAIT)
+		found |= 1U << SFR__FEATURE_NO_IOWAIT;
+	if (offered & IORING_FEAT_MIN_TIMEOUT)
+		found |= 1U << SFR__FEATURE_MIN_WAIT;
+	return found | ring_features(memory);
+}
+
+static uint64_t ops_find(void)
+{
+	struct io_uring_probe *probe = io_uring_get_probe();
+	uint64_t ops = 0;
+	int i;
+
+	if (!probe)
+		return 0;
+	for (i = 0; i <= probe->last_op && i < 64 && i < probe->ops_len; i++)
+		if (probe->ops[i].flags & IO_URING_OP_SUPPORTED)
+			ops |= UINT64_C(1) << i;
+	io_uring_free_probe(probe);
+	return ops;
+}
+
+void sfr__probe_uring(struct sfr__probe *out)
+{
+	unsigned offered = 0;
+
+	*out = (struct sfr__probe){.refusal = refusal_find(&offered)};
+	if (out->refusal.error)
+		return;
+	out->features = features_find(offered);
+	out->ops = ops_find();
+}
+
+sfr__features sfr__probe_features(void)
+{
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	static bool known;
+	static sfr__features features;
+	sfr__features found;
+
+	pthread_mutex_lock(&mutex);
+	if (!known) {
+		unsigned offered = 0;
+
+		known = !refusal_find(&offered).error;
+		features = known ? features_find(offered) : 0;
+	}
+	found = features;
+	pthread_mutex_unlock(&mutex);
+	return found;
+}

@@ -1,0 +1,29 @@
+/*
+ * Probe: what io_uring accepts here, found out by trying each thing on a small ring of its own.
+ *
+ * Version numbers say little: distributions carry features back, and filters take them away.
+ */
+#ifndef SFR_LIB_PROBE_H
+#define SFR_LIB_PROBE_H
+
+#include "feature.h"
+#include "refusal.h"
+
+struct sfr__probe {
+	struct sfr__refusal refusal;
+	sfr__features features; /* none if it is refused */
+	uint64_t ops;           /* the opcodes that are known, a bit each */
+};
+
+/* Try everything now: some ten rings and a few sockets, a fraction of a millisecond. */
+void sfr__probe_uring(struct sfr__probe *out);
+
+/* The features that were found when the process first asked and was not refused. Any thread. */
+sfr__features sfr__probe_features(void);
+
+/* Whether a ring that could be set up can be used: filters may forbid that alone. Any ring that is
+ * disabled, from the thread that made it. */
+struct io_uring;
+struct sfr__refusal sfr__probe_ring(struct io_uring *ring);
+
+#endif

@@ -1,0 +1,528 @@
+/*
+ * Provided buffers: the engine picks one when bytes arrive, on every engine.
+ */
+#include "engine_world.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ENTRIES 8
+#define SIZE 64
+#define GROUP 0
+
+static struct {
+	_Alignas(4096) struct io_uring_buf entries[ENTRIES]; /* the engine wants pages */
+} ring;
+static char buffers[256][SIZE]; /* by number */
+
+static struct io_uring_buf_ring *the_ring(void)
+{
+	return (struct io_uring_buf_ring *)(void *)ring.entries;
+}
+
+/* Put a buffer into the ring: the engine's from now on. */
+static void give(int number)
+{
+	io_uring_buf_ring_add(the_ring(), buffers[number], SIZE, (unsigned short)number,
+			      ENTRIES - 1, 0);
+	io_uring_buf_ring_advance(the_ring(), 1);
+}
+
+static void engine_with_buffers(int number, int count)
+{
+	struct sfr__engine *engine = engine_in(number, NULL);
+	int i;
+
+	io_uring_buf_ring_init(the_ring());
+	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP), 0);
+	for (i = 0; i < count; i++)
+		give(i);
+}
+
+static void select_next(int name, int fd, unsigned size)
+{
+	io_uring_prep_recv(sqe_next(), fd, NULL, size, 0);
+	sqe_is(name, IOSQE_BUFFER_SELECT)->buf_group = GROUP;
+}
+
+static void multi_next(int name, int fd)
+{
+	io_uring_prep_recv_multishot(sqe_next(), fd, NULL, 0, 0);
+	sqe_is(name, IOSQE_BUFFER_SELECT)->buf_group = GROUP;
+}
+
+static void peer_sends(int fd, const char *text)
+{
+	ck_assert_int_eq(send(fd, text, strlen(text), 0), (int)strlen(text));
+}
+
+/* The n-th completion has the text in a buffer, whose number it returns. */
+static int buffer_with(int name, int n, const char *text)
+{
+	const struct outcome *outcome = outcome_of(name);
+	int number = (int)(outcome->flags[n] >> IORING_CQE_BUFFER_SHIFT);
+
+	ck_assert_int_lt(n, outcome->calls);
+	ck_assert_int_eq(outcome->results[n], (int)strlen(text));
+	ck_assert_uint_ne(outcome->flags[n] & IORING_CQE_F_BUFFER, 0);
+	ck_assert_int_lt(number, 256);
+	ck_assert_mem_eq(buffers[number], text, strlen(text));
+	return number;
+}
+
+static bool has_more(int name, int n)
+{
+	return outcome_of(name)->flags[n] & IORING_CQE_F_MORE;
+}
+
+/* The n-th completion is the last, has this result and no buffer. */
+static void assert_end(int name, int n, int result)
+{
+	const struct outcome *outcome = outcome_of(name);
+
+	ck_assert(outcome->over);
+	ck_assert_int_eq(outcome->calls, n + 1);
+	ck_assert_int_eq(outcome->results[n], result);
+	ck_assert_uint_eq(outcome->flags[n] & IORING_CQE_F_BUFFER, 0);
+}
+
+/*
+ * One receive, one buffer.
+ */
+
+START_TEST(a_receive_picks_a_buffer_when_bytes_arrive)
+{
+	int near, far;
+
+	engine_with_buffers(_i, 2);
+	pair_of_unix_sockets(&near, &far);
+	select_next(A, near, SIZE);
+	collect(0);
+	ck_assert(is_pending(A));
+	peer_sends(far, "hello");
+	collect(1);
+
+	ck_assert_int_eq(result_of(A), 5);
+	ck_assert_int_eq(buffer_with(A, 0, "hello"), 0);
+}
+END_TEST
+
+START_TEST(a_receive_takes_no_more_than_it_asks_for_and_no_more_than_fits)
+{
+	char text[SIZE + 4];
+	int near, far;
+
+	memset(text, 'x', sizeof(text));
+	engine_with_buffers(_i, 4);
+	pair_of_unix_sockets(&near, &far);
+	ck_assert_int_eq(write(far, text, sizeof(text)), SIZE + 4);
+	select_next(A, near, 3);
+	select_next(B, near, 0);
+	select_next(C, near, 4096);
+	collect(3);
+
+	ck_assert_int_eq(result_of(A), 3);
+	ck_assert_int_eq(result_of(B), SIZE);
+	ck_assert_int_eq(result_of(C), 1);
+}
+END_TEST
+
+START_TEST(buffers_are_picked_in_the_order_of_the_ring)
+{
+	static const int numbers[] = {5, 3, 9, 200};
+	int near, far, i;
+
+	engine_with_buffers(_i, 0);
+	pair_of_unix_sockets(&near, &far);
+	for (i = 0; i < 4; i++)
+		give(numbers[i]);
+	for (i = 0; i < 4; i++) {
+		peer_sends(far, "abc");
+		select_next(A, near, SIZE);
+		collect(1);
+		ck_assert_int_eq(buffer_with(A, 0, "abc"), numbers[i]);
+	}
+}
+END_TEST
+
+START_TEST(a_receive_without_bytes_picks_none)
+{
+	int near, far, ended, ended_far;
+
+	engine_with_buffers(_i, 2);
+	pair_of_unix_sockets(&near, &far);
+	pair_of_unix_sockets(&ended, &ended_far);
+	fd_empty(ended_far);
+	select_next(A, near, SIZE);
+	select_next(B, ended, SIZE);
+	collect(1);
+	assert_end(B, 0, 0);
+	sqe_cancel(A);
+	sqe_is(CANCEL, 0);
+	collect(2);
+	assert_end(A, 0, -ECANCELED);
+
+	peer_sends(far, "abc");
+	select_next(C, near, SIZE);
+	collect(1);
+	ck_assert_int_eq(buffer_with(C, 0, "abc"), 0);
+}
+END_TEST
+
+START_TEST(an_error_picks_none)
+{
+	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	int near, far, other, other_far;
+
+	engine_with_buffers(_i, 2);
+	pair_of_sockets(&near, &far);
+	pair_of_unix_sockets(&other, &other_far);
+	select_next(A, near, SIZE);
+	collect(0);
+	ck_assert_int_eq(connect(far, &nobody, sizeof(nobody)), 0); /* this is how one resets */
+	collect(1);
+	assert_end(A, 0, -ECONNRESET);
+
+	peer_sends(other_far, "abc");
+	select_next(B, other, SIZE);
+	collect(1);
+	ck_assert_int_eq(buffer_with(B, 0, "abc"), 0);
+}
+END_TEST
+
+START_TEST(an_empty_ring_is_an_error_even_before_bytes_arrive)
+{
+	int near, far;
+
+	engine_with_buffers(_i, 0);
+	pair_of_unix_sockets(&near, &far);
+	select_next(A, near, SIZE);
+	multi_next(B, near);
+	collect(2);
+
+	assert_end(A, 0, -ENOBUFS);
+	assert_end(B, 0, -ENOBUFS);
+}
+END_TEST
+
+START_TEST(so_is_a_group_that_does_not_exist)
+{
+	int near, far;
+
+	engine_with_buffers(_i, 2);
+	pair_of_unix_sockets(&near, &far);
+	io_uring_prep_recv(sqe_next(), near, NULL, SIZE, 0);
+	sqe_is(A, IOSQE_BUFFER_SELECT)->buf_group = 7;
+	collect(1);
+
+	assert_end(A, 0, -ENOBUFS);
+}
+END_TEST
+
+START_TEST(a_group_has_one_ring)
+{
+	static struct {
+		_Alignas(4096) struct io_uring_buf entries[ENTRIES];
+	} second;
+	struct sfr__engine *engine = engine_in(_i, NULL);
+	const struct sfr__engine_calls *calls = engine->calls;
+
+	ck_assert_int_eq(calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP), 0);
+	ck_assert_int_eq(calls->buf_ring_add(engine, second.entries, ENTRIES, GROUP), -EEXIST);
+}
+END_TEST
+
+START_TEST(a_ring_has_a_power_of_two_of_entries)
+{
+	struct sfr__engine *engine = engine_in(_i, NULL);
+
+	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, 7, GROUP), -EINVAL);
+	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, 0, GROUP), -EINVAL);
+}
+END_TEST
+
+/*
+ * One receive, many buffers.
+ */
+
+START_TEST(a_multishot_receive_delivers_each_arrival)
+{
+	char text[] = "message 0";
+	int near, far, i;
+
+	engine_with_buffers(_i, 8);
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	collect(0);
+	for (i = 0; i < 8; i++) {
+		text[8] = (char)('0' + i);
+		peer_sends(far, text);
+		collect(1);
+		ck_assert_int_eq(buffer_with(A, i, text), i);
+		ck_assert(has_more(A, i));
+	}
+}
+END_TEST
+
+START_TEST(what_was_there_before_is_delivered_first)
+{
+	int near, far;
+
+	engine_with_buffers(_i, 4);
+	pair_of_unix_sockets(&near, &far);
+	peer_sends(far, "early");
+	multi_next(A, near);
+	collect(1);
+	peer_sends(far, "late");
+	collect(1);
+
+	buffer_with(A, 0, "early");
+	buffer_with(A, 1, "late");
+}
+END_TEST
+
+START_TEST(more_than_fits_goes_into_several)
+{
+	char text[2 * SIZE + 10];
+	int near, far, i;
+
+	for (i = 0; i < (int)sizeof(text); i++)
+		text[i] = (char)('a' + i % 23);
+	engine_with_buffers(_i, 4);
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	collect(0);
+	ck_assert_int_eq(write(far, text, sizeof(text)), sizeof(text));
+	collect(3);
+
+	for (i = 0; i < 3; i++) {
+		int length = i < 2 ? SIZE : 10;
+
+		ck_assert_int_eq(outcome_of(A)->results[i], length);
+		ck_assert(has_more(A, i));
+		ck_assert_mem_eq(buffers[i], text + i * SIZE, length);
+	}
+}
+END_TEST
+
+START_TEST(the_end_of_the_stream_ends_it_without_a_buffer)
+{
+	int near, far;
+
+	engine_with_buffers(_i, 4);
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	collect(0);
+	peer_sends(far, "abc");
+	fd_empty(far);
+	collect(2);
+
+	buffer_with(A, 0, "abc");
+	assert_end(A, 1, 0);
+}
+END_TEST
+
+START_TEST(cancelling_ends_it_without_a_buffer_and_loses_nothing)
+{
+	int near, far;
+
+	engine_with_buffers(_i, 4);
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	collect(0);
+	peer_sends(far, "abc");
+	collect(1);
+	sqe_cancel(A);
+	sqe_is(CANCEL, 0);
+	collect(2);
+	ck_assert_int_eq(result_of(CANCEL), 0);
+	assert_end(A, 1, -ECANCELED);
+
+	peer_sends(far, "def");
+	collect(0);
+	multi_next(B, near);
+	collect(1);
+	ck_assert_int_eq(buffer_with(B, 0, "def"), 1);
+}
+END_TEST
+
+START_TEST(running_out_of_buffers_ends_it_and_loses_nothing)
+{
+	int near, far;
+
+	engine_with_buffers(_i, 2);
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	collect(0);
+	peer_sends(far, "one");
+	collect(1);
+	peer_sends(far, "two");
+	collect(1);
+	ck_assert(is_pending(A));
+	peer_sends(far, "three");
+	collect(1);
+	buffer_with(A, 0, "one");
+	buffer_with(A, 1, "two");
+	assert_end(A, 2, -ENOBUFS);
+
+	give(1);
+	multi_next(B, near);
+	collect(1);
+	ck_assert_int_eq(buffer_with(B, 0, "three"), 1);
+	ck_assert(is_pending(B));
+}
+END_TEST
+
+START_TEST(a_buffer_is_not_picked_again_until_it_is_given_back)
+{
+	bool held[ENTRIES] = {false};
+	int near, far, round, n = 0, oldest[4], number;
+
+	engine_with_buffers(_i, ENTRIES);
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	for (round = 0; round < 60; round++) {
+		peer_sends(far, "abc");
+		collect(1);
+		number = buffer_with(A, n, "abc");
+		ck_assert_int_lt(number, ENTRIES);
+		ck_assert(!held[number]);
+		held[number] = true;
+		if (n >= 4) {
+			held[oldest[n % 4]] = false;
+			give(oldest[n % 4]);
+		}
+		oldest[n++ % 4] = number;
+	}
+}
+END_TEST
+
+START_TEST(receives_share_the_ring)
+{
+	int fds[2][2], i;
+
+	engine_with_buffers(_i, 4);
+	for (i = 0; i < 2; i++) {
+		pair_of_unix_sockets(&fds[i][0], &fds[i][1]);
+		multi_next(i, fds[i][0]);
+	}
+	for (i = 0; i < 4; i++) {
+		peer_sends(fds[i % 2][1], i % 2 ? "odd" : "even");
+		collect(1);
+		ck_assert_int_eq(buffer_with(i % 2, i / 2, i % 2 ? "odd" : "even"), i);
+	}
+	peer_sends(fds[0][1], "even");
+	collect(1);
+	assert_end(A, 2, -ENOBUFS);
+	ck_assert(is_pending(B));
+
+	give(3);
+	peer_sends(fds[1][1], "odd");
+	collect(1);
+	ck_assert_int_eq(buffer_with(B, 2, "odd"), 3);
+}
+END_TEST
+
+/* Where completions overflow it may end at any time, and is asked for again. */
+START_TEST(a_full_completion_queue_costs_no_bytes)
+{
+	struct sfr__engine *engine = engine_in(_i, "ring.entries=8 ring.cq_entries=8");
+	const struct outcome *outcome = outcome_of(A);
+	unsigned char text[2000];
+	int near, far, i, n = 0, read = 0;
+
+	for (i = 0; i < (int)sizeof(text); i++)
+		text[i] = (unsigned char)(i % 251);
+	io_uring_buf_ring_init(the_ring());
+	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP), 0);
+	for (i = 0; i < ENTRIES; i++)
+		give(i);
+	pair_of_unix_sockets(&near, &far);
+	ck_assert_int_eq(write(far, text, sizeof(text)), sizeof(text));
+	multi_next(A, near);
+	for (i = 0; i < 7; i++) { /* almost no room for what is received */
+		io_uring_prep_nop(sqe_next());
+		sqe_is(B + i, 0);
+	}
+	while (read < (int)sizeof(text)) {
+		collect_some();
+		for (; n < outcome->calls; n++) {
+			unsigned number = outcome->flags[n] >> IORING_CQE_BUFFER_SHIFT;
+
+			if (outcome->results[n] < 0)
+				continue;
+			ck_assert_mem_eq(buffers[number], text + read, outcome->results[n]);
+			read += outcome->results[n];
+			give((int)number);
+		}
+		if (outcome->over) {
+			multi_next(A, near);
+			n = 0;
+		}
+	}
+}
+END_TEST
+
+/*
+ * Other ops.
+ */
+
+START_TEST(a_read_of_a_pipe_picks_a_buffer)
+{
+	int read_end, write_end;
+
+	engine_with_buffers(_i, 2);
+	pair_of_pipe_ends(&read_end, &write_end);
+	io_uring_prep_read(sqe_next(), read_end, NULL, SIZE, 0);
+	sqe_is(A, IOSQE_BUFFER_SELECT)->buf_group = GROUP;
+	collect(0);
+	ck_assert(is_pending(A));
+	ck_assert_int_eq(write(write_end, "hello", 5), 5);
+	collect(1);
+
+	ck_assert_int_eq(result_of(A), 5);
+	ck_assert_int_eq(buffer_with(A, 0, "hello"), 0);
+}
+END_TEST
+
+START_TEST(what_cannot_pick_buffers_says_so)
+{
+	engine_with_buffers(_i, 2);
+	io_uring_prep_nop(sqe_next());
+	sqe_is(A, IOSQE_BUFFER_SELECT);
+	collect(1);
+
+	ck_assert_int_eq(result_of(A), -EOPNOTSUPP);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("engine buffers");
+	TCase *tc = engine_case(suite, "one receive, one buffer");
+
+	engine_test(tc, a_receive_picks_a_buffer_when_bytes_arrive);
+	engine_test(tc, a_receive_takes_no_more_than_it_asks_for_and_no_more_than_fits);
+	engine_test(tc, buffers_are_picked_in_the_order_of_the_ring);
+	engine_test(tc, a_receive_without_bytes_picks_none);
+	engine_test(tc, an_error_picks_none);
+	engine_test(tc, an_empty_ring_is_an_error_even_before_bytes_arrive);
+	engine_test(tc, so_is_a_group_that_does_not_exist);
+	engine_test(tc, a_group_has_one_ring);
+	engine_test(tc, a_ring_has_a_power_of_two_of_entries);
+	tc = engine_case(suite, "one receive, many buffers");
+	engine_test(tc, a_multishot_receive_delivers_each_arrival);
+	engine_test(tc, what_was_there_before_is_delivered_first);
+	engine_test(tc, more_than_fits_goes_into_several);
+	engine_test(tc, the_end_of_the_stream_ends_it_without_a_buffer);
+	engine_test(tc, cancelling_ends_it_without_a_buffer_and_loses_nothing);
+	engine_test(tc, running_out_of_buffers_ends_it_and_loses_nothing);
+	engine_test(tc, a_buffer_is_not_picked_again_until_it_is_given_back);
+	engine_test(tc, receives_share_the_ring);
+	engine_test(tc, a_full_completion_queue_costs_no_bytes);
+	tc = engine_case(suite, "other ops");
+	engine_test(tc, a_read_of_a_pipe_picks_a_buffer);
+	engine_test(tc, what_cannot_pick_buffers_says_so);
+	return engine_run(suite);
+}
