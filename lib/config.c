@@ -11,9 +11,11 @@
 #include "config_object.h"
 #include "config_value.h"
 #include "log.h"
+#include "probe.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct sfr__config_origin sfr__config_origin_of(enum sfr__config_rank rank, const char *text)
 {
@@ -69,14 +71,33 @@ static void base_preset(sfr_config *cfg, enum sfr__config_preset_index preset)
 		base_put(cfg, sfr__config_key_find(s->key), s->value, &origin);
 }
 
+/* NULL if unset or empty. */
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && value[0] ? value : NULL;
+}
+
+/* Who asks for another engine may be where trying io_uring is deadly. */
+static bool may_try_uring(const sfr_config *cfg)
+{
+	const char *engine = environment("SAFER_RING_ENGINE");
+
+	return cfg->settings.engine != SFR__ENGINE_EPOLL && !(engine && !strcmp(engine, "epoll"));
+}
+
 /* Each choice is in force before the next is made: later ones depend on earlier ones. */
 static void base_detected(sfr_config *cfg)
 {
 	struct sfr__config_origin origin = sfr__config_origin_of(SFR__RANK_PRESET,
 								 "preset auto_detect");
 
-	if (!cfg->machine_seen)
+	if (!cfg->machine_seen) {
 		sfr__machine_look(&cfg->machine);
+		if (may_try_uring(cfg))
+			sfr__probe_machine(&cfg->machine);
+	}
 	cfg->machine_seen = true;
 	for (unsigned i = 0; i < sfr__choices(); i++) {
 		struct sfr__config_choice *choice = &cfg->choices[i];
@@ -116,14 +137,6 @@ static int preset_start(sfr_config *cfg, const char *preset, sfr_config_error *e
 	if (r == 0)
 		sfr__config_rebase(cfg);
 	return r;
-}
-
-/* NULL if unset or empty. */
-static const char *environment(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
 }
 
 static int environment_lay(sfr_config *cfg, sfr_config_error *err)

@@ -9,6 +9,7 @@
 #include "config_detect.h"
 #include "config_schema.h"
 #include "quirk.h"
+#include <safer_ring/error.h>
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -82,19 +83,34 @@ static bool uring_is_forbidden(const struct sfr__machine *machine, struct sfr__c
 	return true;
 }
 
+/* Whether it was tried in vain. */
+static bool uring_is_refused(const struct sfr__machine *machine, struct sfr__config_choice *out)
+{
+	const struct sfr__refusal *refusal = &machine->refusal;
+
+	if (!machine->kernel_known || !sfr__refusal_is_final(refusal))
+		return false;
+	SAY(out->evidence, "%s: %s, as %s", sfr__refusal_call(refusal->step),
+	    sfr_errname(refusal->error), sfr__refusal_cause(refusal, machine));
+	SAY(out->change, "%s", sfr__refusal_fix(refusal, machine));
+	return true;
+}
+
 static bool choose_engine(const struct sfr__machine *machine, const struct sfr__settings *settings,
 			  struct sfr__config_choice *out)
 {
 	(void)settings;
 	out->key = "engine";
 	SAY(out->rule, "auto, which tries io_uring first; epoll where io_uring is forbidden");
-	if (uring_is_forbidden(machine, out)) {
+	if (uring_is_refused(machine, out) || uring_is_forbidden(machine, out)) {
 		SAY(out->value, "epoll");
 		return true;
 	}
 	SAY(out->value, "auto");
 	SAY(out->change, "'engine: epoll' never tries io_uring, 'engine: uring' insists on it");
-	if (machine->seccomp == 2)
+	if (machine->kernel_known)
+		SAY(out->evidence, "a ring was made here, and could be used");
+	else if (machine->seccomp == 2)
 		SAY(out->evidence, "a seccomp filter is in force, and may let io_uring pass");
 	else if (machine->uring_disabled == 1 && machine->may_administrate != 1 &&
 		 machine->in_uring_group != 1)
@@ -285,7 +301,8 @@ static bool choose_feature(unsigned feature, const struct sfr__machine *machine,
 #undef NAME
 	const struct sfr__quirk *quirk = sfr__quirk_find(machine->release, feature,
 							 settings->ring.sqpoll != SFR__SQPOLL_OFF);
-	bool missing = machine->kernel_known && !sfr__has(machine->kernel_features, feature);
+	bool missing = machine->kernel_known && !machine->refusal.error &&
+		       !sfr__has(machine->kernel_features, feature);
 
 	if ((!quirk && !missing) || is_insisted_on(feature, settings))
 		return false;

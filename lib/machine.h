@@ -7,6 +7,7 @@
 #define SFR_LIB_MACHINE_H
 
 #include "feature.h"
+#include "refusal.h"
 #include <stddef.h>
 
 #define SFR__NO_LIMIT UINT64_MAX
@@ -43,8 +44,9 @@ struct sfr__machine {
 	int64_t uring_group;  /* kernel.io_uring_group; -1 if none or unknown */
 	int in_uring_group;   /* whether this process belongs to it: 1, 0, or -1 */
 
-	bool kernel_known;             /* whether the next was asked for */
-	sfr__features kernel_features; /* what io_uring here accepts */
+	bool kernel_known;             /* whether the next two were tried: sfr__probe_machine() */
+	struct sfr__refusal refusal;   /* of io_uring to this process */
+	sfr__features kernel_features; /* what it accepts, if it is not refused */
 };
 
 /* Everything unknown. */

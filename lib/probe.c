@@ -1,5 +1,6 @@
 #include "probe.h"
 #include "kernel.h"
+#include "machine.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -215,6 +216,16 @@ void sfr__probe_uring(struct sfr__probe *out)
 		return;
 	out->features = features_find(offered);
 	out->ops = ops_find();
+}
+
+void sfr__probe_machine(struct sfr__machine *machine)
+{
+	struct sfr__probe probe;
+
+	sfr__probe_uring(&probe);
+	machine->kernel_known = true;
+	machine->refusal = probe.refusal;
+	machine->kernel_features = probe.features;
 }
 
 sfr__features sfr__probe_features(void)

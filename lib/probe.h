@@ -18,6 +18,10 @@ struct sfr__probe {
 /* Try everything now: some ten rings and a few sockets, a fraction of a millisecond. */
 void sfr__probe_uring(struct sfr__probe *out);
 
+/* Try, for the facts about a machine that cannot be seen otherwise. */
+struct sfr__machine;
+void sfr__probe_machine(struct sfr__machine *machine);
+
 /* The features that were found when the process first asked and was not refused. Any thread. */
 sfr__features sfr__probe_features(void);
 

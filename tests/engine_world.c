@@ -28,7 +28,7 @@ const struct difference differences[] = {
 	 "not when it is taken, so they must stay until it completes."},
 	{"descriptor_numbers", "epoll",
 	 "What waits for a descriptor knows its number. When that is closed, other than by an entry, "
-	 "or made to name another file, the kernel goes on with the file it had."},
+	 "or made to name another file, the kernel goes on with the file it had, and here it ends."},
 	{"half_shutdown", "epoll",
 	 "A send that waits for room in a Unix socket is not told that the peer shut down receiving "
 	 "and nothing else. epoll itself does not tell."},

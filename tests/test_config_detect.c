@@ -2,6 +2,7 @@
  * The preset auto_detect: what it chooses for which machine, and how it explains itself.
  */
 #include "config_world.h"
+#include <errno.h>
 #include <string.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -86,6 +87,19 @@ static const struct {
 	 "1024",
 	 "64",
 	 "20us",
+	 "4096",
+	 "off"},
+	/* Tried, and refused by the filter of a container. */
+	{{.release = "6.18.44",
+	  .cores_allowed = 2,
+	  .memory_total = 16 * GIB,
+	  .seccomp = 2,
+	  .kernel_known = true,
+	  .refusal = {-EPERM, SFR__STEP_SETUP}},
+	 "epoll",
+	 "256",
+	 "4",
+	 "0",
 	 "4096",
 	 "off"},
 	/* A kernel that was asked, and refuses two features. */

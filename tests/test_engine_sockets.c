@@ -250,6 +250,30 @@ START_TEST(what_waits_goes_on_when_its_number_names_another_file)
 }
 END_TEST
 
+/* The engine notices at the next request for that number, and never gives one file's bytes to who waits
+ * for another's. */
+START_TEST(or_what_waited_ends_when_its_number_is_used_again)
+{
+	int other, other_far;
+
+	engine_and_connection(_i);
+	if (!differs("descriptor_numbers"))
+		return;
+	recv_next(A, 64, 0);
+	collect(0);
+	pair_of_unix_sockets(&other, &other_far);
+	ck_assert_int_eq(dup2(other, here), here);
+
+	recv_next(B, 64, 0);
+	collect(1);
+	ck_assert_int_eq(result_of(A), -EBADF);
+	ck_assert_int_eq(send(other_far, "other", 5, 0), 5);
+	collect(1);
+	ck_assert_int_eq(result_of(B), 5);
+	ck_assert_mem_eq(data, "other", 5);
+}
+END_TEST
+
 START_TEST(a_thousand_answers_of_another_process_come)
 {
 	static char byte;
@@ -411,6 +435,7 @@ int main(void)
 	engine_test(tc, no_descriptor_is_an_error);
 	connection_test(tc, one_may_receive_and_send_on_a_socket_at_a_time);
 	connection_test(tc, what_waits_goes_on_when_its_number_names_another_file);
+	connection_test(tc, or_what_waited_ends_when_its_number_is_used_again);
 	connection_test(tc, a_thousand_answers_of_another_process_come);
 	tc = engine_case(suite, "messages and the rest");
 	connection_test(tc, messages_gather_and_scatter);

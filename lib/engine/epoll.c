@@ -92,18 +92,19 @@ static bool watch_exists(const struct epoll *epoll, int fd)
 	return fd >= 0 && ((size_t)fd + 1) * sizeof(struct watch) <= epoll->watches.usable;
 }
 
+/* 0; -ENOENT if the descriptor was closed since, and the number is another file's or nobody's. */
 static int watch_ask(struct epoll *epoll, struct watch *watch, int fd, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.u64 = (uint64_t)fd};
-	int op = watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-	int r = epoll_ctl(epoll->fd, op, fd, &event);
+	bool known = watch->registered;
+	int r = epoll_ctl(epoll->fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
 
-	if (r < 0 && errno == ENOENT) /* it was closed, and the number is another file's */
-		r = epoll_ctl(epoll->fd, EPOLL_CTL_ADD, fd, &event);
-	else if (r < 0 && errno == EEXIST)
+	if (r < 0 && errno == EEXIST)
 		r = epoll_ctl(epoll->fd, EPOLL_CTL_MOD, fd, &event);
 	watch->registered = r == 0;
-	return r < 0 ? -errno : 0;
+	if (r == 0)
+		return 0;
+	return known && errno == EBADF ? -ENOENT : -errno;
 }
 
 static void watch_drop(struct epoll *epoll, struct watch *watch, int fd)
@@ -116,7 +117,27 @@ static void watch_drop(struct epoll *epoll, struct watch *watch, int fd)
 	watch->registered = watch->persistent = watch->outlives = false;
 }
 
-/* Ask epoll for what those who wait want now. `fresh`: one of them has just come. 0 or -errno. */
+/* It can wait no longer. */
+static void request_lost(struct epoll *epoll, struct sfr__link *link, int result)
+{
+	struct sfr__request *request = sfr__container(link, struct sfr__request, link);
+
+	sfr__list_unlink(link);
+	request->place = NOWHERE;
+	sfr__interpreter_finish(&epoll->interpreter, request, result);
+}
+
+/* Their descriptor was closed while they waited, other than by an op: they must not meet the next file
+ * of that number. */
+static void watch_lose(struct epoll *epoll, struct watch *watch)
+{
+	watch->armed = 0;
+	watch->registered = watch->persistent = false;
+	while (!sfr__list_empty(&watch->requests))
+		request_lost(epoll, watch->requests.next, -EBADF);
+}
+
+/* Ask epoll for what those who wait want now. `fresh`: one of them has just come. 0, or as watch_ask(). */
 static int watch_update(struct epoll *epoll, struct watch *watch, int fd, bool fresh)
 {
 	const struct sfr__link *link;
@@ -156,21 +177,17 @@ static int request_watch(struct epoll *epoll, struct sfr__request *request)
 	request->events = sfr__syscall_events(request);
 	sfr__list_append(&watch->requests, &request->link);
 	r = watch_update(epoll, watch, request->fd, true);
+	if (r == -ENOENT) { /* who waited here before waited for another file */
+		sfr__list_unlink(&request->link);
+		watch_lose(epoll, watch);
+		sfr__list_append(&watch->requests, &request->link);
+		r = watch_update(epoll, watch, request->fd, true);
+	}
 	if (r < 0)
 		sfr__list_unlink(&request->link);
 	else
 		request->place = WATCHED;
 	return r;
-}
-
-/* It can wait no longer. */
-static void request_lost(struct epoll *epoll, struct sfr__link *link, int result)
-{
-	struct sfr__request *request = sfr__container(link, struct sfr__request, link);
-
-	sfr__list_unlink(link);
-	request->place = NOWHERE;
-	sfr__interpreter_finish(&epoll->interpreter, request, result);
 }
 
 static unsigned watch_count(const struct watch *watch)
@@ -191,7 +208,6 @@ static void watch_ready(struct epoll *epoll, int fd, uint32_t events)
 {
 	struct watch *watch = watch_at(epoll, fd);
 	unsigned count = watch_count(watch);
-	int r = 0;
 
 	if (!watch->persistent)
 		watch->armed = 0;
@@ -204,12 +220,9 @@ static void watch_ready(struct epoll *epoll, int fd, uint32_t events)
 		if (events & (request->events | EPOLLERR | EPOLLHUP))
 			sfr__interpreter_go_on(&epoll->interpreter, request);
 	}
-	if (watch->persistent || !sfr__list_empty(&watch->requests))
-		r = watch_update(epoll, watch, fd, false);
-	while (r < 0 &&
-	       !sfr__list_empty(
-		       &watch->requests)) /* closed behind our back: nobody waits for ever */
-		request_lost(epoll, watch->requests.next, r);
+	if ((watch->persistent || !sfr__list_empty(&watch->requests)) &&
+	    watch_update(epoll, watch, fd, false) < 0)
+		watch_lose(epoll, watch);
 }
 
 /* CLOSE with somebody waiting: their file stays open under another number, as it would with the

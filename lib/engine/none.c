@@ -7,6 +7,7 @@
  */
 #include "../config.h"
 #include "../log.h"
+#include "../probe.h"
 #include <safer_ring/buffer.h>
 #include <safer_ring/loop.h>
 #include <safer_ring/op.h>
@@ -23,6 +24,11 @@ int sfr_loop_new(sfr_loop **out, const sfr_config *cfg)
 		"no engine: this build of safer-ring has none for this platform; to run loops, use "
 		"Linux and a build with -Dengine=auto");
 	return -ENOSYS;
+}
+
+/* There is nothing to try. */
+void sfr__probe_machine(struct sfr__machine *machine)
+{
 }
 
 void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)

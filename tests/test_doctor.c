@@ -1,0 +1,524 @@
+/*
+ * Doctor on machines one does not have: its text for made-up facts is what is in tests/tool/golden.
+ *
+ * UPDATE_GOLDEN=1 in the environment writes those files anew: read the difference.
+ */
+#include "safer_ring_advice.h"
+#include "safer_ring_doctor.h"
+#include "safer_ring_json.h"
+#include "safer_ring_ops.h"
+#include "safer_ring_text.h"
+#include <safer_ring/error.h>
+#include <check.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+#define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+enum { PRINTED_SIZE = 32768 };
+
+static struct facts facts;
+static char printed[PRINTED_SIZE];
+
+static void facts_up(void)
+{
+	ck_assert_int_eq(unsetenv("SAFER_RING_CONFIG"), 0);
+	ck_assert_int_eq(unsetenv("SAFER_RING_ENGINE"), 0);
+	facts = (struct facts){
+		.probing = FACTS_PROBED,
+		.probe = {.features = SFR__FEATURES_ALL, .ops = UINT64_MAX},
+		.machine = {.release = "6.18.3",
+			    .cores_allowed = 8,
+			    .core_quota = SFR__NO_LIMIT,
+			    .nodes = 1,
+			    .memory_total = 16 * GIB,
+			    .memory_limit = SFR__NO_LIMIT,
+			    .lock_limit = 8 * MIB,
+			    .files = 65536,
+			    .huge_page_size = 2 * MIB,
+			    .huge_mode = SFR__HUGE_MADVISE,
+			    .uring_group = -1},
+	};
+	sfr__machine_sum_up(&facts.machine);
+	facts_configure_default(&facts, NULL);
+	ck_assert_int_eq(facts.config_result, 0);
+}
+
+/* As the file that SAFER_RING_CONFIG names would. */
+static void configured(const char *key, const char *value)
+{
+	struct sfr__config_origin origin =
+		sfr__config_origin_of(SFR__RANK_ENVIRONMENT, "/etc/safer-ring.yaml");
+	sfr_config_error err;
+
+	origin.line = 2;
+	(void)strcpy(facts.config_variable, origin.text);
+	ck_assert_int_eq(sfr__config_put(&facts.config, sfr__config_key_find(key), value, &origin,
+					 &err),
+			 0);
+}
+
+static void refused(int error, enum sfr__uring_step step)
+{
+	facts.probe = (struct sfr__probe){.refusal = {error, step}};
+}
+
+static void release(const char *name)
+{
+	(void)strcpy(facts.machine.release, name);
+}
+
+static void cores(unsigned count)
+{
+	facts.machine.cores_allowed = count;
+	sfr__machine_sum_up(&facts.machine);
+}
+
+/*
+ * The machines.
+ */
+
+static void all_fine(void)
+{
+}
+
+static void seccomp_eperm(void)
+{
+	refused(-EPERM, SFR__STEP_SETUP);
+	facts.machine.seccomp = 2;
+}
+
+static void seccomp_enosys(void)
+{
+	refused(-ENOSYS, SFR__STEP_SETUP);
+	facts.machine.seccomp = 2;
+}
+
+static void no_io_uring(void)
+{
+	refused(-ENOSYS, SFR__STEP_SETUP);
+	release("6.1.55");
+	facts.machine.uring_disabled = -1;
+}
+
+static void sysctl_1(void)
+{
+	refused(-EPERM, SFR__STEP_SETUP);
+	facts.machine.uring_disabled = 1;
+	facts.machine.uring_group = 990;
+}
+
+static void sysctl_2(void)
+{
+	refused(-EPERM, SFR__STEP_SETUP);
+	facts.machine.uring_disabled = 2;
+	facts.machine.may_administrate = 1;
+}
+
+static void enter_blocked(void)
+{
+	refused(-EPERM, SFR__STEP_ENTER);
+	facts.machine.seccomp = 2;
+}
+
+static void register_blocked(void)
+{
+	refused(-EPERM, SFR__STEP_REGISTER);
+	facts.machine.seccomp = 2;
+}
+
+static void killed(void)
+{
+	facts.probing = FACTS_KILLED;
+	facts.probe = (struct sfr__probe){0};
+	facts.signal = SIGSYS;
+	facts.machine.seccomp = 2;
+}
+
+static void stuck(void)
+{
+	facts.probing = FACTS_STUCK;
+	facts.probe = (struct sfr__probe){0};
+	facts.signal = SIGALRM;
+}
+
+static void no_descriptor(void)
+{
+	refused(-EMFILE, SFR__STEP_SETUP);
+	facts.machine.files = 16;
+}
+
+static void old_kernel(void)
+{
+	release("5.15.0-91-generic");
+	facts.machine.uring_disabled = -1;
+	facts.probe.features = 1U << SFR__FEATURE_FIXED_BUFFERS;
+}
+
+static void half_old_kernel(void)
+{
+	release("5.19.17");
+	facts.machine.uring_disabled = -1;
+	facts.probe.features = 1U << SFR__FEATURE_FIXED_BUFFERS | 1U << SFR__FEATURE_COOP_TASKRUN |
+			       1U << SFR__FEATURE_ACCEPT_MULTI | 1U << SFR__FEATURE_BUFFER_RINGS;
+	configured("ring.min_wait", "200us");
+	configured("features.no_iowait", "on");
+}
+
+static void broken_features(void)
+{
+	release("6.11.0-8-generic");
+	configured("features.napi", "on");
+	configured("features.no_iowait", "off");
+	configured("ring.napi", "20us");
+}
+
+static void heeded_quirk(void)
+{
+	release("6.6.5");
+}
+
+static void memlock_64k(void)
+{
+	facts.machine.lock_limit = 65536;
+	sfr__machine_sum_up(&facts.machine);
+}
+
+static void sqpoll_on_2_cores(void)
+{
+	cores(2);
+	configured("ring.sqpoll", "on");
+}
+
+static void sqpoll_forced_on_2_cores(void)
+{
+	cores(2);
+	configured("ring.sqpoll", "force");
+}
+
+static void container(void)
+{
+	facts.machine.core_quota = 1500;
+	facts.machine.memory_limit = 64 * MIB;
+	facts.machine.files = 1024;
+	facts.machine.may_lock = 1;
+	sfr__machine_sum_up(&facts.machine);
+	configured("buffers.count", "16384");
+	configured("buffers.huge_pages", "on");
+	configured("server.connections_max", "2000");
+}
+
+static void spared(void)
+{
+	facts.probing = FACTS_SPARED;
+	facts.probe = (struct sfr__probe){0};
+	(void)strcpy(facts.engine_variable, "epoll");
+	configured("ring.min_wait", "200us");
+	configured("engine", "epoll");
+}
+
+static void insisting(void)
+{
+	seccomp_eperm();
+	configured("engine", "uring");
+}
+
+static void bad_environment(void)
+{
+	facts.config = (struct sfr_config){0};
+	facts.config_result = -SFR_ECONFIG;
+	(void)strcpy(facts.config_variable, "/etc/safer-ring.yaml");
+	(void)strcpy(facts.config_trouble, "/etc/safer-ring.yaml:2:3: ring.entires: there is no "
+					   "such key (did you mean ring.entries?)");
+}
+
+static void nothing_known(void)
+{
+	facts.machine = SFR__MACHINE_UNKNOWN;
+}
+
+static const struct {
+	const char *name;
+	void (*set)(void);
+	int status;
+} machines[] = {
+	{"all_fine", all_fine, 0},
+	{"seccomp_eperm", seccomp_eperm, 1},
+	{"seccomp_enosys", seccomp_enosys, 1},
+	{"no_io_uring", no_io_uring, 1},
+	{"sysctl_1", sysctl_1, 1},
+	{"sysctl_2", sysctl_2, 1},
+	{"enter_blocked", enter_blocked, 1},
+	{"register_blocked", register_blocked, 1},
+	{"killed", killed, 1},
+	{"stuck", stuck, 3},
+	{"no_descriptor", no_descriptor, 1},
+	{"old_kernel", old_kernel, 0},
+	{"half_old_kernel", half_old_kernel, 0},
+	{"broken_features", broken_features, 0},
+	{"heeded_quirk", heeded_quirk, 0},
+	{"memlock_64k", memlock_64k, 0},
+	{"sqpoll_on_2_cores", sqpoll_on_2_cores, 1},
+	{"sqpoll_forced_on_2_cores", sqpoll_forced_on_2_cores, 0},
+	{"container", container, 0},
+	{"spared", spared, 1},
+	{"insisting", insisting, 1},
+	{"bad_environment", bad_environment, 1},
+	{"nothing_known", nothing_known, 0},
+};
+
+/*
+ * Printing and comparing.
+ */
+
+static void print(void (*write)(FILE *out, const struct facts *facts))
+{
+	FILE *file = fmemopen(printed, sizeof(printed), "w");
+
+	ck_assert_ptr_nonnull(file);
+	write(file, &facts);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static FILE *golden_open(const char *name, const char *suffix, const char *mode)
+{
+	const char *root = getenv("SFR_SOURCE_ROOT");
+	char path[512];
+	FILE *file;
+
+	ck_assert_msg(root != NULL, "SFR_SOURCE_ROOT is not set");
+	(void)snprintf(path, sizeof(path), "%s/tests/tool/golden/%s%s", root, name, suffix);
+	file = fopen(path, mode);
+	ck_assert_msg(file != NULL, "%s: %s", path, strerror(errno));
+	return file;
+}
+
+static void assert_golden(const char *name, const char *suffix)
+{
+	static char golden[PRINTED_SIZE];
+	bool update = getenv("UPDATE_GOLDEN") != NULL;
+	FILE *file = golden_open(name, suffix, update ? "w" : "r");
+
+	if (update)
+		ck_assert_int_ge(fputs(printed, file), 0);
+	else
+		golden[fread(golden, 1, sizeof(golden) - 1, file)] = '\0';
+	ck_assert_int_eq(fclose(file), 0);
+	if (!update)
+		ck_assert_str_eq(printed, golden);
+}
+
+static void assert_narrow(void)
+{
+	static const char *const wide[] = {"privileged", "unconfined", "as root", "sudo"};
+
+	for (int i = 0; i < COUNT_OF(wide); i++)
+		ck_assert_msg(!strstr(printed, wide[i]), "it suggests '%s'", wide[i]);
+}
+
+static void assert_lines_fit(void)
+{
+	for (const char *line = printed; *line; line += strcspn(line, "\n") + 1) {
+		size_t length = strcspn(line, "\n");
+
+		ck_assert_msg(length <= TEXT_COLUMNS, "too long: %.*s", (int)length, line);
+		ck_assert_msg(length == 0 || line[length - 1] != ' ', "ends in a space: '%.*s'",
+			      (int)length, line);
+	}
+}
+
+START_TEST(doctor_says_of_a_machine_what_its_golden_file_says)
+{
+	machines[_i].set();
+	print(doctor_text);
+
+	assert_golden(machines[_i].name, ".txt");
+	assert_narrow();
+	assert_lines_fit();
+}
+END_TEST
+
+START_TEST(the_exit_status_says_whether_loops_use_io_uring)
+{
+	machines[_i].set();
+	ck_assert_int_eq(doctor_status(&facts), machines[_i].status);
+}
+END_TEST
+
+START_TEST(the_json_of_a_refusal_is_that_of_its_golden_file)
+{
+	seccomp_eperm();
+	print(doctor_json);
+	assert_golden("seccomp_eperm", ".json");
+}
+END_TEST
+
+START_TEST(the_json_of_the_unknown_is_null)
+{
+	nothing_known();
+	print(doctor_json);
+	assert_golden("nothing_known", ".json");
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	void (*set)(void);
+} ops_machines[] = {
+	{"ops_all_fine", all_fine},
+	{"ops_old_kernel", old_kernel},
+	{"ops_seccomp_eperm", seccomp_eperm},
+	{"ops_spared", spared},
+};
+
+START_TEST(the_table_of_ops_is_that_of_its_golden_file)
+{
+	ops_machines[_i].set();
+	print(ops_text);
+	assert_golden(ops_machines[_i].name, ".txt");
+}
+END_TEST
+
+/*
+ * The pieces.
+ */
+
+static void print_string(FILE *out, const struct facts *with)
+{
+	struct json json = {.out = out};
+
+	json_string(&json, NULL, with->config_trouble);
+}
+
+static const struct {
+	const char *raw, *json;
+} strings[] = {
+	{"", "\"\""},
+	{"a\"b\\c", "\"a\\\"b\\\\c\""},
+	{"a\n\t\x01\x7f", "\"a\\u000a\\u0009\\u0001\\u007f\""},
+	{"\xc2\xb5 \xe2\x82\xac \xf0\x9f\x90\x9f", "\"\xc2\xb5 \xe2\x82\xac \xf0\x9f\x90\x9f\""},
+	{"\xff", "\"\\ufffd\""},
+	{"\xc2", "\"\\ufffd\""},                       /* cut off */
+	{"\xc0\xaf", "\"\\ufffd\\ufffd\""},            /* longer than it need be */
+	{"\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""}, /* half of a pair */
+	{"\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""},
+};
+
+START_TEST(json_escapes_what_must_be_and_mends_what_is_not_utf8)
+{
+	(void)strcpy(facts.config_trouble, strings[_i].raw);
+	print(print_string);
+	ck_assert_str_eq(printed, strings[_i].json);
+}
+END_TEST
+
+static const struct {
+	uint64_t bytes;
+	const char *text;
+} amounts[] = {
+	{0, "unknown"},
+	{1, "1 bytes"},
+	{1023, "1023 bytes"},
+	{1024, "1 KiB"},
+	{1536, "1.5 KiB"},
+	{65536, "64 KiB"},
+	{8 * MIB, "8 MiB"},
+	{GIB + 1, "1 GiB"},
+	{UINT64_C(25275682816), "23.5 GiB"},
+	{UINT64_MAX - 1, "16777215.9 TiB"},
+	{SFR__NO_LIMIT, "no limit"},
+};
+
+START_TEST(amounts_have_the_unit_that_people_use)
+{
+	char text[TEXT_AMOUNT_SIZE];
+
+	ck_assert_str_eq(text_amount(amounts[_i].bytes, text), amounts[_i].text);
+}
+END_TEST
+
+static void print_wicked(FILE *out, const struct facts *with)
+{
+	(void)with;
+	text_row(out, 12, "a label that is long", "%s", "\x1b[2J one\ntwo");
+	text_words(out, 70, "%s", "word averyverylongwordthatfitsintonoline end");
+}
+
+START_TEST(text_wraps_between_words_and_hides_control_characters)
+{
+	print(print_wicked);
+	ck_assert_str_eq(printed, "  a label that is long\n"
+				  "            ?[2J one?two\n"
+				  "                                                                    "
+				  "  word\n"
+				  "                                                                    "
+				  "  averyverylongwordthatfitsintonoline\n"
+				  "                                                                    "
+				  "  end\n");
+}
+END_TEST
+
+START_TEST(advice_on_choices_leaves_defaults_alone)
+{
+	struct advice advice[ADVICE_MAX];
+
+	memlock_64k();
+	facts.machine.files = 1024;
+	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_ALL, advice), 2);
+	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_CHOICES, advice), 0);
+	configured("buffers.count", "64");
+	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_CHOICES, advice), 1);
+	ck_assert_str_eq(advice[0].key, "RLIMIT_MEMLOCK");
+}
+END_TEST
+
+START_TEST(advice_ends_where_there_is_no_room)
+{
+	struct advice advice[ADVICE_MAX];
+	size_t count;
+	const struct sfr__config_key *keys = sfr__config_keys(&count);
+
+	container();
+	facts.probe.features = 1U << SFR__FEATURE_FIXED_BUFFERS;
+	facts.machine.may_lock = 0;
+	facts.machine.lock_limit = 65536;
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(keys[i].name, "features.", 9) == 0)
+			configured(keys[i].name, "on");
+	ck_assert_uint_lt(advice_collect(&facts, ADVICE_ON_ALL, advice), ADVICE_MAX);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("doctor");
+	TCase *tc = tcase_create("doctor");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, facts_up, NULL);
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, doctor_says_of_a_machine_what_its_golden_file_says, 0,
+			    COUNT_OF(machines));
+	tcase_add_loop_test(tc, the_exit_status_says_whether_loops_use_io_uring, 0,
+			    COUNT_OF(machines));
+	tcase_add_test(tc, the_json_of_a_refusal_is_that_of_its_golden_file);
+	tcase_add_test(tc, the_json_of_the_unknown_is_null);
+	tcase_add_loop_test(tc, the_table_of_ops_is_that_of_its_golden_file, 0,
+			    COUNT_OF(ops_machines));
+	tcase_add_loop_test(tc, json_escapes_what_must_be_and_mends_what_is_not_utf8, 0,
+			    COUNT_OF(strings));
+	tcase_add_loop_test(tc, amounts_have_the_unit_that_people_use, 0, COUNT_OF(amounts));
+	tcase_add_test(tc, text_wraps_between_words_and_hides_control_characters);
+	tcase_add_test(tc, advice_on_choices_leaves_defaults_alone);
+	tcase_add_test(tc, advice_ends_where_there_is_no_room);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
