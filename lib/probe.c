@@ -5,16 +5,49 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096
 #define GROUP 0
 
+/* All that setup can be asked for at once; the newest kernels take it together. */
+#define FLAGS_ALL                                                                              \
+	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN | \
+	 IORING_SETUP_SUBMIT_ALL)
+
+/* The memory of a ring that is gone counts against RLIMIT_MEMLOCK for a moment longer. */
+#define PATIENCE_MS 50
+
+static int or_later(int r, int *patience_ms)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+
+	if (r != -ENOMEM || --*patience_ms < 0)
+		return r;
+	nanosleep(&ms, NULL);
+	return -EAGAIN;
+}
+
+static int ring_make(struct io_uring *ring, unsigned flags, unsigned *features_out)
+{
+	int patience_ms = PATIENCE_MS, r;
+
+	do {
+		struct io_uring_params params = {.flags = flags};
+
+		r = or_later(io_uring_queue_init_params(4, ring, &params), &patience_ms);
+		*features_out = params.features;
+	} while (r == -EAGAIN);
+	return r;
+}
+
 static bool setup_works(unsigned flags)
 {
+	unsigned features;
 	struct io_uring ring;
 
-	if (io_uring_queue_init(8, &ring, flags) < 0)
+	if (ring_make(&ring, flags, &features) < 0)
 		return false;
 	io_uring_queue_exit(&ring);
 	return true;
@@ -35,16 +68,14 @@ struct sfr__refusal sfr__probe_ring(struct io_uring *ring)
 
 static struct sfr__refusal refusal_find(unsigned *features_out)
 {
-	struct io_uring_params params = {.flags = IORING_SETUP_R_DISABLED};
 	struct io_uring ring;
-	struct sfr__refusal refusal = {io_uring_queue_init_params(8, &ring, &params),
+	struct sfr__refusal refusal = {ring_make(&ring, IORING_SETUP_R_DISABLED, features_out),
 				       SFR__STEP_SETUP};
 
 	if (refusal.error < 0)
 		return refusal;
-	*features_out = params.features;
 	refusal = sfr__probe_ring(&ring);
-	if (!refusal.error && !(params.features & IORING_FEAT_EXT_ARG))
+	if (!refusal.error && !(*features_out & IORING_FEAT_EXT_ARG))
 		refusal = (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP};
 	io_uring_queue_exit(&ring);
 	return refusal;
@@ -57,13 +88,6 @@ static struct io_uring_cqe *completion(struct io_uring *ring)
 	struct io_uring_cqe *cqe;
 
 	return io_uring_submit_and_wait_timeout(ring, &cqe, 1, &ts, NULL) < 0 ? NULL : cqe;
-}
-
-static bool completed_with(struct io_uring *ring, unsigned flags)
-{
-	const struct io_uring_cqe *cqe = completion(ring);
-
-	return cqe && cqe->res >= 0 && (cqe->flags & flags) == flags;
 }
 
 /* One connection to a listener on a socket without a name: does the accept go on? */
@@ -88,6 +112,7 @@ static bool accept_multi_works(struct io_uring *ring)
 	works = cqe && cqe->res >= 0 && cqe->flags & IORING_CQE_F_MORE;
 	if (cqe && cqe->res >= 0)
 		(void)close(cqe->res); /* never used, as the two below */
+	io_uring_cq_advance(ring, cqe != NULL);
 	if (client >= 0)
 		(void)close(client);
 	if (listener >= 0)
@@ -101,7 +126,12 @@ static bool buffer_rings_work(struct io_uring *ring, struct io_uring_buf_ring *b
 	struct io_uring_buf_reg reg = {
 		.ring_addr = (uint64_t)(uintptr_t)bufs, .ring_entries = 2, .bgid = GROUP};
 
-	if (io_uring_register_buf_ring(ring, &reg, 0) < 0)
+	int patience_ms = PATIENCE_MS, r;
+
+	do
+		r = or_later(io_uring_register_buf_ring(ring, &reg, 0), &patience_ms);
+	while (r == -EAGAIN);
+	if (r < 0)
 		return false;
 	io_uring_buf_ring_init(bufs);
 	io_uring_buf_ring_add(bufs, memory, 64, 0, 1, 0);
@@ -113,8 +143,9 @@ static bool buffer_rings_work(struct io_uring *ring, struct io_uring_buf_ring *b
 static bool recv_multi_works(struct io_uring *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	const struct io_uring_cqe *cqe = NULL;
+	const unsigned wanted = IORING_CQE_F_MORE | IORING_CQE_F_BUFFER;
 	int fds[2];
-	bool works = false;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return false;
@@ -122,11 +153,11 @@ static bool recv_multi_works(struct io_uring *ring)
 		io_uring_prep_recv_multishot(sqe, fds[0], NULL, 0, 0);
 		sqe->flags |= IOSQE_BUFFER_SELECT;
 		sqe->buf_group = GROUP;
-		works = completed_with(ring, IORING_CQE_F_MORE | IORING_CQE_F_BUFFER);
+		cqe = completion(ring);
 	}
 	(void)close(fds[0]); /* never used outside, both of them */
 	(void)close(fds[1]);
-	return works;
+	return cqe && cqe->res == 1 && (cqe->flags & wanted) == wanted;
 }
 
 /* What RLIMIT_MEMLOCK has no room for now is known all the same. */
@@ -145,56 +176,51 @@ static bool napi_works(struct io_uring *ring)
 	return io_uring_register((unsigned)ring->ring_fd, SFR__REGISTER_NAPI, &napi, 1) == 0;
 }
 
-/* Each on a fresh ring: what one leaves in flight ends with its ring. */
-static sfr__features ring_features(unsigned char *memory)
+static sfr__features ring_features(struct io_uring *ring)
 {
-	bool buffer_rings = false;
+	_Alignas(PAGE) unsigned char memory[2 * PAGE];
+	bool buffer_rings = buffer_rings_work(ring, (void *)memory, memory + PAGE);
 	sfr__features found = 0;
-	struct io_uring ring;
 
-	if (io_uring_queue_init(8, &ring, 0) == 0) {
-		if (fixed_buffers_work(&ring, memory))
-			found |= 1U << SFR__FEATURE_FIXED_BUFFERS;
-		if (napi_works(&ring))
-			found |= 1U << SFR__FEATURE_NAPI;
-		if (accept_multi_works(&ring))
-			found |= 1U << SFR__FEATURE_ACCEPT_MULTI;
-		io_uring_queue_exit(&ring);
-	}
-	if (io_uring_queue_init(8, &ring, 0) == 0) {
-		buffer_rings = buffer_rings_work(&ring, (void *)memory, memory + PAGE);
-		if (buffer_rings)
-			found |= 1U << SFR__FEATURE_BUFFER_RINGS;
-		if (buffer_rings && recv_multi_works(&ring))
-			found |= 1U << SFR__FEATURE_RECV_MULTI;
-		io_uring_queue_exit(&ring);
-	}
+	if (buffer_rings)
+		found |= 1U << SFR__FEATURE_BUFFER_RINGS;
+	if (accept_multi_works(ring))
+		found |= 1U << SFR__FEATURE_ACCEPT_MULTI;
+	if (fixed_buffers_work(ring, memory + PAGE))
+		found |= 1U << SFR__FEATURE_FIXED_BUFFERS;
+	if (buffer_rings && recv_multi_works(ring))
+		found |= 1U << SFR__FEATURE_RECV_MULTI;
+	if (napi_works(ring))
+		found |= 1U << SFR__FEATURE_NAPI;
 	return found;
 }
 
-static sfr__features features_find(unsigned offered)
+/* What setup takes: all together, or else one by one. */
+static sfr__features setup_features(void)
 {
-	_Alignas(PAGE) unsigned char memory[2 * PAGE];
+	static const struct {
+		unsigned flags;
+		enum sfr__feature feature;
+	} rows[] = {
+		{IORING_SETUP_SINGLE_ISSUER, SFR__FEATURE_SINGLE_ISSUER},
+		{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		 SFR__FEATURE_DEFER_TASKRUN},
+		{IORING_SETUP_COOP_TASKRUN, SFR__FEATURE_COOP_TASKRUN},
+		{IORING_SETUP_SUBMIT_ALL, SFR__FEATURE_SUBMIT_ALL},
+	};
+	bool all = setup_works(FLAGS_ALL);
 	sfr__features found = 0;
+	size_t i;
 
-	if (setup_works(IORING_SETUP_SINGLE_ISSUER))
-		found |= 1U << SFR__FEATURE_SINGLE_ISSUER;
-	if (setup_works(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN))
-		found |= 1U << SFR__FEATURE_DEFER_TASKRUN;
-	if (setup_works(IORING_SETUP_SUBMIT_ALL))
-		found |= 1U << SFR__FEATURE_SUBMIT_ALL;
-	if (setup_works(IORING_SETUP_COOP_TASKRUN))
-		found |= 1U << SFR__FEATURE_COOP_TASKRUN;
-	if (offered & IORING_FEAT_NO_IOWAIT)
-		found |= 1U << SFR__FEATURE_NO_IOWAIT;
-	if (offered & IORING_FEAT_MIN_TIMEOUT)
-		found |= 1U << SFR__FEATURE_MIN_WAIT;
-	return found | ring_features(memory);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (all || setup_works(rows[i].flags))
+			found |= 1U << rows[i].feature;
+	return found;
 }
 
-static uint64_t ops_find(void)
+static uint64_t ops_find(struct io_uring *ring)
 {
-	struct io_uring_probe *probe = io_uring_get_probe();
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
 	uint64_t ops = 0;
 	int i;
 
@@ -207,6 +233,26 @@ static uint64_t ops_find(void)
 	return ops;
 }
 
+/* The features; and, if `ops_out`, the opcodes. False if it could not be found out. */
+static bool features_find(unsigned offered, sfr__features *found_out, uint64_t *ops_out)
+{
+	struct io_uring ring;
+	unsigned features;
+
+	*found_out = setup_features();
+	if (offered & IORING_FEAT_NO_IOWAIT)
+		*found_out |= 1U << SFR__FEATURE_NO_IOWAIT;
+	if (offered & IORING_FEAT_MIN_TIMEOUT)
+		*found_out |= 1U << SFR__FEATURE_MIN_WAIT;
+	if (ring_make(&ring, 0, &features) < 0)
+		return false;
+	*found_out |= ring_features(&ring);
+	if (ops_out)
+		*ops_out = ops_find(&ring);
+	io_uring_queue_exit(&ring);
+	return true;
+}
+
 void sfr__probe_uring(struct sfr__probe *out)
 {
 	unsigned offered = 0;
@@ -214,8 +260,7 @@ void sfr__probe_uring(struct sfr__probe *out)
 	*out = (struct sfr__probe){.refusal = refusal_find(&offered)};
 	if (out->refusal.error)
 		return;
-	out->features = features_find(offered);
-	out->ops = ops_find();
+	(void)features_find(offered, &out->features, &out->ops); /* none is what it says then */
 }
 
 void sfr__probe_machine(struct sfr__machine *machine)
@@ -239,8 +284,8 @@ sfr__features sfr__probe_features(void)
 	if (!known) {
 		unsigned offered = 0;
 
-		known = !refusal_find(&offered).error;
-		features = known ? features_find(offered) : 0;
+		features = 0;
+		known = !refusal_find(&offered).error && features_find(offered, &features, NULL);
 	}
 	found = features;
 	pthread_mutex_unlock(&mutex);

@@ -15,7 +15,7 @@ struct sfr__probe {
 	uint64_t ops;           /* the opcodes that are known, a bit each */
 };
 
-/* Try everything now: some ten rings and a few sockets, a fraction of a millisecond. */
+/* Try everything now: a few rings and sockets, a fraction of a millisecond. */
 void sfr__probe_uring(struct sfr__probe *out);
 
 /* Try, for the facts about a machine that cannot be seen otherwise. */

@@ -51,15 +51,14 @@ static void facts_up(void)
 /* As the file that SAFER_RING_CONFIG names would. */
 static void configured(const char *key, const char *value)
 {
-	struct sfr__config_origin origin =
-		sfr__config_origin_of(SFR__RANK_ENVIRONMENT, "/etc/safer-ring.yaml");
+	struct sfr__config_origin origin = sfr__config_origin_of(SFR__RANK_ENVIRONMENT,
+								 "/etc/safer-ring.yaml");
 	sfr_config_error err;
 
 	origin.line = 2;
 	(void)strcpy(facts.config_variable, origin.text);
-	ck_assert_int_eq(sfr__config_put(&facts.config, sfr__config_key_find(key), value, &origin,
-					 &err),
-			 0);
+	ck_assert_int_eq(
+		sfr__config_put(&facts.config, sfr__config_key_find(key), value, &origin, &err), 0);
 }
 
 static void refused(int error, enum sfr__uring_step step)
@@ -188,6 +187,13 @@ static void memlock_64k(void)
 	sfr__machine_sum_up(&facts.machine);
 }
 
+/* The kernel has it all, and trying ran short. */
+static void memlock_64k_short(void)
+{
+	memlock_64k();
+	facts.probe.features &= ~(1U << SFR__FEATURE_BUFFER_RINGS | 1U << SFR__FEATURE_RECV_MULTI);
+}
+
 static void sqpoll_on_2_cores(void)
 {
 	cores(2);
@@ -262,6 +268,7 @@ static const struct {
 	{"broken_features", broken_features, 0},
 	{"heeded_quirk", heeded_quirk, 0},
 	{"memlock_64k", memlock_64k, 0},
+	{"memlock_64k_short", memlock_64k_short, 0},
 	{"sqpoll_on_2_cores", sqpoll_on_2_cores, 1},
 	{"sqpoll_forced_on_2_cores", sqpoll_forced_on_2_cores, 0},
 	{"container", container, 0},
@@ -451,14 +458,15 @@ static void print_wicked(FILE *out, const struct facts *with)
 START_TEST(text_wraps_between_words_and_hides_control_characters)
 {
 	print(print_wicked);
-	ck_assert_str_eq(printed, "  a label that is long\n"
-				  "            ?[2J one?two\n"
-				  "                                                                    "
-				  "  word\n"
-				  "                                                                    "
-				  "  averyverylongwordthatfitsintonoline\n"
-				  "                                                                    "
-				  "  end\n");
+	ck_assert_str_eq(printed,
+			 "  a label that is long\n"
+			 "            ?[2J one?two\n"
+			 "                                                                    "
+			 "  word\n"
+			 "                                                                    "
+			 "  averyverylongwordthatfitsintonoline\n"
+			 "                                                                    "
+			 "  end\n");
 }
 END_TEST
 
@@ -473,6 +481,18 @@ START_TEST(advice_on_choices_leaves_defaults_alone)
 	configured("buffers.count", "64");
 	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_CHOICES, advice), 1);
 	ck_assert_str_eq(advice[0].key, "RLIMIT_MEMLOCK");
+}
+END_TEST
+
+START_TEST(buffers_are_registered_within_half_of_the_lock_limit)
+{
+	struct advice advice[ADVICE_MAX];
+
+	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_ALL, advice), 0);
+	facts.machine.lock_limit--;
+	sfr__machine_sum_up(&facts.machine);
+	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_ALL, advice), 1);
+	ck_assert_ptr_nonnull(strstr(advice[0].fix, "or have buffers.count 1023"));
 }
 END_TEST
 
@@ -515,6 +535,7 @@ int main(void)
 	tcase_add_loop_test(tc, amounts_have_the_unit_that_people_use, 0, COUNT_OF(amounts));
 	tcase_add_test(tc, text_wraps_between_words_and_hides_control_characters);
 	tcase_add_test(tc, advice_on_choices_leaves_defaults_alone);
+	tcase_add_test(tc, buffers_are_registered_within_half_of_the_lock_limit);
 	tcase_add_test(tc, advice_ends_where_there_is_no_room);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);

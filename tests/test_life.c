@@ -176,6 +176,6 @@ int main(void)
 	TCase *tc = world_case(suite, "random lives");
 
 	tcase_add_loop_test(tc, whatever_happens_every_op_calls_back_once_and_every_buffer_returns,
-			    0, world_count * LIFE_SEEDS);
+			    0, world_count() * LIFE_SEEDS);
 	return world_run(suite);
 }

@@ -459,7 +459,7 @@ int main(void)
 	world_test(tc, in_a_callback_the_loop_cannot_be_turned_or_freed);
 	world_test(tc, another_thread_cannot_turn_the_loop);
 	tcase_add_loop_test_raise_signal(tc, where_rules_are_enforced_nesting_aborts, SIGABRT, 0,
-					 world_count);
+					 world_count());
 	tc = world_case(suite, "draining");
 	world_test(tc, draining_an_idle_loop_is_nothing_and_may_be_repeated);
 	world_test(tc, a_drained_loop_works_on);

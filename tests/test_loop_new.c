@@ -65,7 +65,7 @@ START_TEST(without_configuration_the_preset_default_is_used)
 	sfr_loop *loop;
 
 	ck_assert_int_eq(sfr_loop_new(&loop, NULL), 0);
-	ck_assert_str_eq(sfr_loop_engine(loop), "uring");
+	ck_assert_str_eq(sfr_loop_engine(loop), world_has_uring() ? "uring" : "epoll");
 	ck_assert_int_eq(sfr_await(sfr_nop(loop), NULL), 0);
 	ck_assert_int_eq(sfr_loop_free(loop), 0);
 }
@@ -140,7 +140,7 @@ static int falls_back(void)
 	if (sfr_loop_new(&loop, NULL) < 0 || strcmp(sfr_loop_engine(loop), "epoll") != 0)
 		return 1;
 	if (log_lines != 1 || !strstr(log_line, sfr_loop_engine_reason(loop)) ||
-	    !strstr(log_line, "to allow it: "))
+	    !strstr(log_line, "to have io_uring: "))
 		return 2;
 	return sfr_await(sfr_nop(loop), NULL) == 0 && sfr_loop_free(loop) == 0 ? 0 : 3;
 }
@@ -162,7 +162,7 @@ static int insists(void)
 
 START_TEST(where_the_kernel_forbids_it_another_engine_does_and_the_log_says_why)
 {
-	if (under_valgrind())
+	if (under_valgrind() || !world_has_uring())
 		return;
 	ck_assert_int_eq(in_a_container(EPERM, falls_back), 0);
 	ck_assert_int_eq(in_a_container(ENOSYS, falls_back), 0);
@@ -172,7 +172,7 @@ END_TEST
 
 START_TEST(who_insists_on_io_uring_is_told_why_there_is_none)
 {
-	if (under_valgrind())
+	if (under_valgrind() || !world_has_uring())
 		return;
 	ck_assert_int_eq(in_a_container(EPERM, insists), EPERM);
 	ck_assert_int_eq(in_a_container(ENOSYS, insists), ENOSYS);
@@ -183,6 +183,8 @@ START_TEST(kernel_polling_wants_a_core_of_its_own)
 {
 	cpu_set_t one, before;
 
+	if (!world_has_uring())
+		return;
 	ck_assert_int_eq(sched_getaffinity(0, sizeof(before), &before), 0);
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);

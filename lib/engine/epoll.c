@@ -39,6 +39,14 @@
 /* Where a request waits. */
 enum { NOWHERE, WATCHED, WITH_WORKERS };
 
+/* A request, as it waits here. */
+struct waiting {
+	struct sfr__request request;
+	struct sfr__work work;
+	uint32_t events; /* that it waits for */
+	uint8_t place;
+};
+
 /* A descriptor, and who waits for it. All zero: nobody ever did. */
 struct watch {
 	struct sfr__link requests;
@@ -55,10 +63,15 @@ struct epoll {
 	unsigned skipped;
 	struct sfr__region watches; /* by descriptor */
 	struct sfr__workers workers;
-	bool workers_watched;
-	int events_count; /* seen, and not dealt with */
+	bool workers_watched; /* epoll tells when work is done */
+	int events_count;     /* seen, and not dealt with */
 	struct epoll_event events[EVENTS_MAX];
 };
+
+static struct waiting *waiting_of(const struct sfr__request *request)
+{
+	return (struct waiting *)(uintptr_t)request;
+}
 
 static struct epoll *epoll_of(const struct sfr__engine *engine)
 {
@@ -123,7 +136,7 @@ static void request_lost(struct epoll *epoll, struct sfr__link *link, int result
 	struct sfr__request *request = sfr__container(link, struct sfr__request, link);
 
 	sfr__list_unlink(link);
-	request->place = NOWHERE;
+	waiting_of(request)->place = NOWHERE;
 	sfr__interpreter_finish(&epoll->interpreter, request, result);
 }
 
@@ -149,7 +162,7 @@ static int watch_update(struct epoll *epoll, struct watch *watch, int fd, bool f
 		const struct sfr__request *request = sfr__container(link, struct sfr__request,
 								    link);
 
-		wanted |= request->events;
+		wanted |= waiting_of(request)->events;
 		persistent |= sfr__request_is_multishot(request);
 	}
 	if (sfr__list_empty(&watch->requests)) {
@@ -174,7 +187,7 @@ static int request_watch(struct epoll *epoll, struct sfr__request *request)
 
 	if (!watch)
 		return request->fd < 0 ? -EBADF : -ENOMEM;
-	request->events = sfr__syscall_events(request);
+	waiting_of(request)->events = sfr__syscall_events(request);
 	sfr__list_append(&watch->requests, &request->link);
 	r = watch_update(epoll, watch, request->fd, true);
 	if (r == -ENOENT) { /* who waited here before waited for another file */
@@ -186,7 +199,7 @@ static int request_watch(struct epoll *epoll, struct sfr__request *request)
 	if (r < 0)
 		sfr__list_unlink(&request->link);
 	else
-		request->place = WATCHED;
+		waiting_of(request)->place = WATCHED;
 	return r;
 }
 
@@ -217,7 +230,7 @@ static void watch_ready(struct epoll *epoll, int fd, uint32_t events)
 
 		sfr__list_unlink(&request->link);
 		sfr__list_append(&watch->requests, &request->link);
-		if (events & (request->events | EPOLLERR | EPOLLHUP))
+		if (events & (waiting_of(request)->events | EPOLLERR | EPOLLHUP))
 			sfr__interpreter_go_on(&epoll->interpreter, request);
 	}
 	if ((watch->persistent || !sfr__list_empty(&watch->requests)) &&
@@ -268,23 +281,34 @@ static void epoll_closing(struct sfr__interpreter *interpreter, int fd)
 
 static void work_run(struct sfr__work *work)
 {
-	struct sfr__request *request = sfr__container(work, struct sfr__request, work);
+	struct sfr__request *request = &sfr__container(work, struct waiting, work)->request;
 
 	request->result = sfr__syscall_do(request);
 }
 
-static int request_work(struct epoll *epoll, struct sfr__request *request)
+/* Ready to have work done, and to notice that it is. 0 or -errno. */
+static int workers_ready(struct epoll *epoll)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = WORKERS_DATA};
-	int r = sfr__workers_give(&epoll->workers, &request->work);
+	int r = sfr__workers_open(&epoll->workers);
 
-	if (r < 0)
+	if (r < 0 || epoll->workers_watched)
 		return r;
-	request->place = WITH_WORKERS;
-	if (!epoll->workers_watched &&
-	    epoll_ctl(epoll->fd, EPOLL_CTL_ADD, epoll->workers.fd, &event) == 0)
-		epoll->workers_watched = true;
+	if (epoll_ctl(epoll->fd, EPOLL_CTL_ADD, epoll->workers.fd, &event) < 0)
+		return -errno;
+	epoll->workers_watched = true;
 	return 0;
+}
+
+static int request_work(struct epoll *epoll, struct sfr__request *request)
+{
+	int r = workers_ready(epoll);
+
+	if (r == 0)
+		r = sfr__workers_give(&epoll->workers, &waiting_of(request)->work);
+	if (r == 0)
+		waiting_of(request)->place = WITH_WORKERS;
+	return r;
 }
 
 static void work_collect(struct epoll *epoll)
@@ -293,11 +317,11 @@ static void work_collect(struct epoll *epoll)
 
 	sfr__workers_collect(&epoll->workers, &done);
 	while (!sfr__list_empty(&done)) {
-		struct sfr__request *request = sfr__container(done.next, struct sfr__request,
-							      work.link);
+		struct waiting *waiting = sfr__container(done.next, struct waiting, work.link);
+		struct sfr__request *request = &waiting->request;
 
-		sfr__list_unlink(&request->work.link);
-		request->place = NOWHERE;
+		sfr__list_unlink(&waiting->work.link);
+		waiting_of(request)->place = NOWHERE;
 		if (request->result == SFR__NOT_YET)
 			sfr__interpreter_go_on(&epoll->interpreter, request);
 		else
@@ -320,7 +344,7 @@ static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__requ
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 	int r;
 
-	if (request->place != NOWHERE)
+	if (waiting_of(request)->place != NOWHERE)
 		return 0;
 	if (sfr__syscall_blocks(request))
 		return request_work(epoll, request);
@@ -333,16 +357,16 @@ static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__reque
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 	struct watch *watch;
 
-	if (request->place == WITH_WORKERS &&
-	    !sfr__workers_take_back(&epoll->workers, &request->work))
+	if (waiting_of(request)->place == WITH_WORKERS &&
+	    !sfr__workers_take_back(&epoll->workers, &waiting_of(request)->work))
 		return false;
-	if (request->place == WATCHED) {
+	if (waiting_of(request)->place == WATCHED) {
 		watch = watch_at(epoll, request->fd);
 		sfr__list_unlink(&request->link);
 		if (watch->persistent || watch->outlives)
 			(void)watch_update(epoll, watch, request->fd, false);
 	}
-	request->place = NOWHERE;
+	waiting_of(request)->place = NOWHERE;
 	return true;
 }
 
@@ -552,6 +576,7 @@ int sfr__epoll_open(struct sfr__engine **out, const struct sfr__settings *settin
 	if (!epoll)
 		return -ENOMEM;
 	epoll->interpreter.calls = &interpreter_calls;
+	epoll->interpreter.request_size = sizeof(struct waiting);
 	epoll->interpreter.engine.calls = &epoll_calls;
 	epoll->interpreter.engine.features = features_offered(settings);
 	sfr__workers_init(&epoll->workers, settings->ring.workers, work_run);

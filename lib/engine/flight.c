@@ -9,7 +9,7 @@
 struct sfr__requests {
 	struct sfr__requests *next;
 	unsigned count;
-	struct sfr__request requests[];
+	_Alignas(struct sfr__request) unsigned char memory[]; /* zero, but for what requests keep */
 };
 
 /* Each chunk is as large as all before it. False without memory. */
@@ -20,16 +20,19 @@ static bool chunk_add(struct sfr__interpreter *interpreter, unsigned count_min)
 
 	count = count > CHUNK_MAX ? CHUNK_MAX : count;
 	count = count < count_min ? count_min : count;
-	chunk = calloc(1, sizeof(*chunk) + count * sizeof(chunk->requests[0]));
+	chunk = calloc(1, sizeof(*chunk) + count * interpreter->request_size);
 	if (!chunk)
 		return false;
 	chunk->count = count;
 	chunk->next = last;
 	interpreter->chunks = chunk;
 	for (i = 0; i < count; i++) {
-		chunk->requests[i].interpreter = interpreter;
-		sfr__list_init(&chunk->requests[i].timer.link);
-		sfr__request_give(interpreter, &chunk->requests[i]);
+		struct sfr__request *request = (void *)(chunk->memory +
+							i * interpreter->request_size);
+
+		request->interpreter = interpreter;
+		sfr__list_init(&request->timer.link);
+		sfr__request_give(interpreter, request);
 	}
 	return true;
 }
@@ -67,7 +70,6 @@ struct sfr__request *sfr__request_take(struct sfr__interpreter *interpreter,
 	request->fd = sqe->fd;
 	request->flags = 0;
 	atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
-	request->place = 0;
 	request->step = 0;
 	sfr__list_init(&request->link);
 	return request;

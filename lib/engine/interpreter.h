@@ -20,10 +20,6 @@
 
 #include "engine.h"
 #include "request.h"
-#include <limits.h>
-
-/* Not a result: the attempt came too early. */
-#define SFR__NOT_YET INT_MIN
 
 /* What an engine adds. */
 struct sfr__interpreter_calls {
@@ -58,6 +54,7 @@ struct sfr__buf_group {
 struct sfr__interpreter {
 	struct sfr__engine engine;
 	const struct sfr__interpreter_calls *calls;
+	size_t request_size;       /* of the engine's structure that begins with a request */
 	unsigned cq_head, cq_tail; /* what the queue points to */
 	struct sfr__request *free;
 	struct sfr__requests *chunks; /* all memory of requests */

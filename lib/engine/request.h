@@ -1,14 +1,18 @@
 /*
- * Request: one SQE while an interpreter executes it.
+ * Request: one SQE while an interpreter executes it. What an engine wants to know besides it keeps
+ * behind, in a structure of its own that begins with this one.
  */
 #ifndef SFR_LIB_ENGINE_REQUEST_H
 #define SFR_LIB_ENGINE_REQUEST_H
 
 #include "../list.h"
 #include "../timer.h"
-#include "workers.h"
+#include <limits.h>
 #include <liburing.h>
 #include <stdatomic.h>
+
+/* Not a result: the attempt came too early. */
+#define SFR__NOT_YET INT_MIN
 
 struct sfr__interpreter;
 
@@ -28,12 +32,10 @@ struct sfr__request {
 	uint32_t flags;
 	atomic_bool cancelled; /* wanted to end while it could not: it does at the next chance */
 
-	/* The engine's own: */
-	struct sfr__link link; /* where it waits; also the core's, while it is not the engine's */
-	struct sfr__work work;
-	uint32_t events; /* that it waits for */
-	uint8_t place;
-	uint8_t step;
+	/* The engine's: */
+	struct sfr__link
+		link;  /* where it waits; also the core's, while the engine does not have it */
+	unsigned step; /* how far it has come; 0 is the beginning */
 };
 
 static inline bool sfr__request_is_multishot(const struct sfr__request *request)

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE /* accept4, splice, fallocate */
 #endif
 #include "syscalls.h"
-#include "interpreter.h"
 #include "language.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* How far a request has come; 0 is the beginning. */
@@ -82,14 +82,29 @@ static bool is_file(const struct stat *stat)
 	return S_ISREG(stat->st_mode) || S_ISBLK(stat->st_mode) || S_ISDIR(stat->st_mode);
 }
 
-/* preadv2 or pwritev2, which not every C library has. */
+static ssize_t vectors_move(const struct sfr__request *request, const struct span *span,
+			    uint64_t off)
+{
+	if (off == POSITION)
+		return is_read(request) ? readv(request->fd, span->vectors, span->count)
+					: writev(request->fd, span->vectors, span->count);
+	return is_read(request) ? preadv(request->fd, span->vectors, span->count, (off_t)off)
+				: pwritev(request->fd, span->vectors, span->count, (off_t)off);
+}
+
+/* preadv2 or pwritev2, which not every C library has, nor every emulator. */
 static ssize_t bytes_move_at(const struct sfr__request *request, uint64_t off, int flags)
 {
 	struct span span;
+	ssize_t r;
 
 	span_of(&span, request);
-	return syscall(is_read(request) ? SYS_preadv2 : SYS_pwritev2, request->fd, span.vectors,
-		       span.count, (long)off, (long)(off >> 32), flags);
+	r = syscall(is_read(request) ? SYS_preadv2 : SYS_pwritev2, request->fd, span.vectors,
+		    span.count, (long)off, (long)(off >> 32), flags);
+	if (r >= 0 || errno != ENOSYS)
+		return r;
+	errno = EOPNOTSUPP;
+	return flags ? -1 : vectors_move(request, &span, off);
 }
 
 /* Read or write from byte `done` on, at its offset or at the file's position. */
@@ -152,7 +167,7 @@ static int bytes_try(struct sfr__request *request)
 		request->step = BLOCKING;
 		return SFR__NOT_YET;
 	}
-	if (r >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP && errno != ENOSYS))
+	if (r >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP))
 		return result_of(r);
 	can_wait = errno == EAGAIN;
 	if (fstat(request->fd, &stat) < 0)

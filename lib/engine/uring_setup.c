@@ -2,6 +2,10 @@
 #include "../config.h"
 #include "../log.h"
 #include <errno.h>
+#include <time.h>
+
+/* The memory of a ring that is gone counts against RLIMIT_MEMLOCK for a moment longer. */
+#define PATIENCE_MS 20
 
 struct flag_set {
 	unsigned flags;
@@ -58,6 +62,8 @@ int sfr__uring_setup(struct io_uring *ring, const struct sfr__settings *settings
 {
 	unsigned entries = settings->ring.entries, excluded = flags_excluded(features, sqpoll);
 	unsigned always = sfr__has(features, SFR__FEATURE_SUBMIT_ALL) ? IORING_SETUP_SUBMIT_ALL : 0;
+	const struct timespec ms = {.tv_nsec = 1000000};
+	int patience_ms = PATIENCE_MS;
 	size_t i = 0;
 	int r = -EINVAL;
 
@@ -68,6 +74,10 @@ int sfr__uring_setup(struct io_uring *ring, const struct sfr__settings *settings
 		}
 		*grant_out = (struct sfr__uring_grant){flag_sets[i].name, entries};
 		r = ring_init(ring, settings, flag_sets[i].flags | always, entries, sqpoll);
+		if (r == -ENOMEM && patience_ms-- > 0) {
+			nanosleep(&ms, NULL);
+			continue;
+		}
 		if (r == -ENOMEM && entries > 8) {
 			entries /= 2;
 			continue;

@@ -77,8 +77,10 @@ static int thread_start(struct sfr__workers *workers)
 	return -r;
 }
 
-static int workers_open(struct sfr__workers *workers)
+int sfr__workers_open(struct sfr__workers *workers)
 {
+	if (workers->fd >= 0)
+		return 0;
 	if (!workers->threads)
 		workers->threads = calloc(workers->threads_max, sizeof(*workers->threads));
 	if (!workers->threads)
@@ -89,10 +91,8 @@ static int workers_open(struct sfr__workers *workers)
 
 int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work)
 {
-	int r = workers->fd < 0 ? workers_open(workers) : 0;
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	pthread_mutex_lock(&workers->mutex);
 	if (workers->idle <= workers->waiting_count &&
 	    workers->threads_count < workers->threads_max) {

@@ -26,7 +26,7 @@ struct sfr__workers {
 	struct sfr__link done;
 	unsigned waiting_count, idle, threads_count, threads_max;
 	bool ending;
-	int fd; /* the eventfd; -1 until there was work */
+	int fd; /* the eventfd; -1 until they are opened */
 	void (*run)(struct sfr__work *work);
 	pthread_t *threads;
 };
@@ -38,7 +38,10 @@ void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max,
 /* Waits for what is being done. */
 void sfr__workers_fini(struct sfr__workers *workers);
 
-/* 0; -ENOMEM or -EMFILE before the first work; -EAGAIN if not a single thread can be had. */
+/* Make the eventfd, unless it is there. 0; -ENOMEM, -EMFILE. */
+int sfr__workers_open(struct sfr__workers *workers);
+
+/* They must be open. 0; -EAGAIN if not a single thread can be had. */
 int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work);
 
 /* Take back what nobody has begun. False if it is too late. */
