@@ -1,13 +1,6 @@
 /*
- * The interpreter on epoll.
- *
- * Each request is tried at once. What would wait is watched: requests that wait for a descriptor are on
- * its list, and epoll is asked for what they want together. As long as all of them want one answer,
- * epoll gives one (EPOLLONESHOT), and asking again costs a call; a multishot request stays armed, so a
- * busy connection costs no call but its receives. Files cannot be waited for and go to workers.
- *
- * A number may be closed behind our back and given to another file; epoll then forgets it. So what was
- * armed once is not relied on when nobody waits, and a request that comes is always asked for.
+ * The interpreter on epoll: each request is tried at once; what would wait is watched, and tried again
+ * when its descriptor is ready; files cannot be waited for, and go to workers.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,11 +8,10 @@
 #include "epoll.h"
 #include "interpreter.h"
 #include "syscalls.h"
+#include "watch.h"
 #include "workers.h"
 #include "../clock.h"
 #include "../config.h"
-#include "../invariant.h"
-#include "../region.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,7 +19,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define DESCRIPTORS_MAX (1U << 22)
 #define EVENTS_MAX 256
 #define WORKERS_DATA UINT64_MAX /* what epoll says of the workers' eventfd */
 
@@ -36,34 +27,20 @@
 
 #define SHORT_OF_MEMORY_NS 1000000 /* entries that could not be taken are tried again after this */
 
-/* Where a request waits. */
-enum { NOWHERE, WATCHED, WITH_WORKERS };
-
 /* A request, as it waits here. */
 struct waiting {
-	struct sfr__request request;
-	struct sfr__work work;
-	uint32_t events; /* that it waits for */
-	uint8_t place;
-};
-
-/* A descriptor, and who waits for it. All zero: nobody ever did. */
-struct watch {
-	struct sfr__link requests;
-	uint32_t armed;  /* the events that epoll will tell of */
-	bool registered; /* epoll knows the descriptor, unless it was closed */
-	bool persistent; /* epoll goes on telling */
-	bool outlives;   /* ours: it keeps a file open whose descriptor was closed */
+	struct sfr__waiter waiter; /* for its descriptor */
+	struct sfr__work work;     /* or for a worker */
+	bool with_workers;
 };
 
 struct epoll {
 	struct sfr__interpreter interpreter;
-	int fd;
-	bool no_pwait2; /* this kernel, or emulator, sleeps in milliseconds */
-	unsigned skipped;
-	struct sfr__region watches; /* by descriptor */
+	struct sfr__watches watches;
 	struct sfr__workers workers;
 	bool workers_watched; /* epoll tells when work is done */
+	bool no_pwait2;       /* this kernel, or emulator, sleeps in milliseconds */
+	unsigned skipped;     /* enters since epoll was last asked */
 	int events_count;     /* seen, and not dealt with */
 	struct epoll_event events[EVENTS_MAX];
 };
@@ -79,209 +56,12 @@ static struct epoll *epoll_of(const struct sfr__engine *engine)
 }
 
 /*
- * Watching descriptors.
- */
-
-static struct watch *watch_at(struct epoll *epoll, int fd)
-{
-	struct watch *watch = (struct watch *)(void *)epoll->watches.base + fd;
-
-	if (!watch->requests.next)
-		sfr__list_init(&watch->requests);
-	return watch;
-}
-
-/* NULL without memory, or above the highest descriptor that can be watched. */
-static struct watch *watch_get(struct epoll *epoll, int fd)
-{
-	if (fd < 0 || (unsigned)fd >= DESCRIPTORS_MAX ||
-	    sfr__region_grow(&epoll->watches, ((size_t)fd + 1) * sizeof(struct watch)) < 0)
-		return NULL;
-	return watch_at(epoll, fd);
-}
-
-static bool watch_exists(const struct epoll *epoll, int fd)
-{
-	return fd >= 0 && ((size_t)fd + 1) * sizeof(struct watch) <= epoll->watches.usable;
-}
-
-/* 0; -ENOENT if the descriptor was closed since, and the number is another file's or nobody's. */
-static int watch_ask(struct epoll *epoll, struct watch *watch, int fd, uint32_t events)
-{
-	struct epoll_event event = {.events = events, .data.u64 = (uint64_t)fd};
-	bool known = watch->registered;
-	int r = epoll_ctl(epoll->fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
-
-	if (r < 0 && errno == EEXIST)
-		r = epoll_ctl(epoll->fd, EPOLL_CTL_MOD, fd, &event);
-	watch->registered = r == 0;
-	if (r == 0)
-		return 0;
-	return known && errno == EBADF ? -ENOENT : -errno;
-}
-
-static void watch_drop(struct epoll *epoll, struct watch *watch, int fd)
-{
-	if (watch->registered)
-		(void)epoll_ctl(epoll->fd, EPOLL_CTL_DEL, fd, NULL); /* closed is as good */
-	if (watch->outlives)
-		(void)close(fd);
-	watch->armed = 0;
-	watch->registered = watch->persistent = watch->outlives = false;
-}
-
-/* It can wait no longer. */
-static void request_lost(struct epoll *epoll, struct sfr__link *link, int result)
-{
-	struct sfr__request *request = sfr__container(link, struct sfr__request, link);
-
-	sfr__list_unlink(link);
-	waiting_of(request)->place = NOWHERE;
-	sfr__interpreter_finish(&epoll->interpreter, request, result);
-}
-
-/* Their descriptor was closed while they waited, other than by an op: they must not meet the next file
- * of that number. */
-static void watch_lose(struct epoll *epoll, struct watch *watch)
-{
-	watch->armed = 0;
-	watch->registered = watch->persistent = false;
-	while (!sfr__list_empty(&watch->requests))
-		request_lost(epoll, watch->requests.next, -EBADF);
-}
-
-/* Ask epoll for what those who wait want now. `fresh`: one of them has just come. 0, or as watch_ask(). */
-static int watch_update(struct epoll *epoll, struct watch *watch, int fd, bool fresh)
-{
-	const struct sfr__link *link;
-	uint32_t wanted = 0;
-	bool persistent = false;
-	int r;
-
-	for (link = watch->requests.next; link != &watch->requests; link = link->next) {
-		const struct sfr__request *request = sfr__container(link, struct sfr__request,
-								    link);
-
-		wanted |= waiting_of(request)->events;
-		persistent |= sfr__request_is_multishot(request);
-	}
-	if (sfr__list_empty(&watch->requests)) {
-		if (watch->persistent || watch->outlives)
-			watch_drop(epoll, watch, fd);
-		return 0;
-	}
-	if (!fresh && watch->persistent == persistent && watch->armed == wanted)
-		return 0;
-	r = watch_ask(epoll, watch, fd, wanted | (persistent ? 0 : (uint32_t)EPOLLONESHOT));
-	if (r < 0)
-		return r;
-	watch->armed = wanted;
-	watch->persistent = persistent;
-	return 0;
-}
-
-static int request_watch(struct epoll *epoll, struct sfr__request *request)
-{
-	struct watch *watch = watch_get(epoll, request->fd);
-	int r;
-
-	if (!watch)
-		return request->fd < 0 ? -EBADF : -ENOMEM;
-	waiting_of(request)->events = sfr__syscall_events(request);
-	sfr__list_append(&watch->requests, &request->link);
-	r = watch_update(epoll, watch, request->fd, true);
-	if (r == -ENOENT) { /* who waited here before waited for another file */
-		sfr__list_unlink(&request->link);
-		watch_lose(epoll, watch);
-		sfr__list_append(&watch->requests, &request->link);
-		r = watch_update(epoll, watch, request->fd, true);
-	}
-	if (r < 0)
-		sfr__list_unlink(&request->link);
-	else
-		waiting_of(request)->place = WATCHED;
-	return r;
-}
-
-static unsigned watch_count(const struct watch *watch)
-{
-	const struct sfr__link *link;
-	unsigned count = 0;
-
-	for (link = watch->requests.next; link != &watch->requests; link = link->next)
-		count++;
-	return count;
-}
-
-/*
- * The descriptor became what some of them wait for. Each has its try, once around the list: what one
- * of them sets going may cancel others, or close the descriptor, and so take them off it.
- */
-static void watch_ready(struct epoll *epoll, int fd, uint32_t events)
-{
-	struct watch *watch = watch_at(epoll, fd);
-	unsigned count = watch_count(watch);
-
-	if (!watch->persistent)
-		watch->armed = 0;
-	for (; count && !sfr__list_empty(&watch->requests); count--) {
-		struct sfr__request *request = sfr__container(watch->requests.next,
-							      struct sfr__request, link);
-
-		sfr__list_unlink(&request->link);
-		sfr__list_append(&watch->requests, &request->link);
-		if (events & (waiting_of(request)->events | EPOLLERR | EPOLLHUP))
-			sfr__interpreter_go_on(&epoll->interpreter, request);
-	}
-	if ((watch->persistent || !sfr__list_empty(&watch->requests)) &&
-	    watch_update(epoll, watch, fd, false) < 0)
-		watch_lose(epoll, watch);
-}
-
-/* CLOSE with somebody waiting: their file stays open under another number, as it would with the
- * kernel. Without one to be had they end. */
-static void epoll_closing(struct sfr__interpreter *interpreter, int fd)
-{
-	struct epoll *epoll = epoll_of(&interpreter->engine);
-	struct watch *watch, *kept = NULL;
-	struct sfr__link waiting;
-	int copy;
-
-	if (!watch_exists(epoll, fd))
-		return;
-	watch = watch_at(epoll, fd);
-	sfr__list_move(&waiting, &watch->requests);
-	copy = sfr__list_empty(&waiting) ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	watch_drop(epoll, watch, fd);
-	if (copy >= 0)
-		kept = watch_get(epoll, copy);
-	while (!sfr__list_empty(&waiting)) {
-		struct sfr__request *request = sfr__container(waiting.next, struct sfr__request,
-							      link);
-
-		if (kept) {
-			sfr__list_unlink(&request->link);
-			sfr__list_append(&kept->requests, &request->link);
-			request->fd = copy;
-			continue;
-		}
-		request_lost(epoll, &request->link, -ECANCELED);
-	}
-	if (kept) {
-		kept->outlives = true;
-		(void)watch_update(epoll, kept, copy, true);
-	} else if (copy >= 0) {
-		(void)close(copy);
-	}
-}
-
-/*
  * Work.
  */
 
 static void work_run(struct sfr__work *work)
 {
-	struct sfr__request *request = &sfr__container(work, struct waiting, work)->request;
+	struct sfr__request *request = &sfr__container(work, struct waiting, work)->waiter.request;
 
 	request->result = sfr__syscall_do(request);
 }
@@ -294,7 +74,7 @@ static int workers_ready(struct epoll *epoll)
 
 	if (r < 0 || epoll->workers_watched)
 		return r;
-	if (epoll_ctl(epoll->fd, EPOLL_CTL_ADD, epoll->workers.fd, &event) < 0)
+	if (epoll_ctl(epoll->watches.epoll_fd, EPOLL_CTL_ADD, epoll->workers.fd, &event) < 0)
 		return -errno;
 	epoll->workers_watched = true;
 	return 0;
@@ -307,7 +87,7 @@ static int request_work(struct epoll *epoll, struct sfr__request *request)
 	if (r == 0)
 		r = sfr__workers_give(&epoll->workers, &waiting_of(request)->work);
 	if (r == 0)
-		waiting_of(request)->place = WITH_WORKERS;
+		waiting_of(request)->with_workers = true;
 	return r;
 }
 
@@ -318,10 +98,10 @@ static void work_collect(struct epoll *epoll)
 	sfr__workers_collect(&epoll->workers, &done);
 	while (!sfr__list_empty(&done)) {
 		struct waiting *waiting = sfr__container(done.next, struct waiting, work.link);
-		struct sfr__request *request = &waiting->request;
+		struct sfr__request *request = &waiting->waiter.request;
 
 		sfr__list_unlink(&waiting->work.link);
-		waiting_of(request)->place = NOWHERE;
+		waiting->with_workers = false;
 		if (request->result == SFR__NOT_YET)
 			sfr__interpreter_go_on(&epoll->interpreter, request);
 		else
@@ -344,30 +124,29 @@ static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__requ
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 	int r;
 
-	if (waiting_of(request)->place != NOWHERE)
+	if (waiting_of(request)->waiter.watched || waiting_of(request)->with_workers)
 		return 0;
 	if (sfr__syscall_blocks(request))
 		return request_work(epoll, request);
-	r = request_watch(epoll, request);
+	r = sfr__watch_add(&epoll->watches, request, sfr__syscall_events(request));
 	return r == -EPERM ? request_work(epoll, request) : r; /* a device that is always ready */
 }
 
 static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
 	struct epoll *epoll = epoll_of(&interpreter->engine);
-	struct watch *watch;
 
-	if (waiting_of(request)->place == WITH_WORKERS &&
+	if (waiting_of(request)->with_workers &&
 	    !sfr__workers_take_back(&epoll->workers, &waiting_of(request)->work))
 		return false;
-	if (waiting_of(request)->place == WATCHED) {
-		watch = watch_at(epoll, request->fd);
-		sfr__list_unlink(&request->link);
-		if (watch->persistent || watch->outlives)
-			(void)watch_update(epoll, watch, request->fd, false);
-	}
-	waiting_of(request)->place = NOWHERE;
+	waiting_of(request)->with_workers = false;
+	sfr__watch_remove(&epoll->watches, request);
 	return true;
+}
+
+static void epoll_closing(struct sfr__interpreter *interpreter, int fd)
+{
+	sfr__watch_closing(&epoll_of(&interpreter->engine)->watches, fd);
 }
 
 static int epoll_check(struct sfr__interpreter *interpreter, int fd)
@@ -411,8 +190,8 @@ static int epoll_sleep(struct epoll *epoll, int64_t timeout_ns)
 		const struct __kernel_timespec ts = {.tv_sec = timeout_ns / 1000000000,
 						     .tv_nsec = timeout_ns % 1000000000};
 
-		count = (int)syscall(SYS_epoll_pwait2, epoll->fd, epoll->events, EVENTS_MAX, &ts,
-				     NULL, 0);
+		count = (int)syscall(SYS_epoll_pwait2, epoll->watches.epoll_fd, epoll->events,
+				     EVENTS_MAX, &ts, NULL, 0);
 		if (count >= 0 || (errno != ENOSYS && errno != EPERM))
 			return count < 0 ? -errno : count;
 		epoll->no_pwait2 = true;
@@ -421,7 +200,7 @@ static int epoll_sleep(struct epoll *epoll, int64_t timeout_ns)
 	ms = timeout_ns < 0                             ? -1
 	     : timeout_ns > (int64_t)86400 * 1000000000 ? 86400000
 							: (int)((timeout_ns + 999999) / 1000000);
-	count = epoll_wait(epoll->fd, epoll->events, EVENTS_MAX, ms);
+	count = epoll_wait(epoll->watches.epoll_fd, epoll->events, EVENTS_MAX, ms);
 	return count < 0 ? -errno : count;
 }
 
@@ -437,7 +216,7 @@ static int epoll_look(struct epoll *epoll, int64_t timeout_ns)
 		if (event->data.u64 == WORKERS_DATA)
 			work_collect(epoll);
 		else
-			watch_ready(epoll, (int)event->data.u64, event->events);
+			sfr__watch_ready(&epoll->watches, (int)event->data.u64, event->events);
 	}
 	sfr__interpreter_tick(&epoll->interpreter);
 	return count < 0 && count != -EINTR ? count : 0;
@@ -523,9 +302,7 @@ static void epoll_close(struct sfr__engine *engine)
 		if (epoll->interpreter.files[i] >= 0)
 			(void)close(epoll->interpreter.files[i]);
 	sfr__interpreter_fini(&epoll->interpreter);
-	sfr__region_fini(&epoll->watches);
-	if (epoll->fd >= 0)
-		(void)close(epoll->fd);
+	sfr__watches_fini(&epoll->watches);
 	free(epoll);
 }
 
@@ -558,10 +335,7 @@ static int epoll_init(struct epoll *epoll, const struct sfr__settings *settings)
 	unsigned entries = settings->ring.entries, cq_entries = settings->ring.cq_entries;
 	int r;
 
-	epoll->fd = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll->fd < 0)
-		return -errno;
-	r = sfr__region_init(&epoll->watches, DESCRIPTORS_MAX * sizeof(struct watch));
+	r = sfr__watches_init(&epoll->watches, &epoll->interpreter);
 	if (r < 0)
 		return r;
 	return sfr__interpreter_init(&epoll->interpreter, entries,

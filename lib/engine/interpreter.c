@@ -1,14 +1,14 @@
 #include "interpreter.h"
+#include "attempt.h"
+#include "completion.h"
 #include "flight.h"
 #include "language.h"
+#include "tables.h"
 #include "../invariant.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* How many connections one readiness of a listener may bring, before others have their turn. */
-#define ACCEPTS_MAX 16
 
 #define TABLE_SIZE 64
 
@@ -16,26 +16,12 @@
  * Completions.
  */
 
-static bool cq_has_room(const struct sfr__interpreter *interpreter)
-{
-	return interpreter->cq_tail - interpreter->cq_head <= interpreter->engine.queue.cq_mask;
-}
-
-static void cq_write(struct sfr__interpreter *interpreter, const struct sfr__request *request,
-		     int result, unsigned flags)
-{
-	struct sfr__queue *queue = &interpreter->engine.queue;
-
-	queue->cqes[interpreter->cq_tail++ & queue->cq_mask] = (struct io_uring_cqe){
-		.user_data = request->sqe.user_data, .res = result, .flags = flags};
-}
-
 /* The last completion of a request, which is gone with it. */
 static void request_post(struct sfr__interpreter *interpreter, struct sfr__request *request,
 			 int result)
 {
-	if (sfr__likely(cq_has_room(interpreter) && sfr__list_empty(&interpreter->late))) {
-		cq_write(interpreter, request, result, request->flags);
+	if (sfr__likely(sfr__cq_has_room(interpreter) && sfr__list_empty(&interpreter->late))) {
+		sfr__cq_write(interpreter, request, result, request->flags);
 		sfr__request_give(interpreter, request);
 		return;
 	}
@@ -46,120 +32,14 @@ static void request_post(struct sfr__interpreter *interpreter, struct sfr__reque
 
 static void late_post(struct sfr__interpreter *interpreter)
 {
-	while (!sfr__list_empty(&interpreter->late) && cq_has_room(interpreter)) {
+	while (!sfr__list_empty(&interpreter->late) && sfr__cq_has_room(interpreter)) {
 		struct sfr__request *request = sfr__container(interpreter->late.next,
 							      struct sfr__request, link);
 
 		sfr__list_unlink(&request->link);
-		cq_write(interpreter, request, request->result, request->flags);
+		sfr__cq_write(interpreter, request, request->result, request->flags);
 		sfr__request_give(interpreter, request);
 	}
-}
-
-/*
- * Attempts.
- */
-
-static struct sfr__buf_group *group_of(struct sfr__interpreter *interpreter, unsigned number)
-{
-	unsigned i;
-
-	for (i = 0; i < interpreter->groups_count; i++)
-		if (interpreter->groups[i].number == number)
-			return &interpreter->groups[i];
-	return NULL;
-}
-
-/* The buffer that is next in the request's group, which stays there until bytes are in it. */
-static const struct io_uring_buf *buf_pick(struct sfr__request *request,
-					   struct sfr__buf_group *group)
-{
-	const struct io_uring_buf *buf;
-
-	if (!group || group->head == io_uring_smp_load_acquire(&group->ring->tail))
-		return NULL;
-	buf = &group->ring->bufs[group->head & (group->entries - 1)];
-	request->at = (unsigned char *)(uintptr_t)buf->addr;
-	request->len = request->sqe.len && request->sqe.len < buf->len ? request->sqe.len
-								       : buf->len;
-	return buf;
-}
-
-static int attempt_selecting(struct sfr__interpreter *interpreter, struct sfr__request *request)
-{
-	struct sfr__buf_group *group = group_of(interpreter, request->sqe.buf_group);
-	const struct io_uring_buf *buf = buf_pick(request, group);
-	int r;
-
-	if (!buf)
-		return -ENOBUFS;
-	r = interpreter->calls->attempt(interpreter, request);
-	if (r > 0) {
-		request->flags = IORING_CQE_F_BUFFER | (unsigned)buf->bid
-							       << IORING_CQE_BUFFER_SHIFT;
-		group->head++;
-	}
-	return r;
-}
-
-static bool is_cancelled(const struct sfr__request *request)
-{
-	return atomic_load_explicit(&request->cancelled, memory_order_relaxed);
-}
-
-/* What was transferred before it ended is the result, whatever ended it. */
-static int result_so_far(const struct sfr__request *request, int result)
-{
-	return request->done ? (int)request->done : result;
-}
-
-/* A short transfer means that the rest would block: no use in trying at once. */
-static int attempt_whole(struct sfr__interpreter *interpreter, struct sfr__request *request)
-{
-	int r = interpreter->calls->attempt(interpreter, request);
-
-	if (r == SFR__NOT_YET)
-		return r;
-	if (r <= 0)
-		return result_so_far(request, r);
-	request->done += (uint32_t)r;
-	if (request->sqe.msg_flags & MSG_DONTWAIT || !sfr__request_is_whole(request) ||
-	    request->done == sfr__request_size(request))
-		return (int)request->done;
-	return SFR__NOT_YET;
-}
-
-static int attempt_once(struct sfr__interpreter *interpreter, struct sfr__request *request)
-{
-	if (request->sqe.flags & IOSQE_BUFFER_SELECT)
-		return attempt_selecting(interpreter, request);
-	if (sfr__request_is_whole(request))
-		return attempt_whole(interpreter, request);
-	return interpreter->calls->attempt(interpreter, request);
-}
-
-/* Post what comes, each with F_MORE. Without room for a completion it waits, and loses nothing. */
-static int attempt_many(struct sfr__interpreter *interpreter, struct sfr__request *request)
-{
-	bool accepts = request->sqe.opcode == IORING_OP_ACCEPT;
-	int count = accepts ? ACCEPTS_MAX : 1, r;
-
-	for (; count; count--) {
-		if (!cq_has_room(interpreter) || !sfr__list_empty(&interpreter->late))
-			break;
-		r = attempt_once(interpreter, request);
-		if (r < 0 || (r == 0 && !accepts))
-			return r;
-		cq_write(interpreter, request, r, request->flags | IORING_CQE_F_MORE);
-		request->flags = 0;
-	}
-	return SFR__NOT_YET;
-}
-
-static int request_attempt(struct sfr__interpreter *interpreter, struct sfr__request *request)
-{
-	return sfr__request_is_multishot(request) ? attempt_many(interpreter, request)
-						  : attempt_once(interpreter, request);
 }
 
 /*
@@ -224,13 +104,13 @@ static int request_cancel(struct sfr__interpreter *interpreter, struct sfr__requ
 		atomic_store(&request->cancelled, true);
 		return -EALREADY;
 	}
-	flight_end(interpreter, request, result_so_far(request, -ECANCELED));
+	flight_end(interpreter, request, sfr__result_so_far(request, -ECANCELED));
 	return 0;
 }
 
 static bool cancel_matches(const struct io_uring_sqe *cancel, const struct sfr__request *request)
 {
-	if (is_cancelled(request))
+	if (sfr__is_cancelled(request))
 		return false;
 	if (cancel->cancel_flags & IORING_ASYNC_CANCEL_ANY)
 		return true;
@@ -328,49 +208,6 @@ static void limit_fired(struct sfr__timer *timer)
  * Starts.
  */
 
-static int fixed_file(const struct sfr__interpreter *interpreter, struct sfr__request *request)
-{
-	unsigned index = (unsigned)request->sqe.fd;
-
-	if (index >= interpreter->files_count || interpreter->files[index] < 0)
-		return -EBADF;
-	request->fd = interpreter->files[index];
-	return 0;
-}
-
-/* Whether its bytes are inside the registered buffer that it names. */
-static int fixed_buffer(const struct sfr__interpreter *interpreter,
-			const struct sfr__request *request)
-{
-	uint64_t at = request->sqe.addr, len = request->sqe.len, base;
-	const struct iovec *buffer;
-
-	if (request->sqe.buf_index >= interpreter->buffers_count)
-		return -EFAULT;
-	buffer = &interpreter->buffers[request->sqe.buf_index];
-	base = (uint64_t)(uintptr_t)buffer->iov_base;
-	return at >= base && at - base <= buffer->iov_len && len <= buffer->iov_len - (at - base)
-		       ? 0
-		       : -EFAULT;
-}
-
-static bool uses_fixed_buffer(const struct sfr__request *request)
-{
-	return request->sqe.opcode == IORING_OP_READ_FIXED ||
-	       request->sqe.opcode == IORING_OP_WRITE_FIXED;
-}
-
-static int request_resolve(struct sfr__interpreter *interpreter, struct sfr__request *request)
-{
-	int r = request->sqe.flags & IOSQE_FIXED_FILE ? fixed_file(interpreter, request) : 0;
-
-	if (r == 0 && uses_fixed_buffer(request))
-		r = fixed_buffer(interpreter, request);
-	request->at = (unsigned char *)(uintptr_t)request->sqe.addr;
-	request->len = request->sqe.len;
-	return r;
-}
-
 /* It does not end at once. 0, or the result with which it does end. */
 static int request_fly(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
@@ -406,9 +243,9 @@ static int request_start(struct sfr__interpreter *interpreter, struct sfr__reque
 	default:
 		break;
 	}
-	r = request_resolve(interpreter, request);
+	r = sfr__tables_resolve(interpreter, request);
 	if (r == 0)
-		r = request_attempt(interpreter, request);
+		r = sfr__attempt(interpreter, request);
 	return r == SFR__NOT_YET ? request_fly(interpreter, request) : r;
 }
 
@@ -429,8 +266,8 @@ static void due_start(struct sfr__interpreter *interpreter)
 
 void sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
-	int r = is_cancelled(request) ? result_so_far(request, -ECANCELED)
-				      : request_attempt(interpreter, request);
+	int r = sfr__is_cancelled(request) ? sfr__result_so_far(request, -ECANCELED)
+					   : sfr__attempt(interpreter, request);
 
 	if (r == SFR__NOT_YET) {
 		r = interpreter->calls->wait(interpreter, request);
@@ -547,52 +384,8 @@ int64_t sfr__interpreter_time_left(struct sfr__interpreter *interpreter)
 }
 
 /*
- * Tables, and the interpreter itself.
+ * The interpreter itself.
  */
-
-int sfr__interpreter_buf_ring_add(struct sfr__interpreter *interpreter, void *ring,
-				  unsigned entries, unsigned number)
-{
-	size_t count = interpreter->groups_count;
-	struct sfr__buf_group *groups;
-
-	if (!entries || entries > 32768 || entries & (entries - 1))
-		return -EINVAL;
-	if (group_of(interpreter, number))
-		return -EEXIST;
-	groups = realloc(interpreter->groups, (count + 1) * sizeof(*groups));
-	if (!groups)
-		return -ENOMEM;
-	interpreter->groups = groups;
-	groups[interpreter->groups_count++] = (struct sfr__buf_group){
-		.ring = ring, .entries = entries, .number = (uint16_t)number};
-	return 0;
-}
-
-int sfr__interpreter_files_add(struct sfr__interpreter *interpreter, const int *fds, unsigned count)
-{
-	if (interpreter->files)
-		return -EBUSY;
-	interpreter->files = malloc(count * sizeof(*fds));
-	if (!interpreter->files)
-		return -ENOMEM;
-	memcpy(interpreter->files, fds, count * sizeof(*fds));
-	interpreter->files_count = count;
-	return 0;
-}
-
-int sfr__interpreter_buffers_add(struct sfr__interpreter *interpreter, const struct iovec *buffers,
-				 unsigned count)
-{
-	if (interpreter->buffers)
-		return -EBUSY;
-	interpreter->buffers = malloc(count * sizeof(*buffers));
-	if (!interpreter->buffers)
-		return -ENOMEM;
-	memcpy(interpreter->buffers, buffers, count * sizeof(*buffers));
-	interpreter->buffers_count = count;
-	return 0;
-}
 
 int sfr__interpreter_init(struct sfr__interpreter *interpreter, unsigned sq_entries,
 			  unsigned cq_entries)
@@ -624,7 +417,5 @@ void sfr__interpreter_fini(struct sfr__interpreter *interpreter)
 	sfr__requests_free_all(interpreter);
 	free(interpreter->engine.queue.sqes);
 	free(interpreter->engine.queue.cqes);
-	free(interpreter->groups);
-	free(interpreter->files);
-	free(interpreter->buffers);
+	sfr__tables_free(interpreter);
 }

@@ -38,6 +38,11 @@ struct sfr__request {
 	unsigned step; /* how far it has come; 0 is the beginning */
 };
 
+static inline bool sfr__is_cancelled(const struct sfr__request *request)
+{
+	return atomic_load_explicit(&request->cancelled, memory_order_relaxed);
+}
+
 static inline bool sfr__request_is_multishot(const struct sfr__request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;

@@ -343,7 +343,7 @@ static int connect_do(struct sfr__request *request)
 		r = connect_call(request);
 		if (r == -EAGAIN && is_nonblocking(request->fd))
 			(void)poll(NULL, 0, CONNECT_SLICE_US / 1000);
-	} while (r == -EAGAIN && !atomic_load(&request->cancelled));
+	} while (r == -EAGAIN && !sfr__is_cancelled(request));
 	(void)setsockopt(request->fd, SOL_SOCKET, SO_SNDTIMEO, &before, sizeof(before));
 	if (r != -EINPROGRESS && r != -EINTR)
 		return r == -EAGAIN ? -ECANCELED : r;

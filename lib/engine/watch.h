@@ -1,0 +1,48 @@
+/*
+ * Watches: requests that wait for descriptors, on epoll.
+ *
+ * Requests that wait for a descriptor are on its list, and epoll is asked for what they want together.
+ * As long as all of them want one answer, epoll gives one (EPOLLONESHOT), and asking again costs a call;
+ * a multishot request stays armed, so a busy connection costs no call but its receives.
+ *
+ * A number may be closed behind our back and given to another file; epoll then forgets it. So what was
+ * armed once is not relied on when nobody waits, and for a request that comes epoll is always asked: if
+ * it has forgotten, those who waited before end, and never meet the next file of that number.
+ */
+#ifndef SFR_LIB_ENGINE_WATCH_H
+#define SFR_LIB_ENGINE_WATCH_H
+
+#include "interpreter.h"
+#include "../region.h"
+
+/* What is to be known of a request besides. Its engine's structure begins with this. */
+struct sfr__waiter {
+	struct sfr__request request;
+	uint32_t events; /* that it waits for */
+	bool watched;
+};
+
+struct sfr__watches {
+	struct sfr__interpreter *interpreter; /* told when another attempt is worth it */
+	int epoll_fd;                         /* says of a descriptor its number */
+	struct sfr__region table;             /* by descriptor */
+};
+
+/* 0 or -errno. Zeros may be passed to fini. */
+int sfr__watches_init(struct sfr__watches *watches, struct sfr__interpreter *interpreter);
+void sfr__watches_fini(struct sfr__watches *watches);
+
+/* Wait until its descriptor is ready for one of the events. 0 or -errno: -EPERM if it always is. */
+int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, uint32_t events);
+
+/* It waits no longer, if it did. */
+void sfr__watch_remove(struct sfr__watches *watches, struct sfr__request *request);
+
+/* What epoll said of a descriptor. */
+void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events);
+
+/* A descriptor is about to be closed. The file of those who wait stays open under another number, as it
+ * would with the kernel; without one to be had they end with -ECANCELED. */
+void sfr__watch_closing(struct sfr__watches *watches, int fd);
+
+#endif
