@@ -4,6 +4,7 @@
  */
 #include "loop.h"
 #include "log.h"
+#include "process.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -82,6 +83,8 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	loop = calloc(1, sizeof(*loop));
 	if (!loop)
 		return -ENOMEM;
+	sfr__process_watch();
+	loop->process = sfr__process_generation;
 	loop->settings = *sfr__config_settings(cfg);
 	loop->mailbox.fd = -1;
 	loop->now = sfr__clock_ns();
@@ -138,6 +141,8 @@ int sfr_loop_free(sfr_loop *loop)
 {
 	if (!loop)
 		return 0;
+	if (loop->process != sfr__process_generation)
+		return sfr__loop_misuse(loop, -SFR_EFORKED, "the loop was freed in a forked child");
 	if (loop->running)
 		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was freed inside a callback");
 	if (loop_busy(loop))

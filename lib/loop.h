@@ -42,6 +42,7 @@ struct sfr_loop {
 	struct sfr__recv_ring recv;
 	struct sfr__gather *gathers; /* spare ones */
 	uint64_t now;                /* ns; read once a turn */
+	unsigned process;            /* sfr__process_generation of its maker */
 	size_t inflight;             /* ops submitted and not called back for the last time */
 	unsigned called;             /* callbacks in this turn */
 	atomic_bool bound;           /* the engine belongs to pool->thread */

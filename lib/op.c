@@ -385,6 +385,14 @@ static void recv_polled(sfr_op *op)
 	multishot_ended(op, &loop->backlog);
 }
 
+/* Polled in vain: somebody else was faster, or what poll told of is not to be received, and it would tell
+ * again at once. This one time the receive waits, with its buffer. */
+static void recv_patiently(sfr_op *op)
+{
+	op->sqe.msg_flags = 0;
+	multishot_ended(op, &op->loop->backlog);
+}
+
 /* Without rings of provided buffers a receive is a poll, then a receive, and so on. */
 static void recv_by_poll_complete(sfr_op *op, int result)
 {
@@ -399,19 +407,19 @@ static void recv_by_poll_complete(sfr_op *op, int result)
 			multishot_ended(op, NULL);
 		return;
 	}
-	if (result <= 0 && result != -EAGAIN) {
+	if (result == -EAGAIN) {
+		recv_patiently(op);
+		return;
+	}
+	if (result <= 0) {
 		op_finish(op, result);
 		return;
 	}
 	op->buf = NULL;
 	sfr__op_poll_to_receive(op, op->sqe.fd);
 	multishot_ended(op, &op->loop->backlog);
-	if (result > 0) {
-		sfr__buf_return(buf, (uint32_t)result);
-		op_deliver(op, result, buf);
-	} else {
-		sfr__buf_drop(buf); /* somebody else was faster */
-	}
+	sfr__buf_return(buf, (uint32_t)result);
+	op_deliver(op, result, buf);
 }
 
 static void recv_multi_complete(sfr_op *op, int result, unsigned flags)

@@ -11,6 +11,24 @@
 #define PAGE 4096
 #define GROUP 0
 
+/* A ring to try things on, and whether some could not be tried for want of descriptors or memory. */
+struct trial {
+	struct io_uring ring;
+	bool unsure;
+};
+
+static int noted(struct trial *trial, int r)
+{
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS)
+		trial->unsure = true;
+	return r;
+}
+
+static int noted_fd(struct trial *trial, int fd)
+{
+	return fd < 0 ? noted(trial, -errno) : fd;
+}
+
 /* All that setup can be asked for at once; the newest kernels take it together. */
 #define FLAGS_ALL                                                                              \
 	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN | \
@@ -42,12 +60,12 @@ static int ring_make(struct io_uring *ring, unsigned flags, unsigned *features_o
 	return r;
 }
 
-static bool setup_works(unsigned flags)
+static bool setup_works(struct trial *trial, unsigned flags)
 {
 	unsigned features;
 	struct io_uring ring;
 
-	if (ring_make(&ring, flags, &features) < 0)
+	if (noted(trial, ring_make(&ring, flags, &features)) < 0)
 		return false;
 	io_uring_queue_exit(&ring);
 	return true;
@@ -91,12 +109,13 @@ static struct io_uring_cqe *completion(struct io_uring *ring)
 }
 
 /* One connection to a listener on a socket without a name: does the accept go on? */
-static bool accept_multi_works(struct io_uring *ring)
+static bool accept_multi_works(struct trial *trial)
 {
+	struct io_uring *ring = &trial->ring;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	socklen_t size = sizeof(addr);
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int listener = noted_fd(trial, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	int client = noted_fd(trial, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 	const struct io_uring_cqe *cqe = NULL;
 	bool works;
@@ -109,7 +128,7 @@ static bool accept_multi_works(struct io_uring *ring)
 		io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
 		cqe = completion(ring);
 	}
-	works = cqe && cqe->res >= 0 && cqe->flags & IORING_CQE_F_MORE;
+	works = cqe && noted(trial, cqe->res) >= 0 && cqe->flags & IORING_CQE_F_MORE;
 	if (cqe && cqe->res >= 0)
 		(void)close(cqe->res); /* never used, as the two below */
 	io_uring_cq_advance(ring, cqe != NULL);
@@ -120,7 +139,7 @@ static bool accept_multi_works(struct io_uring *ring)
 	return works;
 }
 
-static bool buffer_rings_work(struct io_uring *ring, struct io_uring_buf_ring *bufs,
+static bool buffer_rings_work(struct trial *trial, struct io_uring_buf_ring *bufs,
 			      unsigned char *memory)
 {
 	struct io_uring_buf_reg reg = {
@@ -129,9 +148,9 @@ static bool buffer_rings_work(struct io_uring *ring, struct io_uring_buf_ring *b
 	int patience_ms = PATIENCE_MS, r;
 
 	do
-		r = or_later(io_uring_register_buf_ring(ring, &reg, 0), &patience_ms);
+		r = or_later(io_uring_register_buf_ring(&trial->ring, &reg, 0), &patience_ms);
 	while (r == -EAGAIN);
-	if (r < 0)
+	if (noted(trial, r) < 0)
 		return false;
 	io_uring_buf_ring_init(bufs);
 	io_uring_buf_ring_add(bufs, memory, 64, 0, 1, 0);
@@ -140,14 +159,15 @@ static bool buffer_rings_work(struct io_uring *ring, struct io_uring_buf_ring *b
 }
 
 /* One byte in a socket: does the receive go on? */
-static bool recv_multi_works(struct io_uring *ring)
+static bool recv_multi_works(struct trial *trial)
 {
+	struct io_uring *ring = &trial->ring;
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 	const struct io_uring_cqe *cqe = NULL;
 	const unsigned wanted = IORING_CQE_F_MORE | IORING_CQE_F_BUFFER;
 	int fds[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+	if (noted_fd(trial, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) < 0)
 		return false;
 	if (sqe && write(fds[1], "", 1) == 1) {
 		io_uring_prep_recv_multishot(sqe, fds[0], NULL, 0, 0);
@@ -157,7 +177,8 @@ static bool recv_multi_works(struct io_uring *ring)
 	}
 	(void)close(fds[0]); /* never used outside, both of them */
 	(void)close(fds[1]);
-	return cqe && cqe->res == 1 && (cqe->flags & wanted) == wanted;
+	/* A completion of the accept may be in the way, if it found no descriptor. */
+	return cqe && noted(trial, cqe->res) == 1 && (cqe->flags & wanted) == wanted;
 }
 
 /* What RLIMIT_MEMLOCK has no room for now is known all the same. */
@@ -176,27 +197,27 @@ static bool napi_works(struct io_uring *ring)
 	return io_uring_register((unsigned)ring->ring_fd, SFR__REGISTER_NAPI, &napi, 1) == 0;
 }
 
-static sfr__features ring_features(struct io_uring *ring)
+static sfr__features ring_features(struct trial *trial)
 {
 	_Alignas(PAGE) unsigned char memory[2 * PAGE];
-	bool buffer_rings = buffer_rings_work(ring, (void *)memory, memory + PAGE);
+	bool buffer_rings = buffer_rings_work(trial, (void *)memory, memory + PAGE);
 	sfr__features found = 0;
 
 	if (buffer_rings)
 		found |= 1U << SFR__FEATURE_BUFFER_RINGS;
-	if (accept_multi_works(ring))
+	if (accept_multi_works(trial))
 		found |= 1U << SFR__FEATURE_ACCEPT_MULTI;
-	if (fixed_buffers_work(ring, memory + PAGE))
+	if (fixed_buffers_work(&trial->ring, memory + PAGE))
 		found |= 1U << SFR__FEATURE_FIXED_BUFFERS;
-	if (buffer_rings && recv_multi_works(ring))
+	if (buffer_rings && recv_multi_works(trial))
 		found |= 1U << SFR__FEATURE_RECV_MULTI;
-	if (napi_works(ring))
+	if (napi_works(&trial->ring))
 		found |= 1U << SFR__FEATURE_NAPI;
 	return found;
 }
 
 /* What setup takes: all together, or else one by one. */
-static sfr__features setup_features(void)
+static sfr__features setup_features(struct trial *trial)
 {
 	static const struct {
 		unsigned flags;
@@ -208,12 +229,12 @@ static sfr__features setup_features(void)
 		{IORING_SETUP_COOP_TASKRUN, SFR__FEATURE_COOP_TASKRUN},
 		{IORING_SETUP_SUBMIT_ALL, SFR__FEATURE_SUBMIT_ALL},
 	};
-	bool all = setup_works(FLAGS_ALL);
+	bool all = setup_works(trial, FLAGS_ALL);
 	sfr__features found = 0;
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (all || setup_works(rows[i].flags))
+		if (all || setup_works(trial, rows[i].flags))
 			found |= 1U << rows[i].feature;
 	return found;
 }
@@ -233,24 +254,24 @@ static uint64_t ops_find(struct io_uring *ring)
 	return ops;
 }
 
-/* The features; and, if `ops_out`, the opcodes. False if it could not be found out. */
+/* The features; and, if `ops_out`, the opcodes. False if not all could be tried. */
 static bool features_find(unsigned offered, sfr__features *found_out, uint64_t *ops_out)
 {
-	struct io_uring ring;
+	struct trial trial = {0};
 	unsigned features;
 
-	*found_out = setup_features();
+	*found_out = setup_features(&trial);
 	if (offered & IORING_FEAT_NO_IOWAIT)
 		*found_out |= 1U << SFR__FEATURE_NO_IOWAIT;
 	if (offered & IORING_FEAT_MIN_TIMEOUT)
 		*found_out |= 1U << SFR__FEATURE_MIN_WAIT;
-	if (ring_make(&ring, 0, &features) < 0)
+	if (ring_make(&trial.ring, 0, &features) < 0)
 		return false;
-	*found_out |= ring_features(&ring);
+	*found_out |= ring_features(&trial);
 	if (ops_out)
-		*ops_out = ops_find(&ring);
-	io_uring_queue_exit(&ring);
-	return true;
+		*ops_out = ops_find(&trial.ring);
+	io_uring_queue_exit(&trial.ring);
+	return !trial.unsure;
 }
 
 void sfr__probe_uring(struct sfr__probe *out)

@@ -11,6 +11,7 @@
  * others from theirs.
  */
 #include "op.h"
+#include "process.h"
 #include "thread.h"
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -164,6 +165,8 @@ static int run_begin(sfr_loop *loop)
 {
 	int r = 0;
 
+	if (loop->process != sfr__process_generation)
+		return sfr__loop_misuse(loop, -SFR_EFORKED, "the loop was run in a forked child");
 	if (loop->bound && !sfr__pool_is_mine(loop->pool))
 		return sfr__loop_misuse(loop, -SFR_ETHREAD, "the loop was run by another thread");
 	if (loop->running)

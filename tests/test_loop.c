@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct seen seen, other;
@@ -442,6 +443,41 @@ START_TEST(counters_of_another_version_are_cut_or_filled_with_zeros)
 }
 END_TEST
 
+/* What a child of fork is told. It ends without the fixture, which is the parent's. */
+static int child_of_fork(sfr_loop *loop)
+{
+	if (sfr_loop_step(loop, 0) != -SFR_EFORKED || sfr_loop_run(loop) != -SFR_EFORKED)
+		return 1;
+	if (sfr_loop_drain(loop, -1) != -SFR_EFORKED)
+		return 2;
+	return sfr_loop_free(loop) == -SFR_EFORKED ? 0 : 3;
+}
+
+START_TEST(a_forked_child_is_refused_and_harms_nothing)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	static struct seen file, pipe_end;
+	int read_end, write_end, status;
+	pid_t child;
+
+	pair_of_pipe_ends(&read_end, &write_end);
+	sfr_submit(sfr_write(loop, empty_file(), sfr_buf_from(loop, "hello", 5)), record, &file);
+	turn_until(loop, &file.calls, 1); /* whoever blocks on files for the loop exists now */
+	sfr_submit(sfr_read(loop, read_end, sfr_buf_get(loop, 64)), record, &pipe_end);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	child = fork();
+	if (child == 0)
+		_exit(child_of_fork(loop));
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+
+	ck_assert_int_eq(write(write_end, "abc", 3), 3);
+	turn_until(loop, &pipe_end.calls, 1);
+	ck_assert_int_eq(pipe_end.result, 3);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("loop");
@@ -471,6 +507,7 @@ int main(void)
 	tc = world_case(suite, "freeing");
 	tcase_add_test(tc, freeing_nothing_is_fine);
 	world_test(tc, a_loop_that_never_ran_can_be_freed);
+	world_test(tc, a_forked_child_is_refused_and_harms_nothing);
 	world_test(tc, counters_of_another_version_are_cut_or_filled_with_zeros);
 	return world_run(suite);
 }

@@ -30,7 +30,8 @@ SFR_API int sfr_loop_new(sfr_loop **out, const sfr_config *cfg);
  * Run until sfr_loop_stop(), or until nothing is left to wait for: no operation, no posted function. (A
  * connection that neither receives, being paused or half open, nor sends waits for nothing.)
  *
- * @return 0; -SFR_ENESTED in a callback; -SFR_ETHREAD on a wrong thread; an error of the engine.
+ * @return 0; -SFR_ENESTED in a callback; -SFR_ETHREAD on a wrong thread; -SFR_EFORKED in a child of
+ *         fork, which harms nothing; an error of the engine.
  * @thread The loop's.
  * @since 0.1
  */
@@ -85,7 +86,8 @@ SFR_API int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns);
  * @param loop Taken if the result is 0. NULL is nothing.
  * @return 0, and buffers that somebody still holds stay good until they are released;
  *         -SFR_EOPSINFLIGHT, and nothing freed, while operations are in flight or connections open: the
- *         loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback.
+ *         loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback; -SFR_EFORKED in a
+ *         child of fork, whose copy goes with it.
  * @thread Any, but no other may be using the loop, and its own may not be releasing buffers of it.
  * @since 0.1
  */

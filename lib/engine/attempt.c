@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* How many connections one readiness of a listener may bring, before others have their turn. */
-#define ACCEPTS_MAX 16
+/* How many completions one readiness may bring, before others have their turn. */
+#define MANY 16
 
 /* The buffer that is next in the request's group, which stays there until bytes are in it. */
 static const struct io_uring_buf *buf_pick(struct sfr__request *request,
@@ -55,7 +55,7 @@ static int attempt_whole(struct sfr__interpreter *interpreter, struct sfr__reque
 	if (r <= 0)
 		return sfr__result_so_far(request, r);
 	request->done += (uint32_t)r;
-	if (request->sqe.msg_flags & MSG_DONTWAIT || !sfr__request_is_whole(request) ||
+	if (request->sqe.msg_flags & MSG_DONTWAIT || request->no_more ||
 	    request->done == sfr__request_size(request))
 		return (int)request->done;
 	return SFR__NOT_YET;
@@ -70,20 +70,27 @@ static int attempt_once(struct sfr__interpreter *interpreter, struct sfr__reques
 	return interpreter->calls->attempt(interpreter, request);
 }
 
-/* Post what comes, each with F_MORE. Without room for a completion it waits, and loses nothing. */
+/*
+ * Post what comes, each with F_MORE. Without room for a completion it waits, and loses nothing. A
+ * buffer that was not filled took the last bytes there were: asking for more would be in vain.
+ */
 static int attempt_many(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
 	bool accepts = request->sqe.opcode == IORING_OP_ACCEPT;
-	int count = accepts ? ACCEPTS_MAX : 1, r;
+	int count, r;
 
-	for (; count; count--) {
+	for (count = 0; count < MANY; count++) {
 		if (!sfr__cq_has_room(interpreter) || !sfr__list_empty(&interpreter->late))
 			break;
 		r = attempt_once(interpreter, request);
+		if (r == -ENOBUFS && count)
+			break; /* whether there is more to receive is not known */
 		if (r < 0 || (r == 0 && !accepts))
 			return r;
 		sfr__cq_write(interpreter, request, r, request->flags | IORING_CQE_F_MORE);
 		request->flags = 0;
+		if (!accepts && (uint32_t)r < request->len)
+			break;
 	}
 	return SFR__NOT_YET;
 }

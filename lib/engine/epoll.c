@@ -32,6 +32,7 @@ struct waiting {
 	struct sfr__waiter waiter; /* for its descriptor */
 	struct sfr__work work;     /* or for a worker */
 	bool with_workers;
+	bool has_copy; /* its descriptor is one of ours, for its file must stay open */
 };
 
 struct epoll {
@@ -80,14 +81,42 @@ static int workers_ready(struct epoll *epoll)
 	return 0;
 }
 
+/* A worker may begin after the descriptor was closed and its number is another file's. */
+static int request_copy(struct sfr__request *request)
+{
+	int copy;
+
+	if (request->fd < 0 || request->sqe.opcode == IORING_OP_CLOSE ||
+	    waiting_of(request)->has_copy)
+		return 0;
+	copy = fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return -errno;
+	request->fd = copy;
+	waiting_of(request)->has_copy = true;
+	return 0;
+}
+
+static void request_forget_copy(struct sfr__request *request)
+{
+	if (waiting_of(request)->has_copy)
+		(void)close(
+			request->fd); /* the file is the caller's, who closes it where it matters */
+	waiting_of(request)->has_copy = false;
+}
+
 static int request_work(struct epoll *epoll, struct sfr__request *request)
 {
 	int r = workers_ready(epoll);
 
 	if (r == 0)
+		r = request_copy(request);
+	if (r == 0)
 		r = sfr__workers_give(&epoll->workers, &waiting_of(request)->work);
 	if (r == 0)
 		waiting_of(request)->with_workers = true;
+	else
+		request_forget_copy(request);
 	return r;
 }
 
@@ -102,8 +131,10 @@ static void work_collect(struct epoll *epoll)
 
 		sfr__list_unlink(&waiting->work.link);
 		waiting->with_workers = false;
-		if (request->result == SFR__NOT_YET)
-			sfr__interpreter_go_on(&epoll->interpreter, request);
+		if (sfr__syscall_is_for_later(request))
+			sfr__interpreter_retry(&epoll->interpreter, request);
+		else if (request->result == SFR__NOT_YET)
+			(void)sfr__interpreter_go_on(&epoll->interpreter, request);
 		else
 			sfr__interpreter_finish(&epoll->interpreter, request, request->result);
 	}
@@ -116,20 +147,27 @@ static void work_collect(struct epoll *epoll)
 static int epoll_attempt(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
 	(void)interpreter;
+	if (waiting_of(request)->with_workers)
+		return SFR__NOT_YET;
 	return sfr__syscall_try(request);
 }
 
-static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__request *request,
+			  bool forward)
 {
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 	int r;
 
+	if (waiting_of(request)->waiter.watched && forward)
+		sfr__watch_revive(&epoll->watches, request);
 	if (waiting_of(request)->waiter.watched || waiting_of(request)->with_workers)
 		return 0;
 	if (sfr__syscall_blocks(request))
 		return request_work(epoll, request);
 	r = sfr__watch_add(&epoll->watches, request, sfr__syscall_events(request));
-	return r == -EPERM ? request_work(epoll, request) : r; /* a device that is always ready */
+	if (r != -EPERM) /* which says of a file or device that it is always ready */
+		return r;
+	return request->sqe.opcode == IORING_OP_POLL_ADD ? -EINVAL : request_work(epoll, request);
 }
 
 static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__request *request)
@@ -142,6 +180,12 @@ static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__reque
 	waiting_of(request)->with_workers = false;
 	sfr__watch_remove(&epoll->watches, request);
 	return true;
+}
+
+static void epoll_ended(struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	(void)interpreter;
+	request_forget_copy(request);
 }
 
 static void epoll_closing(struct sfr__interpreter *interpreter, int fd)
@@ -165,6 +209,7 @@ static const struct sfr__interpreter_calls interpreter_calls = {
 	.attempt = epoll_attempt,
 	.wait = epoll_wait_for,
 	.forget = epoll_forget,
+	.ended = epoll_ended,
 	.closing = epoll_closing,
 	.check = epoll_check,
 	.now = epoll_now,
@@ -204,11 +249,24 @@ static int epoll_sleep(struct epoll *epoll, int64_t timeout_ns)
 	return count < 0 ? -errno : count;
 }
 
+/* Without descriptors for a new set the old one goes on telling too much, and nothing is lost. */
+static void set_renew(struct epoll *epoll)
+{
+	if (sfr__watches_renew(&epoll->watches) < 0)
+		return;
+	epoll->workers_watched = false;
+	if (epoll->workers.fd >= 0)
+		(void)workers_ready(epoll); /* it was there before */
+}
+
 /* Find out what is ready, and deal with it. 0, also when interrupted; -errno. */
 static int epoll_look(struct epoll *epoll, int64_t timeout_ns)
 {
-	int count = epoll->events_count ? epoll->events_count : epoll_sleep(epoll, timeout_ns), i;
+	int count, i;
 
+	if (epoll->watches.stale && !epoll->events_count)
+		set_renew(epoll);
+	count = epoll->events_count ? epoll->events_count : epoll_sleep(epoll, timeout_ns);
 	epoll->events_count = 0;
 	for (i = 0; i < count; i++) {
 		const struct epoll_event *event = &epoll->events[i];
@@ -273,16 +331,36 @@ static int epoll_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned e
 	return sfr__interpreter_buf_ring_add(&epoll_of(engine)->interpreter, ring, entries, group);
 }
 
+/* The first of the fixed files, and the table of them. */
+static void files_drop(struct sfr__interpreter *interpreter, unsigned count)
+{
+	while (count--)
+		if (interpreter->files[count] >= 0)
+			(void)close(interpreter->files[count]); /* copies of ours */
+	free(interpreter->files);
+	interpreter->files = NULL;
+	interpreter->files_count = 0;
+}
+
 /* A registered file stays open, whatever becomes of its descriptor. */
 static int epoll_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
 {
 	struct sfr__interpreter *interpreter = &epoll_of(engine)->interpreter;
 	unsigned i;
-	int r = sfr__interpreter_files_add(interpreter, fds, count);
+	int r = 0;
 
 	for (i = 0; r == 0 && i < count; i++)
-		if (fds[i] >= 0)
-			interpreter->files[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+		if (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0)
+			r = -EBADF;
+	if (r == 0)
+		r = sfr__interpreter_files_add(interpreter, fds, count);
+	for (i = 0; r == 0 && i < count; i++) {
+		interpreter->files[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+		if (fds[i] >= 0 && interpreter->files[i] < 0) {
+			r = -errno;
+			files_drop(interpreter, i);
+		}
+	}
 	return r;
 }
 
@@ -295,12 +373,9 @@ static int epoll_buffers_add(struct sfr__engine *engine, const struct iovec *buf
 static void epoll_close(struct sfr__engine *engine)
 {
 	struct epoll *epoll = epoll_of(engine);
-	unsigned i;
 
 	sfr__workers_fini(&epoll->workers);
-	for (i = 0; i < epoll->interpreter.files_count; i++)
-		if (epoll->interpreter.files[i] >= 0)
-			(void)close(epoll->interpreter.files[i]);
+	files_drop(&epoll->interpreter, epoll->interpreter.files_count);
 	sfr__interpreter_fini(&epoll->interpreter);
 	sfr__watches_fini(&epoll->watches);
 	free(epoll);

@@ -67,7 +67,9 @@ struct sfr__request *sfr__request_take(struct sfr__interpreter *interpreter,
 	request->sqe = *sqe;
 	request->next = NULL;
 	request->done = 0;
-	request->fd = sqe->fd;
+	request->fd = request->number = sqe->fd;
+	request->no_more = false;
+	request->time_ns = 0;
 	request->flags = 0;
 	atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
 	request->step = 0;

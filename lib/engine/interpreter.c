@@ -12,6 +12,10 @@
 
 #define TABLE_SIZE 64
 
+/* The times between attempts that were in vain. */
+#define RETRY_MIN_NS 1000000
+#define RETRY_MAX_NS 100000000
+
 /*
  * Completions.
  */
@@ -88,6 +92,9 @@ static void request_end(struct sfr__interpreter *interpreter, struct sfr__reques
 static void flight_end(struct sfr__interpreter *interpreter, struct sfr__request *request,
 		       int result)
 {
+	if (!sfr__list_empty(&request->timer.link))
+		sfr__wheel_remove(&interpreter->wheel, &request->timer);
+	interpreter->calls->ended(interpreter, request);
 	sfr__flight_leave(interpreter, request);
 	request_end(interpreter, request, result);
 }
@@ -98,9 +105,8 @@ static void flight_end(struct sfr__interpreter *interpreter, struct sfr__request
 
 static int request_cancel(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
-	if (request->sqe.opcode == IORING_OP_TIMEOUT) {
-		sfr__wheel_remove(&interpreter->wheel, &request->timer);
-	} else if (!interpreter->calls->forget(interpreter, request)) {
+	if (request->sqe.opcode != IORING_OP_TIMEOUT &&
+	    !interpreter->calls->forget(interpreter, request)) {
 		atomic_store(&request->cancelled, true);
 		return -EALREADY;
 	}
@@ -115,7 +121,7 @@ static bool cancel_matches(const struct io_uring_sqe *cancel, const struct sfr__
 	if (cancel->cancel_flags & IORING_ASYNC_CANCEL_ANY)
 		return true;
 	if (cancel->cancel_flags & IORING_ASYNC_CANCEL_FD)
-		return request->sqe.opcode != IORING_OP_TIMEOUT && request->fd == cancel->fd;
+		return request->sqe.opcode != IORING_OP_TIMEOUT && request->number == cancel->fd;
 	return request->sqe.user_data == cancel->addr;
 }
 
@@ -172,17 +178,28 @@ static int cancel_run(struct sfr__interpreter *interpreter, const struct io_urin
  * Timeouts.
  */
 
+static void timer_arm(struct sfr__interpreter *interpreter, struct sfr__request *request,
+		      uint64_t now, uint64_t at, void (*fire)(struct sfr__timer *))
+{
+	request->timer.fire = fire;
+	if (!interpreter->wheel.count) /* nobody turned it while it was empty */
+		sfr__wheel_advance(&interpreter->wheel, now);
+	sfr__wheel_add(&interpreter->wheel, &request->timer, at);
+}
+
+static uint64_t time_after(uint64_t now, uint64_t ns)
+{
+	return ns > UINT64_MAX - now ? UINT64_MAX : now + ns;
+}
+
 static void timeout_arm(struct sfr__interpreter *interpreter, struct sfr__request *request,
 			void (*fire)(struct sfr__timer *))
 {
 	uint64_t now = interpreter->calls->now(interpreter), at = request->time_ns;
 
 	if (!(request->sqe.timeout_flags & IORING_TIMEOUT_ABS))
-		at = at > UINT64_MAX - now ? UINT64_MAX : now + at;
-	request->timer.fire = fire;
-	if (!interpreter->wheel.count) /* nobody turned it while it was empty */
-		sfr__wheel_advance(&interpreter->wheel, now);
-	sfr__wheel_add(&interpreter->wheel, &request->timer, at);
+		at = time_after(now, at);
+	timer_arm(interpreter, request, now, at, fire);
 }
 
 static void timeout_fired(struct sfr__timer *timer)
@@ -212,7 +229,7 @@ static void limit_fired(struct sfr__timer *timer)
 static int request_fly(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
 	struct sfr__request *limit = request->next;
-	int r = interpreter->calls->wait(interpreter, request);
+	int r = interpreter->calls->wait(interpreter, request, true);
 
 	if (r < 0)
 		return r;
@@ -237,13 +254,12 @@ static int request_start(struct sfr__interpreter *interpreter, struct sfr__reque
 		timeout_arm(interpreter, request, timeout_fired);
 		sfr__flight_enter(interpreter, request);
 		return SFR__NOT_YET;
-	case IORING_OP_CLOSE:
-		interpreter->calls->closing(interpreter, request->fd);
-		break;
 	default:
 		break;
 	}
 	r = sfr__tables_resolve(interpreter, request);
+	if (r == 0 && request->sqe.opcode == IORING_OP_CLOSE)
+		interpreter->calls->closing(interpreter, request->fd);
 	if (r == 0)
 		r = sfr__attempt(interpreter, request);
 	return r == SFR__NOT_YET ? request_fly(interpreter, request) : r;
@@ -264,19 +280,61 @@ static void due_start(struct sfr__interpreter *interpreter)
 	}
 }
 
-void sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static void retry_stop(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
+	if (!sfr__list_empty(&request->timer.link))
+		sfr__wheel_remove(&interpreter->wheel, &request->timer);
+	request->time_ns = 0;
+}
+
+/* A full completion queue holds it up, too: that is not in vain. */
+static bool came_forward(const struct sfr__interpreter *interpreter,
+			 const struct sfr__request *request, uint32_t posted, uint32_t done)
+{
+	return interpreter->cq_tail != posted || request->done != done ||
+	       !sfr__cq_has_room(interpreter) || !sfr__list_empty(&interpreter->late);
+}
+
+bool sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	uint32_t posted = interpreter->cq_tail, done = request->done;
 	int r = sfr__is_cancelled(request) ? sfr__result_so_far(request, -ECANCELED)
 					   : sfr__attempt(interpreter, request);
+	bool forward = came_forward(interpreter, request, posted, done);
 
 	if (r == SFR__NOT_YET) {
-		r = interpreter->calls->wait(interpreter, request);
-		if (r == 0)
-			return;
-	} else {
-		(void)interpreter->calls->forget(interpreter, request); /* it is not being done */
+		r = interpreter->calls->wait(interpreter, request, forward);
+		if (r == 0) {
+			if (forward)
+				retry_stop(interpreter, request);
+			return forward;
+		}
 	}
+	(void)interpreter->calls->forget(interpreter, request); /* it is not being done */
 	sfr__interpreter_finish(interpreter, request, r);
+	return true;
+}
+
+static void retry_fired(struct sfr__timer *timer)
+{
+	struct sfr__request *request = sfr__container(timer, struct sfr__request, timer);
+	struct sfr__interpreter *interpreter = request->interpreter;
+
+	if (!sfr__interpreter_go_on(interpreter, request))
+		sfr__interpreter_retry(interpreter, request);
+}
+
+void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	uint64_t now;
+
+	if (!sfr__list_empty(&request->timer.link))
+		return;
+	now = interpreter->calls->now(interpreter);
+	request->time_ns = request->time_ns ? 2 * request->time_ns : RETRY_MIN_NS;
+	if (request->time_ns > RETRY_MAX_NS)
+		request->time_ns = RETRY_MAX_NS;
+	timer_arm(interpreter, request, now, time_after(now, request->time_ns), retry_fired);
 }
 
 void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__request *request,

@@ -27,14 +27,18 @@ struct sfr__interpreter_calls {
 	int (*attempt)(struct sfr__interpreter *interpreter, struct sfr__request *request);
 
 	/* Say sfr__interpreter_go_on() each time another attempt is worth it, or do it elsewhere and
-	 * say sfr__interpreter_finish(). Said again of a request that waits, it does nothing. 0 or
-	 * -errno. */
-	int (*wait)(struct sfr__interpreter *interpreter, struct sfr__request *request);
+	 * say sfr__interpreter_finish(). Asked again after each attempt; `forward` is whether that one
+	 * got it anywhere. 0 or -errno. */
+	int (*wait)(struct sfr__interpreter *interpreter, struct sfr__request *request,
+		    bool forward);
 
 	/* Stop waiting. False: it is being done, go_on or finish will come. */
 	bool (*forget)(struct sfr__interpreter *interpreter, struct sfr__request *request);
 
-	/* CLOSE is about to be attempted: what waits on that descriptor must survive it, or end. */
+	/* It has ended: what the engine keeps for it can go. */
+	void (*ended)(struct sfr__interpreter *interpreter, struct sfr__request *request);
+
+	/* CLOSE is about to be attempted: who waits for that descriptor must keep his file, or end. */
 	void (*closing)(struct sfr__interpreter *interpreter, int fd);
 
 	/* 0, or -EBADF if there is no such descriptor. */
@@ -83,8 +87,11 @@ bool sfr__interpreter_take(struct sfr__interpreter *interpreter);
 void sfr__interpreter_tick(struct sfr__interpreter *interpreter);
 int64_t sfr__interpreter_time_left(struct sfr__interpreter *interpreter);
 
-/* Another attempt at a request that waits. */
-void sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__request *request);
+/* Another attempt at a request that waits. False if it was in vain, and the request waits on. */
+bool sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__request *request);
+
+/* Go on after a while besides, and again, less and less often, until it is not in vain. */
+void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__request *request);
 
 /* The engine has done, and let go of, a request that waited. */
 void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__request *request,

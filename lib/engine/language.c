@@ -8,17 +8,20 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#define SECOND_NS UINT64_C(1000000000)
+
 #define FLAGS_KNOWN \
 	(IOSQE_FIXED_FILE | IOSQE_IO_LINK | IOSQE_IO_HARDLINK | IOSQE_ASYNC | IOSQE_BUFFER_SELECT)
 
 enum {
 	KNOWN = 1,
-	BYTES = 2,     /* reads or writes bytes at an offset: fewer than asked for is a failure */
-	MESSAGE = 4,   /* sends or receives: fewer is a failure only with MSG_WAITALL */
-	SELECTS = 8,   /* may be given a provided buffer */
-	VECTOR = 16,   /* addr and len are an array of iovec */
-	HEADER = 32,   /* addr is a msghdr */
-	NO_INDEX = 64, /* no result into a slot of the table of fixed files */
+	BYTES = 2,      /* reads or writes bytes at an offset: fewer than asked for is a failure */
+	MESSAGE = 4,    /* sends or receives: fewer is a failure only with MSG_WAITALL */
+	SELECTS = 8,    /* may be given a provided buffer */
+	VECTOR = 16,    /* addr and len are an array of iovec */
+	HEADER = 32,    /* addr is a msghdr */
+	NO_INDEX = 64,  /* no result into a slot of the table of fixed files */
+	NO_FIXED = 128, /* no fixed file */
 };
 
 static const uint8_t traits[IORING_OP_LAST] = {
@@ -38,13 +41,12 @@ static const uint8_t traits[IORING_OP_LAST] = {
 	[IORING_OP_CONNECT] = KNOWN,
 	[IORING_OP_FALLOCATE] = KNOWN,
 	[IORING_OP_OPENAT] = KNOWN | NO_INDEX,
-	[IORING_OP_CLOSE] = KNOWN | NO_INDEX,
+	[IORING_OP_CLOSE] = KNOWN | NO_INDEX | NO_FIXED,
 	[IORING_OP_STATX] = KNOWN,
 	[IORING_OP_READ] = KNOWN | BYTES | SELECTS,
 	[IORING_OP_WRITE] = KNOWN | BYTES,
 	[IORING_OP_SEND] = KNOWN | MESSAGE,
 	[IORING_OP_RECV] = KNOWN | MESSAGE | SELECTS,
-	[IORING_OP_SPLICE] = KNOWN,
 	[IORING_OP_SHUTDOWN] = KNOWN,
 	[IORING_OP_RENAMEAT] = KNOWN,
 	[IORING_OP_UNLINKAT] = KNOWN,
@@ -72,7 +74,9 @@ static int time_check(struct sfr__request *request)
 		return -EINVAL;
 	if (ts->tv_sec < 0 || ts->tv_nsec < 0)
 		return -EINVAL;
-	request->time_ns = (uint64_t)ts->tv_sec * 1000000000 + (uint64_t)ts->tv_nsec;
+	if (__builtin_mul_overflow((uint64_t)ts->tv_sec, SECOND_NS, &request->time_ns) ||
+	    __builtin_add_overflow(request->time_ns, (uint64_t)ts->tv_nsec, &request->time_ns))
+		request->time_ns = UINT64_MAX;
 	return 0;
 }
 
@@ -109,6 +113,8 @@ int sfr__request_check(struct sfr__request *request)
 		return -EOPNOTSUPP;
 	if (known & NO_INDEX && sqe->file_index)
 		return -EINVAL;
+	if (known & NO_FIXED && sqe->flags & IOSQE_FIXED_FILE)
+		return -EBADF;
 	if (sqe->opcode == IORING_OP_TIMEOUT || sqe->opcode == IORING_OP_LINK_TIMEOUT)
 		return time_check(request);
 	return multishot_check(request);

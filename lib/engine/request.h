@@ -22,12 +22,14 @@ struct sfr__request {
 	struct sfr__request *bucket; /* in flight: the next one in its place of the table */
 	struct sfr__interpreter *interpreter;
 	struct sfr__request *limits; /* a LINK_TIMEOUT: the op it limits */
-	struct sfr__timer timer;     /* of a timeout */
-	uint64_t time_ns;            /* of a timeout: how long, or until when */
+	struct sfr__timer timer;     /* of a timeout, or a retry */
+	uint64_t time_ns;  /* of a timeout: how long, or until when; else how long until a retry */
 	unsigned char *at; /* where its bytes are: as the SQE says, or a buffer that was picked */
 	uint32_t len;
 	uint32_t done;  /* bytes of it transferred by earlier attempts */
 	int fd;         /* what sqe.fd stands for */
+	int number;     /* the descriptor by which it can be cancelled; -1 once that was closed */
+	bool no_more;   /* of a message: what was transferred is all that there is */
 	int32_t result; /* the CQE: */
 	uint32_t flags;
 	atomic_bool cancelled; /* wanted to end while it could not: it does at the next chance */

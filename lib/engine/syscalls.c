@@ -1,5 +1,5 @@
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* accept4, splice, fallocate */
+#define _GNU_SOURCE /* accept4, fallocate */
 #endif
 #include "syscalls.h"
 #include "language.h"
@@ -19,10 +19,14 @@
 enum {
 	CONNECTING = 1, /* the connection is being made: its socket will be writable */
 	BLOCKING = 2,   /* of a file: the rest is for a worker */
+	LATER = 3,      /* nothing to wait for: it is tried again after a while */
 };
 
-/* How long a worker sleeps in a connect before it looks whether anybody still wants it. */
-#define CONNECT_SLICE_US 10000
+/* How long a worker sleeps in a connect, for it to go on by itself. */
+#define CONNECT_SLICE_US 1000
+
+/* What poll tells of; the bits above are orders to epoll, and nobody's here. */
+#define POLL_EVENTS 0xffffU
 
 #define POSITION ((uint64_t)-1) /* use and move the file's own position */
 
@@ -54,12 +58,15 @@ struct span {
 	struct iovec single;
 };
 
+static bool is_vector(const struct sfr__request *request)
+{
+	return request->sqe.opcode == IORING_OP_READV || request->sqe.opcode == IORING_OP_WRITEV;
+}
+
 /* The bytes of a request as vectors. Only a single piece can be half done. */
 static void span_of(struct span *span, const struct sfr__request *request)
 {
-	uint8_t opcode = request->sqe.opcode;
-
-	if (opcode == IORING_OP_READV || opcode == IORING_OP_WRITEV) {
+	if (is_vector(request)) {
 		span->vectors = (struct iovec *)(uintptr_t)request->sqe.addr;
 		span->count = (int)request->sqe.len;
 		return;
@@ -140,7 +147,7 @@ static int bytes_try_ready(struct sfr__request *request, const struct stat *stat
 	return try_result(r);
 }
 
-/* A short read without waiting: the end of the file, or of what is in memory? */
+/* A short transfer without waiting: the end of a file, or of what can be had at once? */
 static bool file_goes_on(const struct sfr__request *request, ssize_t count)
 {
 	struct stat stat;
@@ -148,11 +155,19 @@ static bool file_goes_on(const struct sfr__request *request, ssize_t count)
 
 	if (fstat(request->fd, &stat) < 0 || !S_ISREG(stat.st_mode))
 		return false;
-	if (off == POSITION)
-		off = (uint64_t)lseek(request->fd, 0, SEEK_CUR);
-	else
-		off += (uint64_t)count;
+	if (!is_read(request))
+		return true;
+	off = off == POSITION ? (uint64_t)lseek(request->fd, 0, SEEK_CUR) : off + (uint64_t)count;
 	return off < (uint64_t)stat.st_size;
+}
+
+/* The rest may block. A worker has no say in which provided buffer is used. */
+static int for_worker(struct sfr__request *request)
+{
+	if (request->sqe.flags & IOSQE_BUFFER_SELECT)
+		return -EOPNOTSUPP;
+	request->step = BLOCKING;
+	return SFR__NOT_YET;
 }
 
 static int bytes_try(struct sfr__request *request)
@@ -161,21 +176,18 @@ static int bytes_try(struct sfr__request *request)
 	ssize_t r = bytes_move(request, RWF_NOWAIT);
 	bool can_wait;
 
-	if (r > 0 && is_read(request) && request->sqe.opcode != IORING_OP_READV &&
-	    (uint32_t)r < request->len && file_goes_on(request, r)) {
+	if (r > 0 && !is_vector(request) && (uint32_t)r < request->len &&
+	    file_goes_on(request, r)) {
 		request->done = (uint32_t)r;
-		request->step = BLOCKING;
-		return SFR__NOT_YET;
+		return for_worker(request);
 	}
 	if (r >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP))
 		return result_of(r);
 	can_wait = errno == EAGAIN;
 	if (fstat(request->fd, &stat) < 0)
 		return -errno;
-	if (is_file(&stat)) {
-		request->step = BLOCKING;
-		return SFR__NOT_YET;
-	}
+	if (is_file(&stat))
+		return for_worker(request);
 	return can_wait ? SFR__NOT_YET : bytes_try_ready(request, &stat);
 }
 
@@ -192,12 +204,19 @@ static int bytes_do(struct sfr__request *request)
  * Messages of sockets.
  */
 
-static bool is_stream(int fd)
+static int option_of(int fd, int name)
 {
-	int type = 0;
-	socklen_t size = sizeof(type);
+	int value = 0;
+	socklen_t size = sizeof(value);
 
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+	return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? 0 : value;
+}
+
+static bool is_connected_kind(int fd)
+{
+	int type = option_of(fd, SO_TYPE);
+
+	return type == SOCK_STREAM || type == SOCK_SEQPACKET;
 }
 
 /* The flags to call with. That the caller asked not to wait is for him to be told. */
@@ -244,12 +263,12 @@ static ssize_t message_move(const struct sfr__request *request)
 	return r;
 }
 
-/* Only a stream goes on after a short message. Elsewhere there is no more of it to wait for. */
+/* Only connections go on after a short message. Of a datagram there is no more to wait for. */
 static int message_whole(struct sfr__request *request, int r)
 {
 	if (r > 0 && request->sqe.msg_flags & MSG_WAITALL &&
-	    request->done + (uint64_t)r < sfr__request_size(request) && !is_stream(request->fd))
-		request->sqe.msg_flags &= ~(unsigned)MSG_WAITALL;
+	    request->done + (uint64_t)r < sfr__request_size(request))
+		request->no_more = !is_connected_kind(request->fd);
 	return r;
 }
 
@@ -278,12 +297,13 @@ static bool is_nonblocking(int fd)
 }
 
 /* A listener that blocks is asked first. Where several processes accept from one it can still happen
- * that another was faster: such listeners should be O_NONBLOCK. */
+ * that another was faster: such listeners should be O_NONBLOCK. What does not listen says so at once. */
 static int accept_try(struct sfr__request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 
-	if (!is_nonblocking(request->fd) && !ready_for(request->fd, POLLIN))
+	if (!is_nonblocking(request->fd) && !ready_for(request->fd, POLLIN) &&
+	    option_of(request->fd, SO_ACCEPTCONN))
 		return SFR__NOT_YET;
 	return try_result(accept4(request->fd, (struct sockaddr *)(uintptr_t)sqe->addr,
 				  (socklen_t *)(uintptr_t)sqe->addr2, (int)sqe->accept_flags));
@@ -316,18 +336,16 @@ static int connect_try(struct sfr__request *request)
 		return SFR__NOT_YET;
 	}
 	r = connect_call(request);
-	if (r == -EINPROGRESS || r == -EINTR)
-		request->step = CONNECTING;
-	else if (r == -EAGAIN) /* a full backlog of a unix socket: nothing to poll for */
-		request->step = BLOCKING;
-	else
+	if (r != -EINPROGRESS && r != -EINTR)
 		return r;
+	request->step = CONNECTING;
 	return SFR__NOT_YET;
 }
 
 /*
- * connect on a socket that blocks, in slices: a send timeout makes it return and go on in the
- * background, where it is polled for. The socket is not connected yet, so nobody else sends on it.
+ * connect on a socket that blocks: a send timeout makes it return and go on by itself, where it is
+ * polled for. The socket is not connected yet, so nobody else sends on it. A Unix socket with a full
+ * backlog does not go on by itself, and there is nothing to poll for.
  */
 static int connect_do(struct sfr__request *request)
 {
@@ -339,15 +357,11 @@ static int connect_do(struct sfr__request *request)
 	if (getsockopt(request->fd, SOL_SOCKET, SO_SNDTIMEO, &before, &size) < 0)
 		return -errno;
 	(void)setsockopt(request->fd, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof(slice));
-	do {
-		r = connect_call(request);
-		if (r == -EAGAIN && is_nonblocking(request->fd))
-			(void)poll(NULL, 0, CONNECT_SLICE_US / 1000);
-	} while (r == -EAGAIN && !sfr__is_cancelled(request));
+	r = connect_call(request);
 	(void)setsockopt(request->fd, SOL_SOCKET, SO_SNDTIMEO, &before, sizeof(before));
-	if (r != -EINPROGRESS && r != -EINTR)
-		return r == -EAGAIN ? -ECANCELED : r;
-	request->step = CONNECTING;
+	if (r != -EINPROGRESS && r != -EINTR && r != -EAGAIN)
+		return r;
+	request->step = r == -EAGAIN ? LATER : CONNECTING;
 	return SFR__NOT_YET;
 }
 
@@ -363,6 +377,18 @@ static int poll_try(const struct sfr__request *request)
 	if (r <= 0)
 		return try_result(r < 0 ? -1 : (errno = EAGAIN, -1));
 	return pollfd.revents & POLLNVAL ? -EBADF : pollfd.revents;
+}
+
+/* Closing a file may wait, for its server or for its disk. */
+static int close_try(struct sfr__request *request)
+{
+	struct stat stat;
+
+	if (fstat(request->fd, &stat) == 0 && S_ISREG(stat.st_mode)) {
+		request->step = BLOCKING;
+		return SFR__NOT_YET;
+	}
+	return result_of(close(request->fd));
 }
 
 int sfr__syscall_try(struct sfr__request *request)
@@ -395,7 +421,7 @@ int sfr__syscall_try(struct sfr__request *request)
 	case IORING_OP_SOCKET:
 		return result_of(socket(request->fd, (int)sqe->off, (int)sqe->len));
 	case IORING_OP_CLOSE:
-		return result_of(close(request->fd));
+		return close_try(request);
 	default:
 		request->step = BLOCKING;
 		return SFR__NOT_YET;
@@ -407,11 +433,16 @@ bool sfr__syscall_blocks(const struct sfr__request *request)
 	return request->step == BLOCKING;
 }
 
+bool sfr__syscall_is_for_later(const struct sfr__request *request)
+{
+	return request->step == LATER;
+}
+
 uint32_t sfr__syscall_events(const struct sfr__request *request)
 {
 	switch (request->sqe.opcode) {
 	case IORING_OP_POLL_ADD:
-		return request->sqe.poll32_events;
+		return request->sqe.poll32_events & POLL_EVENTS;
 	case IORING_OP_CONNECT:
 	case IORING_OP_SEND:
 	case IORING_OP_SENDMSG:
@@ -424,17 +455,17 @@ uint32_t sfr__syscall_events(const struct sfr__request *request)
 	}
 }
 
-static off_t *splice_offset(uint64_t *offset)
+/* As the kernel's: a FIFO without a peer is opened at once. Only a file that is new loses the flag. */
+static int openat_do(const struct sfr__request *request)
 {
-	return *offset == POSITION ? NULL : (off_t *)(void *)offset;
-}
+	const struct io_uring_sqe *sqe = &request->sqe;
+	int flags = (int)sqe->open_flags,
+	    fd = openat(request->fd, (const char *)(uintptr_t)sqe->addr, flags | O_NONBLOCK,
+			(mode_t)sqe->len);
 
-static int splice_do(const struct io_uring_sqe *sqe)
-{
-	uint64_t from = sqe->splice_off_in, to = sqe->off;
-
-	return result_of(splice(sqe->splice_fd_in, splice_offset(&from), sqe->fd,
-				splice_offset(&to), sqe->len, sqe->splice_flags));
+	if (fd >= 0 && !(flags & O_NONBLOCK))
+		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	return result_of(fd);
 }
 
 int sfr__syscall_do(struct sfr__request *request)
@@ -446,6 +477,8 @@ int sfr__syscall_do(struct sfr__request *request)
 	switch (sqe->opcode) {
 	case IORING_OP_CONNECT:
 		return connect_do(request);
+	case IORING_OP_CLOSE:
+		return result_of(close(request->fd));
 	case IORING_OP_FSYNC:
 		return result_of(sqe->fsync_flags & IORING_FSYNC_DATASYNC ? fdatasync(request->fd)
 									  : fsync(request->fd));
@@ -453,24 +486,22 @@ int sfr__syscall_do(struct sfr__request *request)
 		return result_of(
 			fallocate(request->fd, (int)sqe->len, (off_t)sqe->off, (off_t)sqe->addr));
 	case IORING_OP_OPENAT:
-		return result_of(openat(sqe->fd, path, (int)sqe->open_flags, (mode_t)sqe->len));
+		return openat_do(request);
 	case IORING_OP_STATX:
-		return result_of(syscall(SYS_statx, sqe->fd, path, (int)sqe->statx_flags, sqe->len,
-					 (void *)(uintptr_t)sqe->off));
-	case IORING_OP_SPLICE:
-		return splice_do(sqe);
+		return result_of(syscall(SYS_statx, request->fd, path, (int)sqe->statx_flags,
+					 sqe->len, (void *)(uintptr_t)sqe->off));
 	case IORING_OP_RENAMEAT:
-		return result_of(syscall(SYS_renameat2, sqe->fd, path, (int)sqe->len, path2,
+		return result_of(syscall(SYS_renameat2, request->fd, path, (int)sqe->len, path2,
 					 sqe->rename_flags));
 	case IORING_OP_UNLINKAT:
-		return result_of(unlinkat(sqe->fd, path, (int)sqe->unlink_flags));
+		return result_of(unlinkat(request->fd, path, (int)sqe->unlink_flags));
 	case IORING_OP_MKDIRAT:
-		return result_of(mkdirat(sqe->fd, path, (mode_t)sqe->len));
+		return result_of(mkdirat(request->fd, path, (mode_t)sqe->len));
 	case IORING_OP_SYMLINKAT:
-		return result_of(symlinkat(path, sqe->fd, path2));
+		return result_of(symlinkat(path, request->fd, path2));
 	case IORING_OP_LINKAT:
 		return result_of(
-			linkat(sqe->fd, path, (int)sqe->len, path2, (int)sqe->hardlink_flags));
+			linkat(request->fd, path, (int)sqe->len, path2, (int)sqe->hardlink_flags));
 	default:
 		return bytes_do(request);
 	}

@@ -16,6 +16,9 @@ int sfr__syscall_try(struct sfr__request *request);
 /* Whether it waits for a worker, and not for its descriptor. Asked when trying gave SFR__NOT_YET. */
 bool sfr__syscall_blocks(const struct sfr__request *request);
 
+/* Whether it is to be tried again after a while. Asked when a worker gave SFR__NOT_YET. */
+bool sfr__syscall_is_for_later(const struct sfr__request *request);
+
 /* What its descriptor must become before another try is worth it: EPOLLIN, EPOLLOUT ... */
 uint32_t sfr__syscall_events(const struct sfr__request *request);
 

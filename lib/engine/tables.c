@@ -20,6 +20,7 @@ static int fixed_file(const struct sfr__interpreter *interpreter, struct sfr__re
 	if (index >= interpreter->files_count || interpreter->files[index] < 0)
 		return -EBADF;
 	request->fd = interpreter->files[index];
+	request->number = -1;
 	return 0;
 }
 

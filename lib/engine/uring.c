@@ -22,6 +22,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#define FOR_EVER_S 86400
+
 /* With ring.min_wait: as many completions end the sleep before its time. */
 #define BATCH 32
 
@@ -126,15 +128,20 @@ static int uring_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 		unsigned wait_for = !wait || sfr__queue_ready(&engine->queue) ? 0
 				    : uring->min_wait_us                      ? BATCH
 									      : 1;
-		int r = enter_once(uring, wait_for, limited ? &ts : NULL);
+		int r;
 
-		if (r == -ETIME || r == -EBUSY || r == -EAGAIN)
+		if (!limited &&
+		    wait_for > 1) /* without a limit the kernel takes min_wait for one */
+			ts = (struct __kernel_timespec){.tv_sec = FOR_EVER_S};
+		r = enter_once(uring, wait_for, limited || wait_for > 1 ? &ts : NULL);
+
+		if (r == -EBUSY || r == -EAGAIN)
 			return 0; /* full, or short of memory: reap, and try again */
-		if (r < 0 && r != -EINTR)
+		if (r < 0 && r != -EINTR && r != -ETIME)
 			return r;
 		if (!wait || sfr__queue_ready(&engine->queue))
 			return 0;
-		if (!limited) /* a signal, of which an enter that took entries says nothing: sleep on */
+		if (!limited) /* a signal, of which an enter that took entries says nothing: go on */
 			continue;
 		timeout_ns = (int64_t)(until - sfr__clock_ns());
 		if (timeout_ns <= 0)

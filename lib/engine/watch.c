@@ -2,16 +2,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX (1U << 22)
+
+/* So often epoll may tell of what is new, in vain. Trying can itself be what is new. */
+#define IN_VAIN_MAX 8
+
+/* How epoll is asked. */
+enum manner {
+	ONCE,  /* EPOLLONESHOT: it tells once, and is asked again */
+	LEVEL, /* it tells as long as it is so */
+	EDGE,  /* EPOLLET, after it told in vain: it tells of what is new */
+};
 
 /* A descriptor, and who waits for it. All zero: nobody ever did. */
 struct watch {
 	struct sfr__link requests;
 	uint32_t armed;  /* the events that epoll will tell of */
+	uint8_t manner;  /* enum manner */
 	bool registered; /* epoll knows the descriptor, unless it was closed */
-	bool persistent; /* epoll goes on telling */
+	uint8_t in_vain; /* how often in succession epoll told and nothing came of it */
 	bool outlives;   /* ours: it keeps a file open whose descriptor was closed */
 };
 
@@ -32,7 +44,7 @@ static struct watch *watch_at(struct sfr__watches *watches, int fd)
 /* NULL without memory, or above the highest descriptor that can be watched. */
 static struct watch *watch_get(struct sfr__watches *watches, int fd)
 {
-	if (fd < 0 || (unsigned)fd >= DESCRIPTORS_MAX ||
+	if (fd < 0 ||
 	    sfr__region_grow(&watches->table, ((size_t)fd + 1) * sizeof(struct watch)) < 0)
 		return NULL;
 	return watch_at(watches, fd);
@@ -58,14 +70,29 @@ static int watch_ask(struct sfr__watches *watches, struct watch *watch, int fd, 
 	return known && errno == EBADF ? -ENOENT : -errno;
 }
 
+/* Whether epoll would tell of a file that it cannot be asked about any more. */
+static bool goes_on_telling(const struct watch *watch)
+{
+	return watch->registered && watch->manner != ONCE;
+}
+
+static void watch_clear(struct watch *watch, int fd)
+{
+	if (watch->outlives)
+		(void)close(fd); /* ours, and nobody reads from it any more */
+	watch->armed = 0;
+	watch->manner = ONCE;
+	watch->in_vain = 0;
+	watch->registered = watch->outlives = false;
+}
+
+/* Nobody waits. Where the descriptor was closed and its file lives on elsewhere, the set is stale. */
 static void watch_drop(struct sfr__watches *watches, struct watch *watch, int fd)
 {
-	if (watch->registered)
-		(void)epoll_ctl(watches->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* closed is as good */
-	if (watch->outlives)
-		(void)close(fd);
-	watch->armed = 0;
-	watch->registered = watch->persistent = watch->outlives = false;
+	if (watch->registered && epoll_ctl(watches->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 &&
+	    goes_on_telling(watch))
+		watches->stale = true;
+	watch_clear(watch, fd);
 }
 
 /* It can wait no longer. */
@@ -80,23 +107,34 @@ static void request_lost(struct sfr__watches *watches, struct sfr__link *link, i
 
 /* Their descriptor was closed while they waited, other than by an op: they must not meet the next file
  * of that number. */
-static void watch_lose(struct sfr__watches *watches, struct watch *watch)
+static void watch_lose(struct sfr__watches *watches, struct watch *watch, int fd)
 {
 	struct sfr__link lost;
 
-	watch->armed = 0;
-	watch->registered = watch->persistent = false;
+	watches->stale |= watch->manner != ONCE;
+	watch_clear(watch, fd);
 	sfr__list_move(&lost, &watch->requests);
 	while (!sfr__list_empty(&lost))
 		request_lost(watches, lost.next, -EBADF);
 }
 
+/* Epoll is not to tell at all: those who wait try now and then. */
+static void watch_silence(struct sfr__watches *watches, struct watch *watch, int fd)
+{
+	if (watch->registered)
+		(void)epoll_ctl(watches->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* closed is as good */
+	watch->registered = false;
+	watch->manner = ONCE;
+	watch->armed = 0;
+}
+
 /* Ask epoll for what those who wait want now. `fresh`: one of them has just come. 0, or as watch_ask(). */
 static int watch_update(struct sfr__watches *watches, struct watch *watch, int fd, bool fresh)
 {
+	static const uint32_t flags[] = {[ONCE] = EPOLLONESHOT, [LEVEL] = 0, [EDGE] = EPOLLET};
+	enum manner manner = watch->in_vain ? EDGE : ONCE;
 	const struct sfr__link *link;
 	uint32_t wanted = 0;
-	bool persistent = false;
 	int r;
 
 	for (link = watch->requests.next; link != &watch->requests; link = link->next) {
@@ -104,20 +142,25 @@ static int watch_update(struct sfr__watches *watches, struct watch *watch, int f
 								    link);
 
 		wanted |= waiter_of(request)->events;
-		persistent |= sfr__request_is_multishot(request);
+		if (manner == ONCE && sfr__request_is_multishot(request))
+			manner = LEVEL;
 	}
 	if (sfr__list_empty(&watch->requests)) {
-		if (watch->persistent || watch->outlives)
+		if (watch->manner != ONCE || watch->outlives)
 			watch_drop(watches, watch, fd);
 		return 0;
 	}
-	if (!fresh && watch->persistent == persistent && watch->armed == wanted)
+	if (watch->in_vain > IN_VAIN_MAX) {
+		watch_silence(watches, watch, fd);
 		return 0;
-	r = watch_ask(watches, watch, fd, wanted | (persistent ? 0 : (uint32_t)EPOLLONESHOT));
+	}
+	if (!fresh && watch->manner == manner && watch->armed == wanted)
+		return 0;
+	r = watch_ask(watches, watch, fd, wanted | flags[manner]);
 	if (r < 0)
 		return r;
 	watch->armed = wanted;
-	watch->persistent = persistent;
+	watch->manner = (uint8_t)manner;
 	return 0;
 }
 
@@ -129,11 +172,12 @@ int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, u
 	if (!watch)
 		return request->fd < 0 ? -EBADF : -ENOMEM;
 	waiter_of(request)->events = events;
+	watch->in_vain = 0;
 	sfr__list_append(&watch->requests, &request->link);
 	r = watch_update(watches, watch, request->fd, true);
 	if (r == -ENOENT) { /* who waited here before waited for another file */
 		sfr__list_unlink(&request->link);
-		watch_lose(watches, watch);
+		watch_lose(watches, watch, request->fd);
 		sfr__list_append(&watch->requests, &request->link);
 		r = watch_update(watches, watch, request->fd, true);
 	}
@@ -155,28 +199,64 @@ static unsigned watch_count(const struct watch *watch)
 }
 
 /*
- * The descriptor became what some of them wait for. Each has its try, once around the list: what one
- * of them sets going may cancel others, or close the descriptor, and so take them off it.
+ * Each has its try, once around the list: what one of them sets going may cancel others, or close the
+ * descriptor, and so take them off it. Whether anything came of it.
  */
-void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events)
+static bool watch_try(struct sfr__watches *watches, struct watch *watch, uint32_t events)
 {
-	struct watch *watch = watch_at(watches, fd);
 	unsigned count = watch_count(watch);
+	bool tried = false, came = false;
 
-	if (!watch->persistent)
-		watch->armed = 0;
 	for (; count && !sfr__list_empty(&watch->requests); count--) {
 		struct sfr__request *request = sfr__container(watch->requests.next,
 							      struct sfr__request, link);
 
 		sfr__list_unlink(&request->link);
 		sfr__list_append(&watch->requests, &request->link);
-		if (events & (waiter_of(request)->events | EPOLLERR | EPOLLHUP))
-			sfr__interpreter_go_on(watches->interpreter, request);
+		if (!(events & (waiter_of(request)->events | EPOLLERR | EPOLLHUP)))
+			continue;
+		tried = true;
+		came |= sfr__interpreter_go_on(watches->interpreter, request);
 	}
-	if ((watch->persistent || !sfr__list_empty(&watch->requests)) &&
+	return came || !tried;
+}
+
+/* Epoll tells, and nothing comes of it: an error that nobody fetches, room that is not enough. Being told
+ * again and again would burn a core, so they are told of what is new, and try now and then besides. */
+static void watch_slow_down(struct sfr__watches *watches, struct watch *watch)
+{
+	struct sfr__link *link;
+
+	watch->in_vain += watch->in_vain <= IN_VAIN_MAX;
+	for (link = watch->requests.next; link != &watch->requests; link = link->next)
+		sfr__interpreter_retry(watches->interpreter,
+				       sfr__container(link, struct sfr__request, link));
+}
+
+void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events)
+{
+	struct watch *watch = watch_at(watches, fd);
+
+	if (watch->manner == ONCE)
+		watch->armed = 0;
+	if (watch_try(watches, watch, events))
+		watch->in_vain = 0;
+	else
+		watch_slow_down(watches, watch);
+	if ((watch->manner != ONCE || !sfr__list_empty(&watch->requests)) &&
 	    watch_update(watches, watch, fd, false) < 0)
-		watch_lose(watches, watch);
+		watch_lose(watches, watch, fd);
+}
+
+void sfr__watch_revive(struct sfr__watches *watches, struct sfr__request *request)
+{
+	struct watch *watch = watch_at(watches, request->fd);
+
+	if (!watch->in_vain)
+		return;
+	watch->in_vain = 0;
+	if (watch_update(watches, watch, request->fd, false) < 0)
+		sfr__interpreter_retry(watches->interpreter, request);
 }
 
 void sfr__watch_remove(struct sfr__watches *watches, struct sfr__request *request)
@@ -188,42 +268,91 @@ void sfr__watch_remove(struct sfr__watches *watches, struct sfr__request *reques
 	waiter_of(request)->watched = false;
 	sfr__list_unlink(&request->link);
 	watch = watch_at(watches, request->fd);
-	if (watch->persistent || watch->outlives)
+	if (watch->manner != ONCE || watch->outlives)
 		(void)watch_update(watches, watch, request->fd, false);
+}
+
+/* Those who wait for `watch` go on waiting for another descriptor of the same file. */
+static int watch_move(struct sfr__watches *watches, struct watch *watch, int fd, int copy)
+{
+	struct watch *kept = watch_get(watches, copy);
+
+	if (!kept)
+		return -ENOMEM;
+	if (!sfr__list_empty(&kept->requests) || kept->registered)
+		watch_lose(watches, kept, copy); /* of a file that had this number */
+	while (!sfr__list_empty(&watch->requests)) {
+		struct sfr__request *request = sfr__container(watch->requests.next,
+							      struct sfr__request, link);
+
+		sfr__list_unlink(&request->link);
+		sfr__list_append(&kept->requests, &request->link);
+		request->fd = copy;
+		request->number = -1;
+	}
+	watch_drop(watches, watch, fd);
+	kept->outlives = true;
+	if (watch_update(watches, kept, copy, true) < 0)
+		watch_lose(watches, kept, copy);
+	return 0;
 }
 
 void sfr__watch_closing(struct sfr__watches *watches, int fd)
 {
-	struct watch *watch, *kept = NULL;
-	struct sfr__link waiting;
+	struct watch *watch;
 	int copy;
 
 	if (!watch_exists(watches, fd))
 		return;
 	watch = watch_at(watches, fd);
-	sfr__list_move(&waiting, &watch->requests);
-	copy = sfr__list_empty(&waiting) ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	watch_drop(watches, watch, fd);
+	if (!sfr__list_empty(&watch->requests) && watch_update(watches, watch, fd, true) < 0)
+		watch_lose(watches, watch, fd); /* they waited for a file that had this number */
+	if (sfr__list_empty(&watch->requests)) {
+		watch_drop(watches, watch, fd);
+		return;
+	}
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0 && watch_move(watches, watch, fd, copy) == 0)
+		return;
 	if (copy >= 0)
-		kept = watch_get(watches, copy);
-	while (!sfr__list_empty(&waiting)) {
-		struct sfr__request *request = sfr__container(waiting.next, struct sfr__request,
-							      link);
+		(void)close(copy); /* never used */
+	while (!sfr__list_empty(&watch->requests))
+		request_lost(watches, watch->requests.next, -ECANCELED);
+	watch_drop(watches, watch, fd);
+}
 
-		if (kept) {
-			sfr__list_unlink(&request->link);
-			sfr__list_append(&kept->requests, &request->link);
-			request->fd = copy;
+/* A set that tells of files whom nobody can name any more is given up for a new one. */
+int sfr__watches_renew(struct sfr__watches *watches)
+{
+	size_t count = watches->table.usable / sizeof(struct watch), fd;
+	int fresh = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fresh < 0)
+		return -errno;
+	(void)close(watches->epoll_fd); /* nothing was written to it */
+	watches->epoll_fd = fresh;
+	watches->stale = false;
+	for (fd = 0; fd < count; fd++) {
+		struct watch *watch = (struct watch *)(void *)watches->table.base + fd;
+
+		if (!watch->requests.next) /* nobody ever waited for it */
 			continue;
-		}
-		request_lost(watches, &request->link, -ECANCELED);
+		watch->registered = false;
+		if (!sfr__list_empty(&watch->requests) &&
+		    watch_update(watches, watch, (int)fd, true) < 0)
+			watch_lose(watches, watch, (int)fd);
 	}
-	if (kept) {
-		kept->outlives = true;
-		(void)watch_update(watches, kept, copy, true);
-	} else if (copy >= 0) {
-		(void)close(copy);
-	}
+	return 0;
+}
+
+/* As many as this process may ever have. */
+static size_t descriptors_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max > DESCRIPTORS_MAX)
+		return DESCRIPTORS_MAX;
+	return (size_t)limit.rlim_max;
 }
 
 int sfr__watches_init(struct sfr__watches *watches, struct sfr__interpreter *interpreter)
@@ -232,7 +361,7 @@ int sfr__watches_init(struct sfr__watches *watches, struct sfr__interpreter *int
 	watches->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (watches->epoll_fd < 0)
 		return -errno;
-	return sfr__region_init(&watches->table, DESCRIPTORS_MAX * sizeof(struct watch));
+	return sfr__region_init(&watches->table, descriptors_max() * sizeof(struct watch));
 }
 
 void sfr__watches_fini(struct sfr__watches *watches)

@@ -3,7 +3,8 @@
  *
  * Requests that wait for a descriptor are on its list, and epoll is asked for what they want together.
  * As long as all of them want one answer, epoll gives one (EPOLLONESHOT), and asking again costs a call;
- * a multishot request stays armed, so a busy connection costs no call but its receives.
+ * a multishot request stays armed, so a busy connection costs no call but its receives. What epoll tells
+ * in vain it is asked to tell of once (EPOLLET), then not at all, and those who wait try now and then.
  *
  * A number may be closed behind our back and given to another file; epoll then forgets it. So what was
  * armed once is not relied on when nobody waits, and for a request that comes epoll is always asked: if
@@ -26,6 +27,7 @@ struct sfr__watches {
 	struct sfr__interpreter *interpreter; /* told when another attempt is worth it */
 	int epoll_fd;                         /* says of a descriptor its number */
 	struct sfr__region table;             /* by descriptor */
+	bool stale;                           /* the set must be renewed */
 };
 
 /* 0 or -errno. Zeros may be passed to fini. */
@@ -35,8 +37,14 @@ void sfr__watches_fini(struct sfr__watches *watches);
 /* Wait until its descriptor is ready for one of the events. 0 or -errno: -EPERM if it always is. */
 int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, uint32_t events);
 
+/* A try was not in vain: epoll is worth asking again. */
+void sfr__watch_revive(struct sfr__watches *watches, struct sfr__request *request);
+
 /* It waits no longer, if it did. */
 void sfr__watch_remove(struct sfr__watches *watches, struct sfr__request *request);
+
+/* Make a new set, and ask it for all that is waited for. 0 or -errno. */
+int sfr__watches_renew(struct sfr__watches *watches);
 
 /* What epoll said of a descriptor. */
 void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events);

@@ -1,0 +1,23 @@
+#include "process.h"
+#include <pthread.h>
+
+unsigned sfr__process_generation;
+
+/* In the child, which has this one thread. */
+static void forked(void)
+{
+	sfr__process_generation++;
+}
+
+static void watch(void)
+{
+	(void)pthread_atfork(
+		0, 0, forked); /* without memory forks go unnoticed, as they would without it */
+}
+
+void sfr__process_watch(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch);
+}
