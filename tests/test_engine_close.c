@@ -222,7 +222,7 @@ START_TEST(room_that_is_not_enough_keeps_nobody_awake)
 	while (recv(to, data, 1, MSG_DONTWAIT) == 1)
 		;
 	collect(1);
-	ck_assert_int_ge(result_of(A), 0); /* 0 by the kernel, which loses count when it waits here */
+	ck_assert_int_ge(result_of(A), 0); /* the kernel loses count when it waits here */
 }
 END_TEST
 
