@@ -87,7 +87,7 @@ static const struct sfr__config_key keys[] = {
 	 .meaning = "Operations in being at one time; more are refused."},
 	{INT_KEY("ring.workers", ring.workers, 1, 256, "8"),
 	 .unit = "threads",
-	 .meaning = "Threads that may block on files at one time, for this loop."},
+	 .meaning = "Threads of a loop that may block at one time: on files, and as many for sfr_work()."},
 	{ENUM_KEY("ring.sqpoll", ring.sqpoll, sqpoll_words, "off"),
 	 .meaning = "Whether a kernel thread collects submissions, which takes a core while "
 		    "there is work. With fewer than 4 cores, or on a kernel that has it broken, "

@@ -29,6 +29,8 @@
 	    "the loop polls, and then receives into a buffer")                                  \
 	row(FIXED_BUFFERS, "fixed_buffers", "the kernel keeps the pages of the buffers mapped", \
 	    "it looks them up for each read and write of a file")                               \
+	row(NEW_OPCODES, "new_opcodes", "the kernel makes directories, links and sockets",      \
+	    "a worker of the loop does what Linux 5.11 had no opcodes for")                     \
 	row(NO_IOWAIT, "no_iowait", "a sleeping loop does not count as waiting for a disk",     \
 	    "it shows up as iowait")                                                            \
 	row(MIN_WAIT, "min_wait", "ring.min_wait lets completions gather",                      \

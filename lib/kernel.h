@@ -19,6 +19,12 @@
 #define IORING_FEAT_MIN_TIMEOUT (1U << 15)
 #endif
 
+/* Linux 5.11 had the opcodes below this one. */
+#define SFR__OP_CODES_OLD (IORING_OP_UNLINKAT + 1)
+
+/* 6.9: an opcode for ftruncate(2). */
+#define SFR__OP_CODE_FTRUNCATE 55
+
 /* 6.9: poll network devices before sleeping. */
 #define SFR__REGISTER_NAPI 27
 

@@ -3,6 +3,7 @@
  * way out.
  */
 #include "loop.h"
+#include "errand.h"
 #include "log.h"
 #include "process.h"
 #include <safer_ring/error.h>
@@ -39,7 +40,9 @@ static void loop_dispose(sfr_loop *loop)
 		sfr__recv_ring_fini(&loop->recv, loop->pool);
 		sfr__pool_close(loop->pool);
 	}
+	sfr__errands_fini(loop);
 	sfr__gather_free_all(&loop->gathers);
+	sfr__deadlines_fini(&loop->deadlines);
 	sfr__op_table_fini(&loop->ops);
 	sfr__mailbox_fini(&loop->mailbox);
 	free(loop);
@@ -55,6 +58,9 @@ static int loop_build(sfr_loop *loop)
 	if (r < 0)
 		return r;
 	r = sfr__op_table_init(&loop->ops, bare_max, (size_t)bufs + bare_max);
+	if (r < 0)
+		return r;
+	r = sfr__deadlines_init(&loop->deadlines, (size_t)bufs + 2 * (size_t)bare_max);
 	if (r < 0)
 		return r;
 	loop->pool = sfr__pool_new((uint32_t)settings->buffers.size, bufs, bare_max,
@@ -87,6 +93,7 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	loop->process = sfr__process_generation;
 	loop->settings = *sfr__config_settings(cfg);
 	loop->mailbox.fd = -1;
+	sfr__errands_init(loop);
 	loop->now = sfr__clock_ns();
 	sfr__wheel_init(&loop->wheel, loop->now);
 	sfr__list_init(&loop->backlog);
@@ -127,6 +134,7 @@ static void ops_forget_built(sfr_loop *loop)
 	for (; op < end; op++) {
 		if (op->state != SFR__OP_BUILDING)
 			continue;
+		sfr__op_drop_copies(op);
 		if (op->buf)
 			sfr__buf_drop(op->buf);
 		count++;
@@ -155,6 +163,11 @@ int sfr_loop_free(sfr_loop *loop)
 size_t sfr_loop_inflight(const sfr_loop *loop)
 {
 	return loop->inflight;
+}
+
+size_t sfr_loop_orphans(const sfr_loop *loop)
+{
+	return loop->orphans;
 }
 
 uint64_t sfr_loop_now(const sfr_loop *loop)

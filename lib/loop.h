@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "deadline.h"
 #include "engine/engine.h"
 #include "gather.h"
 #include "list.h"
@@ -14,6 +15,7 @@
 #include "pool.h"
 #include "recv_ring.h"
 #include "timer.h"
+#include "workers.h"
 #include <safer_ring/loop.h>
 
 /*
@@ -39,11 +41,13 @@ struct sfr_loop {
 	struct sfr__engine *engine;
 	struct sfr__pool *pool;
 	struct sfr__op_table ops;
+	struct sfr__deadlines deadlines;
 	struct sfr__recv_ring recv;
 	struct sfr__gather *gathers; /* spare ones */
 	uint64_t now;                /* ns; read once a turn */
 	unsigned process;            /* sfr__process_generation of its maker */
 	size_t inflight;             /* ops submitted and not called back for the last time */
+	size_t orphans;              /* of these, abandoned, and with the engine */
 	unsigned called;             /* callbacks in this turn */
 	atomic_bool bound;           /* the engine belongs to pool->thread */
 	bool running;                /* a turn is on the stack */
@@ -55,6 +59,8 @@ struct sfr_loop {
 	struct sfr__link cancels; /* ops CANCELLING, of which the engine has not been told */
 	struct sfr__resident *resident; /* NULL until something lives here */
 	struct sfr__mailbox mailbox;
+	struct sfr__workers workers; /* for errands */
+	atomic_bool errands_done;    /* some wait to be collected */
 	sfr_loop_stats stats;
 	struct sfr__settings settings;
 	char engine_reason[SFR__REASON_SIZE]; /* why it is not io_uring; empty if it is */

@@ -3,37 +3,57 @@
  * waits, and each way ends in op_call_back, once.
  */
 #include "op.h"
+#include "errand.h"
+#include "process.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include <linux/stat.h>
 #include <unistd.h>
-
-static bool op_is_timer(const sfr_op *op)
-{
-	return op->kind == SFR__OP_TIMEOUT || op->kind == SFR__OP_INTERVAL;
-}
-
-bool sfr__op_is_multishot(const sfr_op *op)
-{
-	return op->kind == SFR__OP_ACCEPT_MULTI || op->kind == SFR__OP_RECV_MULTI ||
-	       op->kind == SFR__OP_INTERVAL;
-}
 
 /*
  * Endings.
  */
 
+/* Its deadline, if it had one: an end that it brought about has a name of its own. */
+static int deadline_end(sfr_op *op, int result)
+{
+	uint32_t number = op->deadline;
+
+	if (sfr__likely(!number))
+		return result;
+	op->deadline = 0;
+	return sfr__deadline_give(&op->loop->deadlines, &op->loop->wheel, number) &&
+			       result == -ECANCELED
+		       ? -ETIMEDOUT
+		       : result;
+}
+
+/* Of sfr_all(): how far it came. */
+static uint32_t whole_done(const sfr_op *op)
+{
+	return (uint32_t)(op->sqe.addr - (uint64_t)(uintptr_t)sfr__buf_data(op->buf));
+}
+
+/* What was done in all is the result, whatever ended it. */
+static int op_outcome(sfr_op *op)
+{
+	int result = deadline_end(op, op->result);
+
+	if (sfr__unlikely(op->flags & SFR__OP_WHOLE) && result <= 0 && whole_done(op))
+		return (int)whole_done(op);
+	return result;
+}
+
 /* What an op won that nobody wants: a descriptor must not leak. */
 static void result_reclaim(const sfr_op *op, int result)
 {
-	if (result >= 0 && (op->kind == SFR__OP_ACCEPT || op->kind == SFR__OP_ACCEPT_MULTI))
+	if (result >= 0 && sfr__op_is(op, SFR__KIND_WINS))
 		(void)close(result); /* never used: nothing to lose */
 }
 
 /* One call of possibly many. */
-static void op_deliver(sfr_op *op, int result, sfr_buf *buf)
+void sfr__op_deliver(sfr_op *op, int result, sfr_buf *buf)
 {
 	if (sfr__likely(op->done != NULL)) {
 		op->loop->called++;
@@ -44,19 +64,27 @@ static void op_deliver(sfr_op *op, int result, sfr_buf *buf)
 	}
 }
 
+/* What its buffer contains now. */
+static uint32_t buf_len(const sfr_op *op)
+{
+	if (op->kind == SFR__OP_STATX)
+		return op->result == 0 ? sizeof(struct statx) : 0;
+	if (!sfr__op_is(op, SFR__KIND_FILLS))
+		return sfr__buf_len(op->buf);
+	return op->result > 0 ? (uint32_t)op->result : 0;
+}
+
 /* Take the buffer off an op that is done, in the state in which the callback expects it. */
 static sfr_buf *op_take_buf(sfr_op *op)
 {
 	sfr_buf *buf = op->buf;
-	bool reads = op->kind == SFR__OP_READ || op->kind == SFR__OP_RECV;
 
+	sfr__op_drop_copies(op);
 	if (!buf)
 		return NULL;
 	switch ((enum sfr__buf_role)op->buf_role) {
 	case SFR__BUF_CALLERS:
-		sfr__buf_return(buf, !reads           ? sfr__buf_len(buf)
-				     : op->result > 0 ? (uint32_t)op->result
-						      : 0);
+		sfr__buf_return(buf, buf_len(op));
 		return buf;
 	case SFR__BUF_HIDDEN:
 		sfr__buf_drop(buf);
@@ -75,7 +103,7 @@ static void op_call_back(sfr_op *op)
 	sfr_loop *loop = op->loop;
 	sfr_done *done = op->done;
 	void *arg = op->arg;
-	int result = op->result;
+	int result = op->result = op_outcome(op);
 	sfr_buf *buf = op_take_buf(op);
 
 	if (!done)
@@ -91,8 +119,9 @@ static void op_call_back(sfr_op *op)
 }
 
 /* Its end is known; the callback comes in this loop's turn, not now. */
-static void op_finish_later(sfr_op *op, enum sfr__op_event event, int result)
+void sfr__op_finish_later(sfr_op *op, enum sfr__op_event event, int result)
 {
+	op->loop->orphans -= op->state == SFR__OP_ORPHANED;
 	sfr__op_step(op, event);
 	op->result = result;
 	sfr__list_unlink(&op->link);
@@ -100,10 +129,12 @@ static void op_finish_later(sfr_op *op, enum sfr__op_event event, int result)
 }
 
 /* The last completion. If the op is being cancelled, the engine perhaps was still to be told. */
-static void op_finish(sfr_op *op, int result)
+void sfr__op_finish(sfr_op *op, int result)
 {
-	if (op->state != SFR__OP_IN_FLIGHT)
+	if (sfr__unlikely(op->state != SFR__OP_IN_FLIGHT)) {
+		op->loop->orphans -= op->state == SFR__OP_ORPHANED;
 		sfr__list_unlink(&op->link);
+	}
 	sfr__op_step(op, SFR__EV_CQE_LAST);
 	op->result = result;
 	op_call_back(op);
@@ -173,6 +204,16 @@ static void op_issue(sfr_op *op)
 		sfr__list_append(&loop->backlog, &op->link);
 }
 
+static void op_send_on_errand(sfr_op *op)
+{
+	int r = sfr__errand_start(op);
+
+	if (r < 0)
+		sfr__op_finish_later(op, SFR__EV_REFUSED, r);
+	else
+		sfr__op_step(op, SFR__EV_TAKEN);
+}
+
 static uint64_t time_after(uint64_t now, uint64_t ns)
 {
 	return ns > UINT64_MAX - now ? UINT64_MAX : now + ns;
@@ -186,7 +227,7 @@ static void interval_fired(sfr_op *op)
 	op->time.due_ns = time_after(op->time.due_ns, periods * op->time.ns);
 	sfr__op_step(op, SFR__EV_CQE_MORE);
 	sfr__wheel_add(&loop->wheel, &op->time.timer, op->time.due_ns);
-	op_deliver(op, periods < INT_MAX ? (int)periods : INT_MAX, NULL);
+	sfr__op_deliver(op, periods < INT_MAX ? (int)periods : INT_MAX, NULL);
 }
 
 static void timer_fired(struct sfr__timer *timer)
@@ -196,7 +237,7 @@ static void timer_fired(struct sfr__timer *timer)
 	if (op->kind == SFR__OP_INTERVAL)
 		interval_fired(op);
 	else
-		op_finish(op, 0);
+		sfr__op_finish(op, 0);
 }
 
 /* Time counts from now, not from the beginning of a turn that may have lasted. */
@@ -208,19 +249,40 @@ static void timer_start(sfr_op *op)
 	sfr__wheel_add(&op->loop->wheel, &op->time.timer, op->time.due_ns);
 }
 
+static void deadline_passed(struct sfr__timer *timer)
+{
+	struct sfr__deadline *deadline = sfr__container(timer, struct sfr__deadline, timer);
+	sfr_op *op = deadline->op;
+
+	deadline->armed = false;
+	deadline->passed = op->state == SFR__OP_QUEUED || op->state == SFR__OP_IN_FLIGHT;
+	sfr__op_cancel(op);
+	if (op->state == SFR__OP_CANCELLING && op->flags & SFR__OP_ERRAND)
+		deadline->passed = false; /* it has begun, and ends with its own result */
+}
+
 sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
 {
 	sfr_loop *loop = op->loop;
 
+	if (sfr__unlikely(loop->process != sfr__process_generation)) {
+		(void)sfr__loop_misuse(loop, -SFR_EFORKED, "an op was submitted in a forked child");
+		return 0; /* the queues are the parent's */
+	}
 	op->done = done;
 	op->arg = arg;
 	loop->inflight++;
 	loop->stats.ops++;
 	sfr__op_step(op, SFR__EV_SUBMIT);
+	if (sfr__unlikely(op->deadline) && op->result == 0)
+		sfr__deadline_start(&loop->deadlines, &loop->wheel, op->deadline, sfr__clock_ns(),
+				    deadline_passed);
 	if (sfr__unlikely(op->result < 0))
-		op_finish_later(op, SFR__EV_REFUSED, op->result);
-	else if (op_is_timer(op))
+		sfr__op_finish_later(op, SFR__EV_REFUSED, op->result);
+	else if (sfr__op_is(op, SFR__KIND_TIMER))
 		timer_start(op);
+	else if (sfr__unlikely(op->flags & SFR__OP_ERRAND))
+		op_send_on_errand(op);
 	else
 		op_issue(op);
 	return sfr__op_ticket(&loop->ops, op);
@@ -235,17 +297,11 @@ bool sfr__op_is_building(const sfr_op *op)
 	return false;
 }
 
-/* Even a loop that drains lets go of descriptors. */
-static bool op_ends_something(const sfr_op *op)
-{
-	return op->kind == SFR__OP_CLOSE || op->kind == SFR__OP_SHUTDOWN;
-}
-
 sfr_ticket sfr_submit(sfr_op *op, sfr_done *done, void *arg)
 {
 	if (!op || sfr__unlikely(!sfr__op_is_building(op)))
 		return 0;
-	if (sfr__unlikely(op->loop->draining) && !op_ends_something(op) && op->result == 0)
+	if (sfr__unlikely(op->loop->draining) && !sfr__op_is(op, SFR__KIND_ENDS) && op->result == 0)
 		op->result = -ECANCELED; /* before it can win: or callbacks that go on never end */
 	return sfr__op_submit(op, done, arg);
 }
@@ -254,6 +310,7 @@ sfr_buf *sfr__op_unbuild(sfr_op *op)
 {
 	sfr_buf *buf = op_take_buf(op);
 
+	(void)deadline_end(op, 0);
 	sfr__op_give(&op->loop->ops, op, SFR__EV_DISCARD);
 	return buf;
 }
@@ -262,217 +319,6 @@ void sfr_op_discard(sfr_op *op)
 {
 	if (op && sfr__op_is_building(op))
 		sfr_buf_release(sfr__op_unbuild(op));
-}
-
-/*
- * Cancellation: a request. The callback comes with the last completion.
- */
-
-void sfr__op_cancel(sfr_op *op)
-{
-	switch ((enum sfr__op_state)op->state) {
-	case SFR__OP_QUEUED:
-		op_finish_later(op, SFR__EV_REFUSED, -ECANCELED);
-		break;
-	case SFR__OP_IN_FLIGHT:
-		if (op_is_timer(op)) {
-			sfr__wheel_remove(&op->loop->wheel, &op->time.timer);
-			op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
-			break;
-		}
-		sfr__op_step(op, SFR__EV_CANCEL);
-		sfr__list_append(&op->loop->cancels, &op->link);
-		break;
-	case SFR__OP_CANCELLING:
-	case SFR__OP_ORPHANED:
-	case SFR__OP_DONE:
-		break; /* it is ending already */
-	case SFR__OP_ILLEGAL:
-	case SFR__OP_FREE:
-	case SFR__OP_BUILDING:
-	case SFR__OP_STATES:
-		sfr__invariant(!"an op that was not submitted can be cancelled");
-	}
-}
-
-int sfr_cancel(sfr_loop *loop, sfr_ticket ticket)
-{
-	sfr_op *op = sfr__op_find(&loop->ops, ticket);
-
-	if (!op)
-		return -SFR_ESTALE;
-	sfr__op_cancel(op);
-	return 0;
-}
-
-void sfr__op_abandon(sfr_op *op)
-{
-	op->done = NULL;
-	sfr__op_cancel(op);
-	if (op->state == SFR__OP_CANCELLING)
-		sfr__op_step(op, SFR__EV_ABANDON);
-}
-
-void sfr__ops_cancel_all(sfr_loop *loop)
-{
-	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
-
-	for (; op < end; op++)
-		if ((op->state == SFR__OP_QUEUED || op->state == SFR__OP_IN_FLIGHT) &&
-		    !op_ends_something(op))
-			sfr__op_cancel(op);
-}
-
-/* A multishot op can be between two completions just when the request looks for it: ask again. Any
- * other op that was not found is completing. */
-void sfr__op_cancel_answered(sfr_op *op, int result)
-{
-	bool ending = op->state == SFR__OP_CANCELLING || op->state == SFR__OP_ORPHANED;
-
-	if (result < 0 && ending && sfr__op_is_multishot(op) && sfr__list_empty(&op->link))
-		sfr__list_append(&op->loop->cancels, &op->link);
-}
-
-/*
- * Completion.
- */
-
-/* The engine is done with a multishot op that went well: arm it again, or let it end. */
-static void multishot_ended(sfr_op *op, struct sfr__link *queue)
-{
-	if (op->state == SFR__OP_IN_FLIGHT) {
-		sfr__op_step(op, SFR__EV_REQUEUE);
-		sfr__list_append(queue, &op->link);
-	} else {
-		op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
-	}
-}
-
-static void accept_multi_complete(sfr_op *op, int result, bool more)
-{
-	if (result < 0 && !more) {
-		op_finish(op, result);
-		return;
-	}
-	if (more)
-		sfr__op_step(op, SFR__EV_CQE_MORE);
-	else
-		multishot_ended(op, &op->loop->backlog);
-	op_deliver(op, result, NULL);
-}
-
-void sfr__op_poll_to_receive(sfr_op *op, int fd)
-{
-	io_uring_prep_poll_add(&op->sqe, fd, POLLIN);
-}
-
-/* There is something to receive: get it, if there is a buffer for it. */
-static void recv_polled(sfr_op *op)
-{
-	sfr_loop *loop = op->loop;
-	sfr_buf *buf = sfr__pool_get(loop->pool, loop->pool->slab.block_size);
-
-	if (!buf) {
-		loop->stats.parked++;
-		multishot_ended(op, &loop->parked);
-		return;
-	}
-	(void)sfr__buf_give(loop->pool, buf); /* ours, and fresh: it cannot be refused */
-	op->buf = buf;
-	op->buf_role = SFR__BUF_HIDDEN;
-	io_uring_prep_recv(&op->sqe, op->sqe.fd, sfr__buf_data(buf), sfr__buf_room(buf),
-			   MSG_DONTWAIT);
-	multishot_ended(op, &loop->backlog);
-}
-
-/* Polled in vain: somebody else was faster, or what poll told of is not to be received, and it would tell
- * again at once. This one time the receive waits, with its buffer. */
-static void recv_patiently(sfr_op *op)
-{
-	op->sqe.msg_flags = 0;
-	multishot_ended(op, &op->loop->backlog);
-}
-
-/* Without rings of provided buffers a receive is a poll, then a receive, and so on. */
-static void recv_by_poll_complete(sfr_op *op, int result)
-{
-	sfr_buf *buf = op->buf;
-
-	if (op->sqe.opcode == IORING_OP_POLL_ADD) {
-		if (result < 0)
-			op_finish(op, result);
-		else if (op->state == SFR__OP_IN_FLIGHT)
-			recv_polled(op);
-		else
-			multishot_ended(op, NULL);
-		return;
-	}
-	if (result == -EAGAIN) {
-		recv_patiently(op);
-		return;
-	}
-	if (result <= 0) {
-		op_finish(op, result);
-		return;
-	}
-	op->buf = NULL;
-	sfr__op_poll_to_receive(op, op->sqe.fd);
-	multishot_ended(op, &op->loop->backlog);
-	sfr__buf_return(buf, (uint32_t)result);
-	op_deliver(op, result, buf);
-}
-
-static void recv_multi_complete(sfr_op *op, int result, unsigned flags)
-{
-	sfr_loop *loop = op->loop;
-	bool more = flags & IORING_CQE_F_MORE;
-	sfr_buf *buf = NULL;
-
-	if (flags & IORING_CQE_F_BUFFER)
-		buf = sfr__recv_ring_take(&loop->recv, loop->pool, flags >> IORING_CQE_BUFFER_SHIFT,
-					  result > 0 ? (uint32_t)result : 0);
-	if (more) {
-		sfr__op_step(op, SFR__EV_CQE_MORE);
-	} else if (result > 0) {
-		multishot_ended(op, &loop->backlog);
-	} else if (result == -ENOBUFS) {
-		loop->stats.parked++;
-		multishot_ended(op, &loop->parked);
-	} else {
-		op_finish(op, result);
-		return;
-	}
-	if (buf)
-		op_deliver(op, result, buf);
-}
-
-void sfr__op_complete(sfr_op *op, int result, unsigned flags)
-{
-	switch ((enum sfr__op_kind)op->kind) {
-	case SFR__OP_RECV_MULTI:
-		if (sfr__likely(op->sqe.flags & IOSQE_BUFFER_SELECT))
-			recv_multi_complete(op, result, flags);
-		else
-			recv_by_poll_complete(op, result);
-		break;
-	case SFR__OP_ACCEPT_MULTI:
-		accept_multi_complete(op, result, flags & IORING_CQE_F_MORE);
-		break;
-	case SFR__OP_NOP:
-	case SFR__OP_READ:
-	case SFR__OP_WRITE:
-	case SFR__OP_RECV:
-	case SFR__OP_SEND:
-	case SFR__OP_ACCEPT:
-	case SFR__OP_CONNECT:
-	case SFR__OP_TIMEOUT:
-	case SFR__OP_INTERVAL:
-	case SFR__OP_POLL:
-	case SFR__OP_SHUTDOWN:
-	case SFR__OP_CLOSE:
-		op_finish(op, result);
-		break;
-	}
 }
 
 /*

@@ -5,6 +5,7 @@
 #define SFR_LIB_OP_H
 
 #include "loop.h"
+#include "op_kind.h"
 
 /* Submit, without asking whether the loop drains: for what ends soon and must happen. */
 sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg);
@@ -12,6 +13,18 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg);
 /* An op that sends a chain of buffers from a send queue, at most SFR__GATHER_MAX of them; its callback
  * gets the chain as it is. NULL without memory. */
 sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain);
+
+/* An op in state BUILDING; NULL without memory: never with a buffer. */
+sfr_op *sfr__op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf);
+
+/* One that takes the caller's buffer, with result < 0 if that was not his to give. */
+sfr_op *sfr__op_new_with(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf);
+
+/* Whether it is there, and nothing is wrong with it so far. */
+static inline bool sfr__op_sound(const sfr_op *op)
+{
+	return op && op->result == 0;
+}
 
 /* Have a multishot receive poll first, and receive into a buffer of the slab when there is something:
  * for engines without rings of provided buffers. */
@@ -23,9 +36,6 @@ bool sfr__op_is_building(const sfr_op *op);
 /* Forget an op that was never submitted; what it carried is the caller's again. */
 sfr_buf *sfr__op_unbuild(sfr_op *op);
 
-/* Whether it calls back more than once. */
-bool sfr__op_is_multishot(const sfr_op *op);
-
 /* Ask an op that is submitted to end. */
 void sfr__op_cancel(sfr_op *op);
 
@@ -34,6 +44,11 @@ void sfr__op_abandon(sfr_op *op);
 
 /* Cancel every op there is, but those that close and shut down. */
 void sfr__ops_cancel_all(sfr_loop *loop);
+
+/* One call of a multishot op; its end; and its end, of which it is told later in this turn. */
+void sfr__op_deliver(sfr_op *op, int result, sfr_buf *buf);
+void sfr__op_finish(sfr_op *op, int result);
+void sfr__op_finish_later(sfr_op *op, enum sfr__op_event event, int result);
 
 /* A completion for an op; and the answer to a request to cancel it. */
 void sfr__op_complete(sfr_op *op, int result, unsigned flags);

@@ -8,12 +8,13 @@
 #include "fixed.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define FILE_POSITION ((uint64_t)-1) /* use and move the file's own position */
 
-static sfr_op *op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
+sfr_op *sfr__op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
 {
 	sfr_op *op = sfr__op_take(&loop->ops, with_buf);
 
@@ -28,11 +29,11 @@ static sfr_op *op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
  * An op that takes the caller's buffer. A buffer that was not the caller's to give stays where it is. One
  * of another loop has no slot set aside here: without memory for one it is dropped.
  */
-static sfr_op *op_new_with(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf)
+sfr_op *sfr__op_new_with(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf)
 {
 	int r = buf ? sfr__buf_give(loop->pool, buf) : -SFR_EPOOLEMPTY;
 	bool taken = buf && r != -SFR_EINFLIGHT;
-	sfr_op *op = op_new(loop, kind, taken && sfr__buf(buf)->pool == loop->pool);
+	sfr_op *op = sfr__op_new(loop, kind, taken && sfr__buf(buf)->pool == loop->pool);
 
 	if (op) {
 		op->result = r;
@@ -46,21 +47,16 @@ static sfr_op *op_new_with(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf)
 /* The same for ops that fill it: there must be room. */
 static sfr_op *op_new_into(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf)
 {
-	sfr_op *op = op_new_with(loop, kind, buf);
+	sfr_op *op = sfr__op_new_with(loop, kind, buf);
 
 	if (op && op->result == 0 && !sfr__buf_room(buf))
 		op->result = -EINVAL;
 	return op;
 }
 
-static bool op_sound(const sfr_op *op)
-{
-	return op && op->result == 0;
-}
-
 sfr_op *sfr_nop(sfr_loop *loop)
 {
-	sfr_op *op = op_new(loop, SFR__OP_NOP, false);
+	sfr_op *op = sfr__op_new(loop, SFR__OP_NOP, false);
 
 	if (!op)
 		return NULL;
@@ -77,7 +73,7 @@ sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 {
 	sfr_op *op = op_new_into(loop, SFR__OP_READ, buf);
 
-	if (!op_sound(op))
+	if (!sfr__op_sound(op))
 		return op;
 	io_uring_prep_read(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_room(buf), off);
 	sfr__fixed_apply(loop, &op->sqe, buf);
@@ -91,9 +87,9 @@ sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf)
 
 sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 {
-	sfr_op *op = op_new_with(loop, SFR__OP_WRITE, buf);
+	sfr_op *op = sfr__op_new_with(loop, SFR__OP_WRITE, buf);
 
-	if (!op_sound(op))
+	if (!sfr__op_sound(op))
 		return op;
 	io_uring_prep_write(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), off);
 	sfr__fixed_apply(loop, &op->sqe, buf);
@@ -104,7 +100,7 @@ sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf)
 {
 	sfr_op *op = op_new_into(loop, SFR__OP_RECV, buf);
 
-	if (!op_sound(op))
+	if (!sfr__op_sound(op))
 		return op;
 	io_uring_prep_recv(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_room(buf), 0);
 	return op;
@@ -112,9 +108,9 @@ sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf)
 
 sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf)
 {
-	sfr_op *op = op_new_with(loop, SFR__OP_SEND, buf);
+	sfr_op *op = sfr__op_new_with(loop, SFR__OP_SEND, buf);
 
-	if (!op_sound(op))
+	if (!sfr__op_sound(op))
 		return op;
 	io_uring_prep_send(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), MSG_NOSIGNAL);
 	return op;
@@ -131,7 +127,7 @@ sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
 		if (!gather)
 			return NULL;
 	}
-	op = op_new(loop, SFR__OP_SEND, true);
+	op = sfr__op_new(loop, SFR__OP_SEND, true);
 	op->buf = chain;
 	op->buf_role = SFR__BUF_QUEUED;
 	if (gather) {
@@ -145,7 +141,7 @@ sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
 
 sfr_op *sfr_accept(sfr_loop *loop, int fd)
 {
-	sfr_op *op = op_new(loop, SFR__OP_ACCEPT, false);
+	sfr_op *op = sfr__op_new(loop, SFR__OP_ACCEPT, false);
 
 	if (!op)
 		return NULL;
@@ -155,7 +151,7 @@ sfr_op *sfr_accept(sfr_loop *loop, int fd)
 
 sfr_op *sfr_accept_multi(sfr_loop *loop, int fd)
 {
-	sfr_op *op = op_new(loop, SFR__OP_ACCEPT_MULTI, false);
+	sfr_op *op = sfr__op_new(loop, SFR__OP_ACCEPT_MULTI, false);
 
 	if (!op)
 		return NULL;
@@ -177,7 +173,7 @@ static uint32_t recv_ring_capacity(const struct sfr__settings *settings)
 
 sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 {
-	sfr_op *op = op_new(loop, SFR__OP_RECV_MULTI, false);
+	sfr_op *op = sfr__op_new(loop, SFR__OP_RECV_MULTI, false);
 
 	if (!op)
 		return NULL;
@@ -198,29 +194,29 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 
 sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr, socklen_t size)
 {
-	sfr_op *op = op_new(loop, SFR__OP_CONNECT, false);
+	sfr_op *op = sfr__op_new(loop, SFR__OP_CONNECT, false);
+	struct sockaddr_storage *copy;
 
 	if (!op)
 		return NULL;
-	if (!addr || size > sizeof(struct sockaddr_storage)) {
+	if (!addr || size > sizeof(*copy)) {
 		op->result = -EINVAL;
 		return op;
 	}
-	op->buf = sfr__pool_get_heap(loop->pool, size);
-	if (!op->buf) {
+	copy = calloc(1, sizeof(*copy));
+	if (!copy) {
 		op->result = -ENOMEM;
 		return op;
 	}
-	memcpy(op->buf->data, addr, size);
-	(void)sfr__buf_give(loop->pool, op->buf); /* ours, and fresh: it cannot be refused */
-	op->buf_role = SFR__BUF_HIDDEN;
-	io_uring_prep_connect(&op->sqe, fd, (void *)sfr__buf_data(op->buf), size);
+	memcpy(copy, addr, size);
+	op->flags |= SFR__OP_COPIES;
+	io_uring_prep_connect(&op->sqe, fd, (struct sockaddr *)copy, size);
 	return op;
 }
 
 static sfr_op *op_new_timer(sfr_loop *loop, enum sfr__op_kind kind, uint64_t ns)
 {
-	sfr_op *op = op_new(loop, kind, false);
+	sfr_op *op = sfr__op_new(loop, kind, false);
 
 	if (op)
 		op->time.ns = ns;
@@ -239,7 +235,7 @@ sfr_op *sfr_interval(sfr_loop *loop, uint64_t ns)
 
 sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events)
 {
-	sfr_op *op = op_new(loop, SFR__OP_POLL, false);
+	sfr_op *op = sfr__op_new(loop, SFR__OP_POLL, false);
 
 	if (!op)
 		return NULL;
@@ -249,7 +245,7 @@ sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events)
 
 sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how)
 {
-	sfr_op *op = op_new(loop, SFR__OP_SHUTDOWN, false);
+	sfr_op *op = sfr__op_new(loop, SFR__OP_SHUTDOWN, false);
 
 	if (!op)
 		return NULL;
@@ -259,7 +255,7 @@ sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how)
 
 sfr_op *sfr_close(sfr_loop *loop, int fd)
 {
-	sfr_op *op = op_new(loop, SFR__OP_CLOSE, false);
+	sfr_op *op = sfr__op_new(loop, SFR__OP_CLOSE, false);
 
 	if (!op)
 		return NULL;

@@ -17,6 +17,7 @@
 #include "timer.h"
 #include <safer_ring/op.h>
 #include <liburing.h>
+#include <stdlib.h>
 
 enum sfr__op_state {
 	SFR__OP_ILLEGAL, /* not a state: what the table says where there is no way */
@@ -61,6 +62,27 @@ enum sfr__op_kind {
 	SFR__OP_POLL,
 	SFR__OP_SHUTDOWN,
 	SFR__OP_CLOSE,
+	SFR__OP_SOCKET,
+	SFR__OP_OPENAT,
+	SFR__OP_STATX,
+	SFR__OP_FSYNC,
+	SFR__OP_FDATASYNC,
+	SFR__OP_FALLOCATE,
+	SFR__OP_FTRUNCATE,
+	SFR__OP_UNLINKAT,
+	SFR__OP_RENAMEAT,
+	SFR__OP_MKDIRAT,
+	SFR__OP_LINKAT,
+	SFR__OP_SYMLINKAT,
+	SFR__OP_WORK,
+	SFR__OP_KINDS
+};
+
+enum {
+	SFR__OP_BARE = 1,   /* built without buffer: counted against ring.ops_max */
+	SFR__OP_ERRAND = 4, /* a worker of the loop does it */
+	SFR__OP_COPIES = 8, /* what it was passed by pointer is copied, to where sqe.addr says */
+	SFR__OP_WHOLE = 2,  /* sfr_all(): it goes on after a part */
 };
 
 /* Whose the buffer is when the op is done. */
@@ -94,11 +116,12 @@ struct sfr_op {
 	sfr_buf *buf;
 	struct sfr__link link; /* on one of the loop's lists, or of the free slots (next) */
 	uint32_t generation;
-	int32_t result;   /* when DONE; while BUILDING what is wrong already, or 0 */
-	uint8_t state;    /* enum sfr__op_state; its one writer is sfr__op_step */
-	uint8_t kind;     /* enum sfr__op_kind */
-	bool bare;        /* built without buffer: counted against ring.ops_max */
-	uint8_t buf_role; /* enum sfr__buf_role */
+	int32_t result;    /* when DONE; while BUILDING what is wrong already, or 0 */
+	uint8_t state;     /* enum sfr__op_state; its one writer is sfr__op_step */
+	uint8_t kind;      /* enum sfr__op_kind */
+	uint8_t flags;     /* SFR__OP_BARE ... */
+	uint8_t buf_role;  /* enum sfr__buf_role */
+	uint32_t deadline; /* its number; 0 is none */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct io_uring_sqe) == 64, "an SQE is one cache line");
@@ -166,18 +189,26 @@ static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 		op = sfr__op_slot_new(table);
 	sfr__list_init(&op->link);
 	sfr__op_step(op, SFR__EV_BUILD);
-	op->bare = !with_buf;
+	op->flags = with_buf ? 0 : SFR__OP_BARE;
+	op->deadline = 0;
 	op->buf_role = SFR__BUF_CALLERS;
 	op->result = 0;
 	op->buf = NULL;
 	return op;
 }
 
+/* What it was passed by pointer. */
+static inline void sfr__op_drop_copies(sfr_op *op)
+{
+	if (sfr__unlikely(op->flags & SFR__OP_COPIES))
+		free((void *)(uintptr_t)op->sqe.addr);
+}
+
 /* From BUILDING or DONE to FREE. */
 static inline void sfr__op_give(struct sfr__op_table *table, sfr_op *op, enum sfr__op_event event)
 {
 	sfr__op_step(op, event);
-	table->bare -= op->bare;
+	table->bare -= op->flags & SFR__OP_BARE;
 	op->generation += 1 + (op->generation == UINT32_MAX); /* 0 is for tickets of no op */
 	op->link.next = (struct sfr__link *)(void *)table->free;
 	table->free = op;

@@ -239,22 +239,25 @@ static sfr__features setup_features(struct trial *trial)
 	return found;
 }
 
+/* Allocates nothing, as liburing's own way of asking does. */
 static uint64_t ops_find(struct io_uring *ring)
 {
-	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	struct {
+		struct io_uring_probe probe;
+		struct io_uring_probe_op ops[64];
+	} answer = {0};
 	uint64_t ops = 0;
-	int i;
+	unsigned i;
 
-	if (!probe)
+	if (io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, &answer, 64) < 0)
 		return 0;
-	for (i = 0; i <= probe->last_op && i < 64 && i < probe->ops_len; i++)
-		if (probe->ops[i].flags & IO_URING_OP_SUPPORTED)
+	for (i = 0; i < 64 && i < answer.probe.ops_len; i++)
+		if (answer.ops[i].flags & IO_URING_OP_SUPPORTED)
 			ops |= UINT64_C(1) << i;
-	io_uring_free_probe(probe);
 	return ops;
 }
 
-/* The features; and, if `ops_out`, the opcodes. False if not all could be tried. */
+/* Features and opcodes. False if not all could be tried. */
 static bool features_find(unsigned offered, sfr__features *found_out, uint64_t *ops_out)
 {
 	struct trial trial = {0};
@@ -268,8 +271,9 @@ static bool features_find(unsigned offered, sfr__features *found_out, uint64_t *
 	if (ring_make(&trial.ring, 0, &features) < 0)
 		return false;
 	*found_out |= ring_features(&trial);
-	if (ops_out)
-		*ops_out = ops_find(&trial.ring);
+	*ops_out = ops_find(&trial.ring);
+	if (*ops_out >> SFR__OP_CODES_OLD)
+		*found_out |= 1U << SFR__FEATURE_NEW_OPCODES;
 	io_uring_queue_exit(&trial.ring);
 	return !trial.unsure;
 }
@@ -284,21 +288,31 @@ void sfr__probe_uring(struct sfr__probe *out)
 	(void)features_find(offered, &out->features, &out->ops); /* none is what it says then */
 }
 
+static bool spared;
+
+void sfr__probe_spare(bool spare)
+{
+	spared = spare;
+}
+
 void sfr__probe_machine(struct sfr__machine *machine)
 {
 	struct sfr__probe probe;
 
+	if (spared)
+		return;
 	sfr__probe_uring(&probe);
 	machine->kernel_known = true;
 	machine->refusal = probe.refusal;
 	machine->kernel_features = probe.features;
 }
 
-sfr__features sfr__probe_features(void)
+sfr__features sfr__probe_features(uint64_t *ops_out)
 {
 	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 	static bool known;
 	static sfr__features features;
+	static uint64_t ops;
 	sfr__features found;
 
 	pthread_mutex_lock(&mutex);
@@ -306,9 +320,12 @@ sfr__features sfr__probe_features(void)
 		unsigned offered = 0;
 
 		features = 0;
-		known = !refusal_find(&offered).error && features_find(offered, &features, NULL);
+		ops = 0;
+		known = !refusal_find(&offered).error && features_find(offered, &features, &ops);
 	}
 	found = features;
+	if (ops_out)
+		*ops_out = ops;
 	pthread_mutex_unlock(&mutex);
 	return found;
 }

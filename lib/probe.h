@@ -22,8 +22,12 @@ void sfr__probe_uring(struct sfr__probe *out);
 struct sfr__machine;
 void sfr__probe_machine(struct sfr__machine *machine);
 
-/* The features that were found when the process first asked and was not refused. Any thread. */
-sfr__features sfr__probe_features(void);
+/* Have sfr__probe_machine() try nothing, for who must know first whether trying is deadly. */
+void sfr__probe_spare(bool spare);
+
+/* What was found when the process first asked and was not refused: features, and, unless NULL, the
+ * opcodes. Any thread. */
+sfr__features sfr__probe_features(uint64_t *ops_out);
 
 /* Whether a ring that could be set up can be used: filters may forbid that alone. Any ring that is
  * disabled, from the thread that made it. */

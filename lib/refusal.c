@@ -18,8 +18,10 @@ enum cause {
 static const struct {
 	const char *cause, *fix;
 } words[] = {
-	[SYSCTL_ALL] = {"the sysctl kernel.io_uring_disabled is 2, which forbids it to everybody",
-			"sysctl kernel.io_uring_disabled=0"},
+	[SYSCTL_ALL] =
+		{"the sysctl kernel.io_uring_disabled is 2, which forbids it to everybody",
+		 "sysctl kernel.io_uring_disabled=1, and kernel.io_uring_group of a group of the user that "
+		 "runs this; 0 allows everybody"},
 	[SYSCTL_GROUP] =
 		{"the sysctl kernel.io_uring_disabled is 1, and this process is not in the "
 		 "group that kernel.io_uring_group names",

@@ -4,13 +4,14 @@
  *	flush     what connections gathered, requests to cancel, what waited for room: into the queue
  *	enter     one system call: submit, and sleep if nothing is ready
  *	complete  each completion to its op, and so to its callback
- *	timers, ready ops, posts
+ *	timers, errands that are done, ready ops, posts
  *
  * Callbacks run in the last two steps; and in the first, on_close of a connection for which there was no
  * memory to close it through the engine. What they start waits for the next turn, so no callback can keep
  * others from theirs.
  */
 #include "op.h"
+#include "errand.h"
 #include "process.h"
 #include "thread.h"
 #include <safer_ring/error.h>
@@ -150,6 +151,7 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 	for (ready = sfr__queue_ready(&loop->engine->queue); ready; ready--)
 		complete(loop, sfr__queue_cqe(&loop->engine->queue));
 	sfr__wheel_advance(&loop->wheel, loop->now);
+	sfr__errands_collect(loop);
 	sfr__ops_call_ready(loop);
 	loop->called += sfr__mailbox_run(&loop->mailbox, loop);
 	stats_turn(loop);
@@ -258,10 +260,11 @@ static void awaited_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 static int await_op(sfr_op *op, struct awaited *awaited)
 {
 	sfr_loop *loop = op->loop;
-	int r = sfr__op_is_multishot(op) ? -EINVAL : run_begin(loop);
+	int r = sfr__op_is(op, SFR__KIND_MULTI) ? -EINVAL : run_begin(loop);
 	sfr_ticket ticket;
 
 	if (r < 0) { /* it cannot run, and what it carried comes back */
+		op->result = r;
 		awaited->buf = sfr__op_unbuild(op);
 		return r;
 	}

@@ -450,6 +450,8 @@ static int child_of_fork(sfr_loop *loop)
 		return 1;
 	if (sfr_loop_drain(loop, -1) != -SFR_EFORKED)
 		return 2;
+	if (sfr_submit(sfr_nop(loop), record, &seen) != 0)
+		return 4;
 	return sfr_loop_free(loop) == -SFR_EFORKED ? 0 : 3;
 }
 

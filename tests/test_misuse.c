@@ -175,6 +175,7 @@ START_TEST(whoever_keeps_all_buffers_does_not_disturb_sends_that_have_none)
 	kept_count = 0;
 	turns_until(loop, here.conn);
 	large = sfr_buf_get(loop, 64 << 20);
+	memset(large->data, 0, large->cap);
 	large->len = large->cap;
 	ck_assert_int_gt(sfr_conn_send(here.conn, large), 0);
 	while (kept_count < 4) {

@@ -23,8 +23,8 @@ START_TEST(asking_once_gives_what_trying_gives)
 	struct sfr__probe probe;
 
 	sfr__probe_uring(&probe);
-	ck_assert_uint_eq(sfr__probe_features(), probe.features);
-	ck_assert_uint_eq(sfr__probe_features(), probe.features);
+	ck_assert_uint_eq(sfr__probe_features(NULL), probe.features);
+	ck_assert_uint_eq(sfr__probe_features(NULL), probe.features);
 }
 END_TEST
 
@@ -42,12 +42,12 @@ START_TEST(what_could_not_be_tried_for_want_of_descriptors_is_tried_again)
 		struct rlimit tight = {(rlim_t)(lowest + spare), limit.rlim_max};
 
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
-		(void)sfr__probe_features();
+		(void)sfr__probe_features(NULL);
 	}
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 
 	sfr__probe_uring(&probe);
-	ck_assert_uint_eq(sfr__probe_features(), probe.features);
+	ck_assert_uint_eq(sfr__probe_features(NULL), probe.features);
 }
 END_TEST
 
@@ -66,7 +66,7 @@ END_TEST
 
 static void *asks(void *arg)
 {
-	*(sfr__features *)arg = sfr__probe_features();
+	*(sfr__features *)arg = sfr__probe_features(NULL);
 	return NULL;
 }
 

@@ -26,7 +26,7 @@ static const struct {
 	{"uring as on Linux 5.11", "uring",
 	 "features.single_issuer=off features.defer_taskrun=off features.coop_taskrun=off "
 	 "features.submit_all=off features.recv_multi=off features.accept_multi=off "
-	 "features.buffer_rings=off features.fixed_buffers=off features.no_iowait=off "
+	 "features.buffer_rings=off features.fixed_buffers=off features.new_opcodes=off features.no_iowait=off "
 	 "features.min_wait=off features.napi=off"},
 	{"uring with kernel polling", "uring", "ring.sqpoll=force ring.sqpoll_idle=1ms"},
 	{"uring with 8 entries", "uring", "ring.entries=8 ring.cq_entries=8"},

@@ -112,8 +112,10 @@ static void child_look(struct facts *facts, facts_configure *configure, const vo
 {
 	const struct rlimit nothing = {0};
 
+	(void)signal(SIGALRM, SIG_DFL);
 	(void)alarm(PATIENCE_S);
 	sfr__machine_look(&facts->machine);
+	sfr__probe_spare(true); /* auto_detect would try, and might not come back */
 	configure(facts, arg);
 	if (is_to_be_spared(facts)) {
 		facts->probing = FACTS_SPARED;
@@ -124,6 +126,8 @@ static void child_look(struct facts *facts, facts_configure *configure, const vo
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	sfr__probe_uring(&facts->probe);
 	facts->probing = FACTS_PROBED;
+	sfr__probe_spare(false);
+	configure(facts, arg);
 }
 
 static int child_run(struct facts *facts, facts_configure *configure, const void *arg)
@@ -131,7 +135,8 @@ static int child_run(struct facts *facts, facts_configure *configure, const void
 	pid_t child;
 	int status;
 
-	(void)fflush(NULL); /* or the child might write it again */
+	(void)signal(SIGCHLD, SIG_DFL); /* ignored, as by some parents, it would leave no status */
+	(void)fflush(NULL);             /* or the child might write it again */
 	child = fork();
 	if (child < 0)
 		return -errno;

@@ -10,6 +10,7 @@
 enum {
 	LOOP = -1, /* as an opcode: the loop does it, whatever the engine */
 	NO_FEATURE = SFR__FEATURES,
+	OR_WORKER, /* no feature either; without the opcode a worker of the loop does it */
 };
 
 struct op {
@@ -40,7 +41,7 @@ static const struct op ops[] = {
 	{"sfr_recv_multi", "RECV, multishot, provided buffers", IORING_OP_RECV, "6.0",
 	 SFR__FEATURE_RECV_MULTI, SFR__FEATURE_BUFFER_RINGS, "recv, each time it is ready"},
 	{"sfr_connect", "CONNECT", IORING_OP_CONNECT, "5.5", NO_FEATURE, NO_FEATURE,
-	 "connect; blocking sockets: a worker"},
+	 "connect; if it blocks: a worker"},
 	{"sfr_timeout", "the loop's own timers", LOOP, "", NO_FEATURE, NO_FEATURE,
 	 "the loop's own timers"},
 	{"sfr_interval", "the loop's own timers", LOOP, "", NO_FEATURE, NO_FEATURE,
@@ -48,12 +49,30 @@ static const struct op ops[] = {
 	{"sfr_poll", "POLL_ADD", IORING_OP_POLL_ADD, "5.1", NO_FEATURE, NO_FEATURE, "poll"},
 	{"sfr_shutdown", "SHUTDOWN", IORING_OP_SHUTDOWN, "5.11", NO_FEATURE, NO_FEATURE,
 	 "shutdown"},
-	{"sfr_close", "CLOSE", IORING_OP_CLOSE, "5.6", NO_FEATURE, NO_FEATURE, "close"},
+	{"sfr_close", "CLOSE", IORING_OP_CLOSE, "5.6", NO_FEATURE, NO_FEATURE,
+	 "close; files: a worker"},
+	{"sfr_socket", "SOCKET", IORING_OP_SOCKET, "5.19", OR_WORKER, NO_FEATURE, "socket"},
+	{"sfr_openat", "OPENAT", IORING_OP_OPENAT, "5.6", OR_WORKER, NO_FEATURE, "a worker"},
+	{"sfr_statx", "STATX", IORING_OP_STATX, "5.6", OR_WORKER, NO_FEATURE, "a worker"},
+	{"sfr_fsync", "FSYNC", IORING_OP_FSYNC, "5.1", OR_WORKER, NO_FEATURE, "a worker"},
+	{"sfr_fdatasync", "FSYNC", IORING_OP_FSYNC, "5.1", OR_WORKER, NO_FEATURE, "a worker"},
+	{"sfr_fallocate", "FALLOCATE", IORING_OP_FALLOCATE, "5.6", OR_WORKER, NO_FEATURE,
+	 "a worker"},
+	{"sfr_ftruncate", "FTRUNCATE", SFR__OP_CODE_FTRUNCATE, "6.9", OR_WORKER, NO_FEATURE,
+	 "a worker"},
+	{"sfr_unlinkat", "UNLINKAT", IORING_OP_UNLINKAT, "5.11", OR_WORKER, NO_FEATURE, "a worker"},
+	{"sfr_renameat", "RENAMEAT", IORING_OP_RENAMEAT, "5.11", OR_WORKER, NO_FEATURE, "a worker"},
+	{"sfr_mkdirat", "MKDIRAT", IORING_OP_MKDIRAT, "5.15", OR_WORKER, NO_FEATURE, "a worker"},
+	{"sfr_linkat", "LINKAT", IORING_OP_LINKAT, "5.15", OR_WORKER, NO_FEATURE, "a worker"},
+	{"sfr_symlinkat", "SYMLINKAT", IORING_OP_SYMLINKAT, "5.15", OR_WORKER, NO_FEATURE,
+	 "a worker"},
+	{"sfr_work", "a worker of the loop", LOOP, "", NO_FEATURE, NO_FEATURE,
+	 "a worker of the loop"},
 };
 
 enum { OPS = sizeof(ops) / sizeof(ops[0]) };
 
-enum here { HERE_UNKNOWN, HERE_NO, HERE_LESS, HERE_YES };
+enum here { HERE_UNKNOWN, HERE_NO, HERE_WORKER, HERE_LESS, HERE_YES };
 
 static bool is_used(const struct facts *facts, unsigned feature)
 {
@@ -72,7 +91,7 @@ static bool is_used(const struct facts *facts, unsigned feature)
 
 static bool lacks(const struct facts *facts, unsigned feature)
 {
-	return feature != NO_FEATURE && !is_used(facts, feature);
+	return feature < NO_FEATURE && !is_used(facts, feature);
 }
 
 static enum here op_here(const struct facts *facts, const struct op *op)
@@ -81,13 +100,18 @@ static enum here op_here(const struct facts *facts, const struct op *op)
 		return HERE_YES;
 	if (facts->probing != FACTS_PROBED)
 		return HERE_UNKNOWN;
-	if (!facts_uring_works(facts) || !(facts->probe.ops >> op->opcode & 1))
+	if (!facts_uring_works(facts))
 		return HERE_NO;
+	if (!(facts->probe.ops >> op->opcode & 1))
+		return op->feature == OR_WORKER ? HERE_WORKER : HERE_NO;
 	return lacks(facts, op->feature) || lacks(facts, op->other) ? HERE_LESS : HERE_YES;
 }
 
-static const char *const here_words[] = {
-	[HERE_UNKNOWN] = "?", [HERE_NO] = "no", [HERE_LESS] = "less", [HERE_YES] = "yes"};
+static const char *const here_words[] = {[HERE_UNKNOWN] = "?",
+					 [HERE_NO] = "no",
+					 [HERE_WORKER] = "worker",
+					 [HERE_LESS] = "less",
+					 [HERE_YES] = "yes"};
 
 static void head_write(FILE *out, const struct facts *facts)
 {
@@ -101,7 +125,7 @@ static void head_write(FILE *out, const struct facts *facts)
 			   facts->probing == FACTS_PROBED   ? "does not work"
 			   : facts->probing == FACTS_KILLED ? "is deadly"
 							    : "was not tried");
-	(void)fprintf(out, "\n%-17s %-34s %-5s %-4s  %s\n", "operation", "uring", "since", "here",
+	(void)fprintf(out, "\n%-17s %-34s %-5s %-6s  %s\n", "operation", "uring", "since", "here",
 		      "epoll");
 }
 
@@ -126,11 +150,14 @@ void ops_text(FILE *out, const struct facts *facts)
 {
 	head_write(out, facts);
 	for (unsigned i = 0; i < OPS; i++)
-		(void)fprintf(out, "%-17s %-34s %-5s %-4s  %s\n", ops[i].name, ops[i].uring,
+		(void)fprintf(out, "%-17s %-34s %-5s %-6s  %s\n", ops[i].name, ops[i].uring,
 			      ops[i].since, here_words[op_here(facts, &ops[i])], ops[i].epoll);
 	(void)fputc('\n', out);
 	for (unsigned i = 0; i < SFR__FEATURES; i++)
 		feature_explain(out, facts, i);
+	text_words(out, 0,
+		   "worker: this kernel has no such opcode, and a thread of the loop's makes the "
+		   "system call.");
 	text_words(out, 0, "uring: the opcodes of io_uring; since: the Linux that had them first.");
 	text_words(
 		out, 0,
@@ -153,7 +180,7 @@ static void features_json(struct json *json, const struct op *op)
 
 	json_open(json, "features", '[');
 	for (unsigned i = 0; i < 2; i++)
-		if (features[i] != NO_FEATURE)
+		if (features[i] < NO_FEATURE)
 			json_string(json, NULL, facts_feature_name((enum sfr__feature)features[i]));
 	json_close(json, ']');
 }

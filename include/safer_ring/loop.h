@@ -96,6 +96,27 @@ SFR_API int sfr_loop_free(sfr_loop *loop);
 /** Operations submitted and not yet called back for the last time. @thread The loop's. @since 0.1 */
 SFR_API size_t sfr_loop_inflight(const sfr_loop *loop);
 
+/** An operation that was abandoned, and that the engine still has: see sfr_abandon(). */
+typedef struct sfr_orphan {
+	const char *name; /* "recv"; a static string */
+	int fd;           /* that it is on */
+	uint64_t age_ns;  /* since it was abandoned */
+	size_t size;      /* bytes of the buffer that it keeps; 0 if it has none */
+} sfr_orphan;
+
+/** How many orphans there are. @thread The loop's. @since 0.1 */
+SFR_API size_t sfr_loop_orphans(const sfr_loop *loop);
+
+/**
+ * Look at them.
+ *
+ * @param out Receives as many as there are, at most `max`.
+ * @return How many there are.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API size_t sfr_loop_orphan_list(const sfr_loop *loop, sfr_orphan *out, size_t max);
+
 /**
  * The loop's clock: nanoseconds of CLOCK_MONOTONIC, read once a turn.
  *

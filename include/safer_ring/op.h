@@ -86,6 +86,56 @@ SFR_API void sfr_op_discard(sfr_op *op);
 SFR_API int sfr_cancel(sfr_loop *loop, sfr_ticket ticket);
 
 /**
+ * Ask for all operations on a descriptor to end, as sfr_cancel() does for one. Those that close or shut
+ * it down go on. Looks at every operation there is: for rare use.
+ *
+ * @return How many were asked.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_cancel_fd(sfr_loop *loop, int fd);
+
+/**
+ * Let go of an operation: it is asked to end, and its callback never comes. Until the engine is done with
+ * it, it is an orphan (sfr_loop_orphans()), and the loop keeps its buffer; then the buffer goes back to
+ * the slab, and what it won after all, such as a descriptor, is closed.
+ *
+ * @return 0; -SFR_ESTALE: the operation is done already, or never was.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_abandon(sfr_loop *loop, sfr_ticket ticket);
+
+/**
+ * Give an operation a deadline, counted from its submission. When it passes the operation is asked to
+ * end, and its result is -ETIMEDOUT; if it completed first, or was done in part under sfr_all(), its true
+ * result. A multishot operation ends with -ETIMEDOUT as its last result. Deadlines cost nothing while
+ * they wait, however many.
+ *
+ * @param op Building. Any operation. NULL is nothing.
+ * @param ns Nanoseconds. Said again, the last counts.
+ * @return op. Without memory for the deadline the operation ends with -ENOMEM.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API sfr_op *sfr_within(sfr_op *op, uint64_t ns);
+
+/**
+ * Have a read, write, receive or send go on until the whole length is done: all that is in the buffer, or
+ * all the room there is in it. The end of a file or stream ends it, too.
+ *
+ * @param op Building: one of sfr_read(), sfr_write(), sfr_recv(), sfr_send() and their _at forms; others
+ *           end with -EINVAL. NULL is nothing.
+ * @return op.
+ * @par Result
+ *      Bytes done in all, fewer than the length only if something ended it: the end of a file, an error,
+ *      a deadline, cancelling. With nothing done: what ended it.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API sfr_op *sfr_all(sfr_op *op);
+
+/**
  * Do nothing, through the whole machinery.
  * @return As for every operation without a buffer: yours until sfr_submit(), sfr_await() or
  *         sfr_op_discard() takes it; NULL when there is no memory for it, or ring.ops_max are in being.
@@ -166,7 +216,7 @@ SFR_API sfr_op *sfr_accept_multi(sfr_loop *loop, int fd);
  *
  * @par Result
  *      Bytes received, with their buffer. Last: 0 without buffer when the peer finished; else the error
- *      of recv(2); -SFR_EUNSUPPORTED on a kernel without provided-buffer rings (before 5.19).
+ *      of recv(2).
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_recv_multi(sfr_loop *loop, int fd);
@@ -206,7 +256,7 @@ SFR_API sfr_op *sfr_interval(sfr_loop *loop, uint64_t ns);
 SFR_API sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events);
 
 /**
- * Shut down one or both directions of a socket.
+ * Shut down one or both directions of a socket. It cannot be cancelled.
  *
  * @param how SHUT_RD, SHUT_WR or SHUT_RDWR.
  * @par Result 0; else the error of shutdown(2).
@@ -215,13 +265,87 @@ SFR_API sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events);
 SFR_API sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how);
 
 /**
- * Close a descriptor without blocking. Operations in flight on it go on: cancel them first.
+ * Close a descriptor without blocking. Operations in flight on it go on: cancel them first. It cannot be
+ * cancelled itself, and a deadline does not keep it from closing; abandoned, it closes all the same.
  *
  * @param fd Taken; its number may be reused as soon as this operation runs.
  * @par Result 0; else the error of close(2).
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_close(sfr_loop *loop, int fd);
+
+/*
+ * Files and directories. Paths are copied. `dirfd` is borrowed until the callback, or AT_FDCWD. Where the
+ * kernel has no operation for one of these, a worker thread of the loop makes the system call
+ * (ring.workers says how many there may be).
+ */
+
+/** Make a socket. @par Result Its descriptor, yours, close-on-exec; else the error of socket(2). @since 0.1 */
+SFR_API sfr_op *sfr_socket(sfr_loop *loop, int domain, int type, int protocol);
+
+/** Open a file. @par Result Its descriptor, yours, close-on-exec; else the error of openat(2). @since 0.1 */
+SFR_API sfr_op *sfr_openat(sfr_loop *loop, int dirfd, const char *path, int flags, unsigned mode);
+
+/**
+ * Ask about a file.
+ *
+ * @param flags As of statx(2), with AT_EMPTY_PATH also for `dirfd` itself.
+ * @param mask  STATX_BASIC_STATS or the like.
+ * @param buf   Given, whatever happens; room for a struct statx, or the result is -EINVAL. Comes back
+ *              with one in it.
+ * @return As for every operation with a buffer, see sfr_read().
+ * @par Result 0, and buf->len is sizeof(struct statx); else the error of statx(2), and it is 0.
+ * @thread The loop's. @since 0.1
+ */
+SFR_API sfr_op *sfr_statx(sfr_loop *loop, int dirfd, const char *path, int flags, unsigned mask,
+			  sfr_buf *buf);
+
+/** Have a file's contents and attributes on its disk. @par Result 0; the error of fsync(2). @since 0.1 */
+SFR_API sfr_op *sfr_fsync(sfr_loop *loop, int fd);
+
+/** As sfr_fsync(), without attributes that reading does not need. @since 0.1 */
+SFR_API sfr_op *sfr_fdatasync(sfr_loop *loop, int fd);
+
+/** Reserve or free room in a file. @par Result 0; the error of fallocate(2). @since 0.1 */
+SFR_API sfr_op *sfr_fallocate(sfr_loop *loop, int fd, int mode, uint64_t off, uint64_t len);
+
+/** Cut a file, or extend it with zeros. @par Result 0; the error of ftruncate(2). @since 0.1 */
+SFR_API sfr_op *sfr_ftruncate(sfr_loop *loop, int fd, uint64_t len);
+
+/** Remove a name; AT_REMOVEDIR for a directory. @par Result 0; the error of unlinkat(2). @since 0.1 */
+SFR_API sfr_op *sfr_unlinkat(sfr_loop *loop, int dirfd, const char *path, int flags);
+
+/** Give a file another name. @par Result 0; the error of renameat2(2). @since 0.1 */
+SFR_API sfr_op *sfr_renameat(sfr_loop *loop, int dirfd, const char *path, int new_dirfd,
+			     const char *new_path, unsigned flags);
+
+/** Make a directory. @par Result 0; the error of mkdirat(2). @since 0.1 */
+SFR_API sfr_op *sfr_mkdirat(sfr_loop *loop, int dirfd, const char *path, unsigned mode);
+
+/** Give a file a further name. @par Result 0; the error of linkat(2). @since 0.1 */
+SFR_API sfr_op *sfr_linkat(sfr_loop *loop, int dirfd, const char *path, int new_dirfd,
+			   const char *new_path, int flags);
+
+/** Make a symbolic link to `target`. @par Result 0; the error of symlinkat(2). @since 0.1 */
+SFR_API sfr_op *sfr_symlinkat(sfr_loop *loop, const char *target, int dirfd, const char *path);
+
+/** A function that may block. Runs on another thread; returns 0, a count, or a negative error. */
+typedef int sfr_work_fn(void *arg);
+
+/**
+ * Have a worker thread of the loop run a function that may block.
+ *
+ * @param fn  Called once, on a thread of the loop's in which all signals are blocked, unless the
+ *            operation is cancelled before its turn comes. It must not touch the loop but for
+ *            sfr_loop_post(), sfr_loop_stop() and sfr_buf_release().
+ * @param arg Handed to fn; yours, and good until the callback.
+ * @return As for every operation without a buffer, see sfr_nop().
+ * @par Result
+ *      What fn returned; -EAGAIN if there is not a single thread to be had. A function that runs cannot
+ *      be interrupted: cancelled or past its deadline, it still ends with its own result.
+ * @thread The loop's. @since 0.1
+ */
+SFR_API sfr_op *sfr_work(sfr_loop *loop, sfr_work_fn *fn, void *arg);
 
 SFR_END_DECLS
 

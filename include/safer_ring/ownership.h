@@ -28,19 +28,32 @@
 	X(sfr_op *, sfr_write, (sfr_loop *, int, sfr_buf *), 3)              \
 	X(sfr_op *, sfr_write_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3) \
 	X(sfr_op *, sfr_recv, (sfr_loop *, int, sfr_buf *), 3)               \
-	X(sfr_op *, sfr_send, (sfr_loop *, int, sfr_buf *), 3)
+	X(sfr_op *, sfr_send, (sfr_loop *, int, sfr_buf *), 3)               \
+	X(sfr_op *, sfr_statx, (sfr_loop *, int, const char *, int, unsigned, sfr_buf *), 6)
 
-#define SFR__BARE_OPS(X)                                                                   \
-	X(sfr_op *, sfr_nop, (sfr_loop *), 0)                                              \
-	X(sfr_op *, sfr_accept, (sfr_loop *, int), 0)                                      \
-	X(sfr_op *, sfr_accept_multi, (sfr_loop *, int), 0)                                \
-	X(sfr_op *, sfr_recv_multi, (sfr_loop *, int), 0)                                  \
-	X(sfr_op *, sfr_connect, (sfr_loop *, int, const struct sockaddr *, socklen_t), 0) \
-	X(sfr_op *, sfr_timeout, (sfr_loop *, uint64_t), 0)                                \
-	X(sfr_op *, sfr_interval, (sfr_loop *, uint64_t), 0)                               \
-	X(sfr_op *, sfr_poll, (sfr_loop *, int, unsigned), 0)                              \
-	X(sfr_op *, sfr_shutdown, (sfr_loop *, int, int), 0)                               \
-	X(sfr_op *, sfr_close, (sfr_loop *, int), 0)
+#define SFR__BARE_OPS(X)                                                                           \
+	X(sfr_op *, sfr_nop, (sfr_loop *), 0)                                                      \
+	X(sfr_op *, sfr_accept, (sfr_loop *, int), 0)                                              \
+	X(sfr_op *, sfr_accept_multi, (sfr_loop *, int), 0)                                        \
+	X(sfr_op *, sfr_recv_multi, (sfr_loop *, int), 0)                                          \
+	X(sfr_op *, sfr_connect, (sfr_loop *, int, const struct sockaddr *, socklen_t), 0)         \
+	X(sfr_op *, sfr_timeout, (sfr_loop *, uint64_t), 0)                                        \
+	X(sfr_op *, sfr_interval, (sfr_loop *, uint64_t), 0)                                       \
+	X(sfr_op *, sfr_poll, (sfr_loop *, int, unsigned), 0)                                      \
+	X(sfr_op *, sfr_shutdown, (sfr_loop *, int, int), 0)                                       \
+	X(sfr_op *, sfr_close, (sfr_loop *, int), 0)                                               \
+	X(sfr_op *, sfr_socket, (sfr_loop *, int, int, int), 0)                                    \
+	X(sfr_op *, sfr_openat, (sfr_loop *, int, const char *, int, unsigned), 0)                 \
+	X(sfr_op *, sfr_fsync, (sfr_loop *, int), 0)                                               \
+	X(sfr_op *, sfr_fdatasync, (sfr_loop *, int), 0)                                           \
+	X(sfr_op *, sfr_fallocate, (sfr_loop *, int, int, uint64_t, uint64_t), 0)                  \
+	X(sfr_op *, sfr_ftruncate, (sfr_loop *, int, uint64_t), 0)                                 \
+	X(sfr_op *, sfr_unlinkat, (sfr_loop *, int, const char *, int), 0)                         \
+	X(sfr_op *, sfr_renameat, (sfr_loop *, int, const char *, int, const char *, unsigned), 0) \
+	X(sfr_op *, sfr_mkdirat, (sfr_loop *, int, const char *, unsigned), 0)                     \
+	X(sfr_op *, sfr_linkat, (sfr_loop *, int, const char *, int, const char *, int), 0)        \
+	X(sfr_op *, sfr_symlinkat, (sfr_loop *, const char *, int, const char *), 0)               \
+	X(sfr_op *, sfr_work, (sfr_loop *, sfr_work_fn *, void *), 0)
 
 #define SFR__BUF_GIVERS(X)                                                                         \
 	X(sfr_buf *, sfr_buf_get, (sfr_loop *, size_t), 0)                                         \

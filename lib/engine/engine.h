@@ -53,6 +53,7 @@ struct sfr__engine {
 	struct sfr__queue queue;
 	const struct sfr__engine_calls *calls;
 	sfr__features features; /* what it has, and is allowed to use */
+	uint64_t ops;           /* the opcodes it knows, a bit each */
 	uint64_t enters;
 	uint64_t overflows;
 };

@@ -9,18 +9,19 @@
 #include "interpreter.h"
 #include "syscalls.h"
 #include "watch.h"
-#include "workers.h"
 #include "../clock.h"
 #include "../config.h"
+#include "../workers.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define EVENTS_MAX 256
-#define WORKERS_DATA UINT64_MAX /* what epoll says of the workers' eventfd */
+#define DONE_DATA UINT64_MAX /* what epoll says of the eventfd for work that is done */
 
 /* While completions are ready, epoll is asked only every so many enters: it costs a system call. */
 #define LOOK_AFTER 8
@@ -39,10 +40,11 @@ struct epoll {
 	struct sfr__interpreter interpreter;
 	struct sfr__watches watches;
 	struct sfr__workers workers;
-	bool workers_watched; /* epoll tells when work is done */
-	bool no_pwait2;       /* this kernel, or emulator, sleeps in milliseconds */
-	unsigned skipped;     /* enters since epoll was last asked */
-	int events_count;     /* seen, and not dealt with */
+	int done_fd;       /* an eventfd: work is done; -1 until there was some */
+	bool done_watched; /* epoll tells of it */
+	bool no_pwait2;    /* this kernel, or emulator, sleeps in milliseconds */
+	unsigned skipped;  /* enters since epoll was last asked */
+	int events_count;  /* seen, and not dealt with */
 	struct epoll_event events[EVENTS_MAX];
 };
 
@@ -67,17 +69,27 @@ static void work_run(struct sfr__work *work)
 	request->result = sfr__syscall_do(request);
 }
 
-/* Ready to have work done, and to notice that it is. 0 or -errno. */
-static int workers_ready(struct epoll *epoll)
+static void work_tell(struct sfr__workers *workers)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = WORKERS_DATA};
-	int r = sfr__workers_open(&epoll->workers);
+	const uint64_t one = 1;
+	struct epoll *epoll = sfr__container(workers, struct epoll, workers);
 
-	if (r < 0 || epoll->workers_watched)
-		return r;
-	if (epoll_ctl(epoll->watches.epoll_fd, EPOLL_CTL_ADD, epoll->workers.fd, &event) < 0)
+	(void)!write(epoll->done_fd, &one, sizeof(one)); /* full means it is readable already */
+}
+
+/* Ready to notice that work is done. 0 or -errno. */
+static int work_watch(struct epoll *epoll)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = DONE_DATA};
+
+	if (epoll->done_watched)
+		return 0;
+	if (epoll->done_fd < 0)
+		epoll->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (epoll->done_fd < 0 ||
+	    epoll_ctl(epoll->watches.epoll_fd, EPOLL_CTL_ADD, epoll->done_fd, &event) < 0)
 		return -errno;
-	epoll->workers_watched = true;
+	epoll->done_watched = true;
 	return 0;
 }
 
@@ -107,7 +119,7 @@ static void request_forget_copy(struct sfr__request *request)
 
 static int request_work(struct epoll *epoll, struct sfr__request *request)
 {
-	int r = workers_ready(epoll);
+	int r = work_watch(epoll);
 
 	if (r == 0)
 		r = request_copy(request);
@@ -123,7 +135,10 @@ static int request_work(struct epoll *epoll, struct sfr__request *request)
 static void work_collect(struct epoll *epoll)
 {
 	struct sfr__link done;
+	uint64_t count;
 
+	(void)!read(epoll->done_fd, &count,
+		    sizeof(count)); /* before: what comes then is told anew */
 	sfr__workers_collect(&epoll->workers, &done);
 	while (!sfr__list_empty(&done)) {
 		struct waiting *waiting = sfr__container(done.next, struct waiting, work.link);
@@ -254,9 +269,9 @@ static void set_renew(struct epoll *epoll)
 {
 	if (sfr__watches_renew(&epoll->watches) < 0)
 		return;
-	epoll->workers_watched = false;
-	if (epoll->workers.fd >= 0)
-		(void)workers_ready(epoll); /* it was there before */
+	epoll->done_watched = false;
+	if (epoll->done_fd >= 0)
+		(void)work_watch(epoll); /* it was there before */
 }
 
 /* Find out what is ready, and deal with it. 0, also when interrupted; -errno. */
@@ -271,7 +286,7 @@ static int epoll_look(struct epoll *epoll, int64_t timeout_ns)
 	for (i = 0; i < count; i++) {
 		const struct epoll_event *event = &epoll->events[i];
 
-		if (event->data.u64 == WORKERS_DATA)
+		if (event->data.u64 == DONE_DATA)
 			work_collect(epoll);
 		else
 			sfr__watch_ready(&epoll->watches, (int)event->data.u64, event->events);
@@ -375,6 +390,8 @@ static void epoll_close(struct sfr__engine *engine)
 	struct epoll *epoll = epoll_of(engine);
 
 	sfr__workers_fini(&epoll->workers);
+	if (epoll->done_fd >= 0)
+		(void)close(epoll->done_fd); /* nobody waits for it any more */
 	files_drop(&epoll->interpreter, epoll->interpreter.files_count);
 	sfr__interpreter_fini(&epoll->interpreter);
 	sfr__watches_fini(&epoll->watches);
@@ -428,7 +445,8 @@ int sfr__epoll_open(struct sfr__engine **out, const struct sfr__settings *settin
 	epoll->interpreter.request_size = sizeof(struct waiting);
 	epoll->interpreter.engine.calls = &epoll_calls;
 	epoll->interpreter.engine.features = features_offered(settings);
-	sfr__workers_init(&epoll->workers, settings->ring.workers, work_run);
+	sfr__workers_init(&epoll->workers, settings->ring.workers, work_run, work_tell);
+	epoll->done_fd = -1;
 	r = epoll_init(epoll, settings);
 	if (r < 0) {
 		epoll_close(&epoll->interpreter.engine);

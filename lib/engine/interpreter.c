@@ -463,6 +463,7 @@ int sfr__interpreter_init(struct sfr__interpreter *interpreter, unsigned sq_entr
 	};
 	interpreter->table = calloc(TABLE_SIZE, sizeof(struct sfr__request *));
 	interpreter->table_size = TABLE_SIZE;
+	interpreter->engine.ops = sfr__language_ops();
 	if (!queue->sqes || !queue->cqes || !interpreter->table ||
 	    !sfr__requests_reserve(interpreter, 1))
 		return -ENOMEM;

@@ -8,6 +8,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+/* As many as fit into a set of bits. */
+#define OPCODES 64
+
 #define SECOND_NS UINT64_C(1000000000)
 
 #define FLAGS_KNOWN \
@@ -24,7 +27,7 @@ enum {
 	NO_FIXED = 128, /* no fixed file */
 };
 
-static const uint8_t traits[IORING_OP_LAST] = {
+static const uint8_t traits[OPCODES] = {
 	[IORING_OP_NOP] = KNOWN,
 	[IORING_OP_READV] = KNOWN | BYTES | VECTOR,
 	[IORING_OP_WRITEV] = KNOWN | BYTES | VECTOR,
@@ -54,13 +57,25 @@ static const uint8_t traits[IORING_OP_LAST] = {
 	[IORING_OP_SYMLINKAT] = KNOWN,
 	[IORING_OP_LINKAT] = KNOWN,
 	[IORING_OP_SOCKET] = KNOWN | NO_INDEX,
+	[SFR__OP_CODE_FTRUNCATE] = KNOWN,
 };
 
 static unsigned traits_of(const struct sfr__request *request)
 {
 	unsigned opcode = request->sqe.opcode;
 
-	return opcode < IORING_OP_LAST ? traits[opcode] : 0;
+	return opcode < OPCODES ? traits[opcode] : 0;
+}
+
+uint64_t sfr__language_ops(void)
+{
+	uint64_t ops = 0;
+	unsigned i;
+
+	for (i = 0; i < OPCODES; i++)
+		if (traits[i])
+			ops |= UINT64_C(1) << i;
+	return ops;
 }
 
 static int time_check(struct sfr__request *request)

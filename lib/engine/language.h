@@ -7,6 +7,9 @@
 
 #include "request.h"
 
+/* The opcodes that there are, a bit each. */
+uint64_t sfr__language_ops(void);
+
 /* Found for a whole chain before any member runs: 0, or -errno. Keeps what must be read now. */
 int sfr__request_check(struct sfr__request *request);
 

@@ -27,6 +27,10 @@ int sfr_loop_new(sfr_loop **out, const sfr_config *cfg)
 }
 
 /* There is nothing to try. */
+void sfr__probe_spare(bool spare)
+{
+}
+
 void sfr__probe_machine(struct sfr__machine *machine)
 {
 }
@@ -45,6 +49,8 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	X(int, sfr_loop_drain, (sfr_loop * loop, int64_t timeout_ns), -ENOSYS)                     \
 	X(int, sfr_loop_free, (sfr_loop * loop), 0)                                                \
 	X(size_t, sfr_loop_inflight, (const sfr_loop *loop), 0)                                    \
+	X(size_t, sfr_loop_orphans, (const sfr_loop *loop), 0)                                     \
+	X(size_t, sfr_loop_orphan_list, (const sfr_loop *loop, sfr_orphan *out, size_t max), 0)    \
 	X(uint64_t, sfr_loop_now, (const sfr_loop *loop), 0)                                       \
 	X(const char *, sfr_loop_engine, (const sfr_loop *loop), "none")                           \
 	X(const char *, sfr_loop_engine_reason, (const sfr_loop *loop), "")                        \
@@ -58,6 +64,10 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	  NULL)                                                                                    \
 	X(sfr_ticket, sfr_submit, (sfr_op * op, sfr_done * done, void *arg), 0)                    \
 	X(int, sfr_cancel, (sfr_loop * loop, sfr_ticket ticket), -ENOSYS)                          \
+	X(int, sfr_cancel_fd, (sfr_loop * loop, int fd), 0)                                        \
+	X(int, sfr_abandon, (sfr_loop * loop, sfr_ticket ticket), -ENOSYS)                         \
+	X(sfr_op *, sfr_within, (sfr_op * op, uint64_t ns), op)                                    \
+	X(sfr_op *, sfr_all, (sfr_op * op), op)                                                    \
 	X(sfr_op *, sfr_nop, (sfr_loop * loop), NULL)                                              \
 	X(sfr_op *, sfr_read, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
 	X(sfr_op *, sfr_read_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), NULL)      \
@@ -75,6 +85,31 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	X(sfr_op *, sfr_poll, (sfr_loop * loop, int fd, unsigned events), NULL)                    \
 	X(sfr_op *, sfr_shutdown, (sfr_loop * loop, int fd, int how), NULL)                        \
 	X(sfr_op *, sfr_close, (sfr_loop * loop, int fd), NULL)                                    \
+	X(sfr_op *, sfr_socket, (sfr_loop * loop, int domain, int type, int protocol), NULL)       \
+	X(sfr_op *, sfr_openat,                                                                    \
+	  (sfr_loop * loop, int dirfd, const char *path, int flags, unsigned mode), NULL)          \
+	X(sfr_op *, sfr_statx,                                                                     \
+	  (sfr_loop * loop, int dirfd, const char *path, int flags, unsigned mask, sfr_buf *buf),  \
+	  NULL)                                                                                    \
+	X(sfr_op *, sfr_fsync, (sfr_loop * loop, int fd), NULL)                                    \
+	X(sfr_op *, sfr_fdatasync, (sfr_loop * loop, int fd), NULL)                                \
+	X(sfr_op *, sfr_fallocate,                                                                 \
+	  (sfr_loop * loop, int fd, int mode, uint64_t off, uint64_t len), NULL)                   \
+	X(sfr_op *, sfr_ftruncate, (sfr_loop * loop, int fd, uint64_t len), NULL)                  \
+	X(sfr_op *, sfr_unlinkat, (sfr_loop * loop, int dirfd, const char *path, int flags), NULL) \
+	X(sfr_op *, sfr_renameat,                                                                  \
+	  (sfr_loop * loop, int dirfd, const char *path, int new_dirfd, const char *new_path,      \
+	   unsigned flags),                                                                        \
+	  NULL)                                                                                    \
+	X(sfr_op *, sfr_mkdirat, (sfr_loop * loop, int dirfd, const char *path, unsigned mode),    \
+	  NULL)                                                                                    \
+	X(sfr_op *, sfr_linkat,                                                                    \
+	  (sfr_loop * loop, int dirfd, const char *path, int new_dirfd, const char *new_path,      \
+	   int flags),                                                                             \
+	  NULL)                                                                                    \
+	X(sfr_op *, sfr_symlinkat,                                                                 \
+	  (sfr_loop * loop, const char *target, int dirfd, const char *path), NULL)                \
+	X(sfr_op *, sfr_work, (sfr_loop * loop, sfr_work_fn * fn, void *arg), NULL)                \
 	X(int, sfr_serve,                                                                          \
 	  (sfr_loop * loop, const char *address, const sfr_handlers *handlers, void *arg,          \
 	   sfr_server **out),                                                                      \

@@ -3,6 +3,7 @@
 #endif
 #include "syscalls.h"
 #include "language.h"
+#include "../kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -490,6 +491,8 @@ int sfr__syscall_do(struct sfr__request *request)
 	case IORING_OP_STATX:
 		return result_of(syscall(SYS_statx, request->fd, path, (int)sqe->statx_flags,
 					 sqe->len, (void *)(uintptr_t)sqe->off));
+	case SFR__OP_CODE_FTRUNCATE:
+		return result_of(ftruncate(request->fd, (off_t)sqe->off));
 	case IORING_OP_RENAMEAT:
 		return result_of(syscall(SYS_renameat2, request->fd, path, (int)sqe->len, path2,
 					 sqe->rename_flags));

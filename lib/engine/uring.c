@@ -270,7 +270,7 @@ static int uring_open(struct uring *uring, const struct sfr__settings *settings,
 
 	if (sqpoll < 0)
 		return sqpoll;
-	features = features_allowed(settings, sfr__probe_features(), sqpoll);
+	features = features_allowed(settings, sfr__probe_features(&uring->engine.ops), sqpoll);
 	refusal->error = sfr__uring_setup(&uring->ring, settings, features, sqpoll, &grant);
 	if (refusal->error < 0)
 		return refusal->error;
@@ -282,6 +282,8 @@ static int uring_open(struct uring *uring, const struct sfr__settings *settings,
 		return refusal->error;
 	}
 	uring->engine.features = features;
+	if (!sfr__has(features, SFR__FEATURE_NEW_OPCODES))
+		uring->engine.ops &= (UINT64_C(1) << SFR__OP_CODES_OLD) - 1;
 	uring->sqpoll = sqpoll;
 	uring->workers = settings->ring.workers;
 	(void)snprintf(described, SFR__REASON_SIZE, "%u entries, %s%s", grant.entries, grant.name,

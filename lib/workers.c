@@ -2,13 +2,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max,
-		       void (*run)(struct sfr__work *work))
+		       void (*run)(struct sfr__work *work),
+		       void (*tell)(struct sfr__workers *workers))
 {
-	*workers = (struct sfr__workers){.fd = -1, .threads_max = threads_max, .run = run};
+	*workers = (struct sfr__workers){.threads_max = threads_max, .run = run, .tell = tell};
 	pthread_mutex_init(&workers->mutex, NULL);
 	pthread_cond_init(&workers->more, NULL);
 	sfr__list_init(&workers->waiting);
@@ -17,13 +16,11 @@ void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max,
 
 static void work_done(struct sfr__workers *workers, struct sfr__work *work)
 {
-	const uint64_t one = 1;
 	bool first = sfr__list_empty(&workers->done);
 
 	sfr__list_append(&workers->done, &work->link);
 	if (first)
-		(void)!write(workers->fd, &one,
-			     sizeof(one)); /* full means it is readable already */
+		workers->tell(workers);
 }
 
 static struct sfr__work *work_begin(struct sfr__workers *workers)
@@ -77,22 +74,14 @@ static int thread_start(struct sfr__workers *workers)
 	return -r;
 }
 
-int sfr__workers_open(struct sfr__workers *workers)
-{
-	if (workers->fd >= 0)
-		return 0;
-	if (!workers->threads)
-		workers->threads = calloc(workers->threads_max, sizeof(*workers->threads));
-	if (!workers->threads)
-		return -ENOMEM;
-	workers->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return workers->fd < 0 ? -errno : 0;
-}
-
 int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work)
 {
 	int r = 0;
 
+	if (!workers->threads)
+		workers->threads = calloc(workers->threads_max, sizeof(*workers->threads));
+	if (!workers->threads)
+		return -ENOMEM;
 	pthread_mutex_lock(&workers->mutex);
 	if (workers->idle <= workers->waiting_count &&
 	    workers->threads_count < workers->threads_max) {
@@ -127,10 +116,7 @@ bool sfr__workers_take_back(struct sfr__workers *workers, struct sfr__work *work
 
 void sfr__workers_collect(struct sfr__workers *workers, struct sfr__link *done_out)
 {
-	uint64_t count;
-
 	pthread_mutex_lock(&workers->mutex);
-	(void)!read(workers->fd, &count, sizeof(count)); /* empty is as good */
 	sfr__list_move(done_out, &workers->done);
 	pthread_mutex_unlock(&workers->mutex);
 }
@@ -146,8 +132,6 @@ void sfr__workers_fini(struct sfr__workers *workers)
 	for (i = 0; i < workers->threads_count; i++)
 		pthread_join(workers->threads[i], NULL);
 	free(workers->threads);
-	if (workers->fd >= 0)
-		(void)close(workers->fd); /* nothing was written that could be lost */
 	pthread_cond_destroy(&workers->more);
 	pthread_mutex_destroy(&workers->mutex);
 }

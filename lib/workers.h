@@ -2,13 +2,13 @@
  * Workers: a bounded number of threads for what may block.
  *
  * Threads are made when there is work and none is free, and stay until the end. Work is begun in the
- * order in which it was given. When some is done an eventfd becomes readable, and whoever collects it
- * gets it back; all calls but the work itself are on one thread.
+ * order in which it was given. When some is done the owner is told, and collects it; all calls but the
+ * work itself and the telling are on one thread.
  */
-#ifndef SFR_LIB_ENGINE_WORKERS_H
-#define SFR_LIB_ENGINE_WORKERS_H
+#ifndef SFR_LIB_WORKERS_H
+#define SFR_LIB_WORKERS_H
 
-#include "../list.h"
+#include "list.h"
 #include <pthread.h>
 #include <stdint.h>
 
@@ -26,22 +26,21 @@ struct sfr__workers {
 	struct sfr__link done;
 	unsigned waiting_count, idle, threads_count, threads_max;
 	bool ending;
-	int fd; /* the eventfd; -1 until they are opened */
 	void (*run)(struct sfr__work *work);
+	void (*tell)(struct sfr__workers *workers);
 	pthread_t *threads;
 };
 
-/* `run` does a piece of work, on a worker. Costs nothing until there is some. */
+/* `run` does a piece of work, and `tell` says that some is done, both on a worker; there may be more by
+ * the time the owner looks. Costs nothing until there is some. */
 void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max,
-		       void (*run)(struct sfr__work *work));
+		       void (*run)(struct sfr__work *work),
+		       void (*tell)(struct sfr__workers *workers));
 
 /* Waits for what is being done. */
 void sfr__workers_fini(struct sfr__workers *workers);
 
-/* Make the eventfd, unless it is there. 0; -ENOMEM, -EMFILE. */
-int sfr__workers_open(struct sfr__workers *workers);
-
-/* They must be open. 0; -EAGAIN if not a single thread can be had. */
+/* 0; -ENOMEM, -EAGAIN if not a single thread can be had. */
 int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work);
 
 /* Take back what nobody has begun. False if it is too late. */

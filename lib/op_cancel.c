@@ -1,0 +1,131 @@
+/*
+ * Cancelling: a request, and letting go. The callback comes with the last completion, if anybody still
+ * wants it.
+ */
+#include "op.h"
+#include "errand.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+
+/* What lets go of something does so whatever is asked: it takes no time that anybody could save. */
+void sfr__op_cancel(sfr_op *op)
+{
+	if (sfr__op_is(op, SFR__KIND_ENDS))
+		return;
+	switch ((enum sfr__op_state)op->state) {
+	case SFR__OP_QUEUED:
+		sfr__op_finish_later(op, SFR__EV_REFUSED, -ECANCELED);
+		break;
+	case SFR__OP_IN_FLIGHT:
+		if (sfr__op_is(op, SFR__KIND_TIMER)) {
+			sfr__wheel_remove(&op->loop->wheel, &op->time.timer);
+			sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
+			break;
+		}
+		if (op->flags & SFR__OP_ERRAND && sfr__errand_stop(op)) {
+			sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
+			break;
+		}
+		sfr__op_step(op, SFR__EV_CANCEL);
+		if (!(op->flags & SFR__OP_ERRAND))
+			sfr__list_append(&op->loop->cancels, &op->link);
+		break;
+	case SFR__OP_CANCELLING:
+	case SFR__OP_ORPHANED:
+	case SFR__OP_DONE:
+		break; /* it is ending already */
+	case SFR__OP_ILLEGAL:
+	case SFR__OP_FREE:
+	case SFR__OP_BUILDING:
+	case SFR__OP_STATES:
+		sfr__invariant(!"an op that was not submitted can be cancelled");
+	}
+}
+
+int sfr_cancel(sfr_loop *loop, sfr_ticket ticket)
+{
+	sfr_op *op = sfr__op_find(&loop->ops, ticket);
+
+	if (!op)
+		return -SFR_ESTALE;
+	sfr__op_cancel(op);
+	return 0;
+}
+
+void sfr__op_abandon(sfr_op *op)
+{
+	if (op->state == SFR__OP_ORPHANED)
+		return;
+	op->done = NULL;
+	op->arg = (void *)(uintptr_t)op->loop->now; /* since when it is an orphan */
+	sfr__op_cancel(op);
+	if (op->state != SFR__OP_CANCELLING)
+		return;
+	op->loop->orphans++;
+	sfr__op_step(op, SFR__EV_ABANDON);
+}
+
+int sfr_abandon(sfr_loop *loop, sfr_ticket ticket)
+{
+	sfr_op *op = sfr__op_find(&loop->ops, ticket);
+
+	if (!op)
+		return -SFR_ESTALE;
+	sfr__op_abandon(op);
+	return 0;
+}
+
+size_t sfr_loop_orphan_list(const sfr_loop *loop, sfr_orphan *out, size_t max)
+{
+	const sfr_op *op = (const sfr_op *)(const void *)loop->ops.region.base;
+	const sfr_op *end = op + loop->ops.made;
+	size_t count = 0;
+
+	for (; op < end && count < max; op++) {
+		if (op->state != SFR__OP_ORPHANED)
+			continue;
+		out[count++] = (sfr_orphan){
+			.name = sfr__kinds[op->kind].name,
+			.fd = op->sqe.fd,
+			.age_ns = (uintptr_t)loop->now - (uintptr_t)op->arg,
+			.size = op->buf ? sfr__buf(op->buf)->size : 0,
+		};
+	}
+	return loop->orphans;
+}
+
+int sfr_cancel_fd(sfr_loop *loop, int fd)
+{
+	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
+	int count = 0;
+
+	for (; op < end; op++) {
+		if ((op->state != SFR__OP_QUEUED && op->state != SFR__OP_IN_FLIGHT) ||
+		    !sfr__op_is(op, SFR__KIND_ON_FD) || op->sqe.fd != fd ||
+		    sfr__op_is(op, SFR__KIND_ENDS))
+			continue;
+		sfr__op_cancel(op);
+		count++;
+	}
+	return count;
+}
+
+void sfr__ops_cancel_all(sfr_loop *loop)
+{
+	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
+
+	for (; op < end; op++)
+		if ((op->state == SFR__OP_QUEUED || op->state == SFR__OP_IN_FLIGHT) &&
+		    !sfr__op_is(op, SFR__KIND_ENDS))
+			sfr__op_cancel(op);
+}
+
+/* A multishot op can be between two completions just when the request looks for it: ask again. Any
+ * other op that was not found is completing. */
+void sfr__op_cancel_answered(sfr_op *op, int result)
+{
+	bool ending = op->state == SFR__OP_CANCELLING || op->state == SFR__OP_ORPHANED;
+
+	if (result < 0 && ending && sfr__op_is(op, SFR__KIND_MULTI) && sfr__list_empty(&op->link))
+		sfr__list_append(&op->loop->cancels, &op->link);
+}

@@ -1,0 +1,32 @@
+/*
+ * Kinds of ops: what is true of all ops of a kind.
+ */
+#ifndef SFR_LIB_OP_KIND_H
+#define SFR_LIB_OP_KIND_H
+
+#include "op_slot.h"
+
+enum {
+	SFR__KIND_TIMER = 1,    /* the loop's wheel does it: it has no SQE */
+	SFR__KIND_MULTI = 2,    /* it calls back more than once */
+	SFR__KIND_FILLS = 4,    /* it puts as many bytes as its result says into its buffer */
+	SFR__KIND_LENGTH = 8,   /* it may be done in part: sfr_all() */
+	SFR__KIND_MESSAGE = 16, /* of a socket: it has message flags, and no offset */
+	SFR__KIND_WINS = 32,    /* its result is a descriptor */
+	SFR__KIND_ON_FD = 64,   /* sqe.fd is what it is on */
+	SFR__KIND_ENDS = 128, /* it lets go of something, and so goes on even while a loop drains */
+};
+
+struct sfr__kind {
+	const char *name;
+	uint8_t traits;
+};
+
+extern const struct sfr__kind sfr__kinds[SFR__OP_KINDS];
+
+static inline bool sfr__op_is(const sfr_op *op, unsigned trait)
+{
+	return sfr__kinds[op->kind].traits & trait;
+}
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * Modifiers: what can be said of an op between building and submitting it.
+ */
+#include "op.h"
+#include <errno.h>
+#include <sys/socket.h>
+
+sfr_op *sfr_within(sfr_op *op, uint64_t ns)
+{
+	if (!op || sfr__unlikely(!sfr__op_is_building(op)))
+		return op;
+	if (op->deadline)
+		sfr__deadline_at(&op->loop->deadlines, op->deadline)->ns = ns;
+	else
+		op->deadline = sfr__deadline_take(&op->loop->deadlines, op, ns);
+	if (!op->deadline && op->result == 0)
+		op->result = -ENOMEM;
+	return op;
+}
+
+sfr_op *sfr_all(sfr_op *op)
+{
+	if (!op || sfr__unlikely(!sfr__op_is_building(op)))
+		return op;
+	if (op->result < 0 || sfr__op_is(op, SFR__KIND_ENDS)) /* nothing of it can be left over */
+		return op;
+	if (!sfr__op_is(op, SFR__KIND_LENGTH)) {
+		op->result = -EINVAL;
+		return op;
+	}
+	if (sfr__op_is(op, SFR__KIND_MESSAGE))
+		op->sqe.msg_flags |= MSG_WAITALL; /* the engine goes on by itself, mostly */
+	op->flags |= SFR__OP_WHOLE;
+	return op;
+}

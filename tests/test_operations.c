@@ -1,0 +1,137 @@
+/*
+ * docs/operations.md against the header and the table of kinds: what the manual says is what there is.
+ */
+#include "op_kind.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_SIZE 100000
+
+static char header[TEXT_SIZE], manual[TEXT_SIZE];
+
+static void text_read(char *out, const char *name)
+{
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("SFR_SOURCE_ROOT"), name);
+	file = fopen(path, "r");
+	ck_assert_msg(file != NULL, "no %s", path);
+	out[fread(out, 1, TEXT_SIZE - 1, file)] = '\0';
+	fclose(file);
+}
+
+static void texts_read(void)
+{
+	text_read(header, "include/safer_ring/op.h");
+	text_read(manual, "docs/operations.md");
+}
+
+/* The next builder after `at`, as the manual writes it: "sfr_read(loop, fd, buf)". NULL after the last. */
+static const char *builder_next(const char *at, char out[256])
+{
+	const char *const mark = "SFR_API sfr_op *", *p;
+	size_t used = 0;
+
+	do {
+		at = strstr(at, mark);
+		if (!at)
+			return NULL;
+		at += strlen(mark);
+		p = strchr(at, '(');
+	} while (strncmp(p, "(sfr_loop *loop", 15) != 0); /* a modifier takes an op */
+	used = (size_t)snprintf(out, 256, "%.*s(", (int)(p - at), at);
+	while (*p != ';') {
+		const char *end = p + 1 + strcspn(p + 1, ",)"), *name = end;
+
+		while (name[-1] != ' ' && name[-1] != '*')
+			name--;
+		used += (size_t)snprintf(out + used, 256 - used, "%.*s%s", (int)(end - name), name,
+					 *end == ',' ? ", " : ")");
+		p = *end == ',' ? end : end + 1;
+	}
+	return p;
+}
+
+START_TEST(every_builder_has_its_row)
+{
+	char builder[256], row[300];
+	const char *at;
+	int count = 0, rows = 0;
+
+	texts_read();
+	for (at = header; (at = builder_next(at, builder)); count++) {
+		snprintf(row, sizeof(row), "\n| `%s` |", builder);
+		ck_assert_msg(strstr(manual, row) != NULL, "no row for %s", builder);
+	}
+	for (at = manual; (at = strstr(at, "\n| `sfr_")); at++)
+		rows += strncmp(at, "\n| `sfr_op_", 11) != 0 && strchr(at + 1, '(') &&
+			strncmp(strchr(at + 1, '('), "(loop", 5) == 0;
+	ck_assert_int_eq(rows, count);
+}
+END_TEST
+
+/* The kind of a row: the variants at an offset are of the same kind. */
+static enum sfr__op_kind kind_of(const char *name, size_t length)
+{
+	enum sfr__op_kind kind;
+
+	if (length > 3 && strncmp(name + length - 3, "_at", 3) == 0)
+		length -= 3;
+	for (kind = 0; kind < SFR__OP_KINDS; kind++)
+		if (strlen(sfr__kinds[kind].name) == length &&
+		    strncmp(sfr__kinds[kind].name, name, length) == 0)
+			return kind;
+	ck_abort_msg("%.*s is no kind of op", (int)length, name);
+}
+
+START_TEST(what_goes_on_after_a_part_is_told_apart)
+{
+	const char *at;
+
+	texts_read();
+	for (at = manual; (at = strstr(at, "\n| `sfr_")); at++) {
+		const char *name = at + 8, *end = strchr(name, '('), *line_end = strchr(name, '\n');
+		const char *column = line_end;
+		enum sfr__op_kind kind;
+		int bars = 0;
+
+		if (!end || strncmp(end, "(loop", 5) != 0)
+			continue;
+		kind = kind_of(name, (size_t)(end - name));
+		while (bars < 3) /* the last but one column */
+			bars += *--column == '|';
+		ck_assert_msg(!strncmp(column, "| yes", 5) ==
+				      !!(sfr__kinds[kind].traits & SFR__KIND_LENGTH),
+			      "%.*s: %.10s", (int)(end - name), name, column);
+	}
+}
+END_TEST
+
+START_TEST(every_kind_has_a_name)
+{
+	enum sfr__op_kind kind;
+
+	for (kind = 0; kind < SFR__OP_KINDS; kind++)
+		ck_assert_ptr_nonnull(sfr__kinds[kind].name);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("operations");
+	TCase *tc = tcase_create("the manual");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tc);
+	tcase_add_test(tc, every_builder_has_its_row);
+	tcase_add_test(tc, what_goes_on_after_a_part_is_told_apart);
+	tcase_add_test(tc, every_kind_has_a_name);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
