@@ -296,9 +296,6 @@ static bool is_insisted_on(unsigned feature, const struct sfr__settings *setting
 static bool choose_feature(unsigned feature, const struct sfr__machine *machine,
 			   const struct sfr__settings *settings, struct sfr__config_choice *out)
 {
-#define NAME(symbol, name, gives, without) [SFR__FEATURE_##symbol] = "features." name,
-	static const char *const names[] = {SFR__FEATURE_LIST(NAME)};
-#undef NAME
 	const struct sfr__quirk *quirk = sfr__quirk_find(machine->release, feature,
 							 settings->ring.sqpoll != SFR__SQPOLL_OFF);
 	bool missing = machine->kernel_known && !machine->refusal.error &&
@@ -306,7 +303,7 @@ static bool choose_feature(unsigned feature, const struct sfr__machine *machine,
 
 	if ((!quirk && !missing) || is_insisted_on(feature, settings))
 		return false;
-	out->key = names[feature];
+	out->key = sfr__feature_key(feature);
 	SAY(out->value, "off");
 	SAY(out->rule, "auto, but off where the kernel refuses it or is known to have it broken");
 	if (missing) {

@@ -51,6 +51,5 @@ void sfr__deadline_start(struct sfr__deadlines *deadlines, struct sfr__wheel *wh
 
 	deadline->timer.fire = fire;
 	deadline->armed = true;
-	sfr__wheel_add(wheel, &deadline->timer,
-		       deadline->ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + deadline->ns);
+	sfr__wheel_add(wheel, &deadline->timer, sfr__time_after(now_ns, deadline->ns));
 }

@@ -46,6 +46,18 @@ enum sfr__feature {
 		SFR__FEATURES
 };
 
+/* Its key in the configuration, "features.recv_multi". */
+static inline const char *sfr__feature_key(enum sfr__feature feature)
+{
+	static const char *const keys[] = {
+#define SFR__FEATURE_KEY(symbol, name, gives, without) "features." name,
+		SFR__FEATURE_LIST(SFR__FEATURE_KEY)
+#undef SFR__FEATURE_KEY
+	};
+
+	return keys[feature];
+}
+
 /* What the configuration says of one. */
 enum sfr__switch {
 	SFR__AUTO, /* where the kernel has it, and no quirk speaks against it */

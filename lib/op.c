@@ -214,17 +214,12 @@ static void op_send_on_errand(sfr_op *op)
 		sfr__op_step(op, SFR__EV_TAKEN);
 }
 
-static uint64_t time_after(uint64_t now, uint64_t ns)
-{
-	return ns > UINT64_MAX - now ? UINT64_MAX : now + ns;
-}
-
 static void interval_fired(sfr_op *op)
 {
 	sfr_loop *loop = op->loop;
 	uint64_t periods = (loop->now - op->time.due_ns) / op->time.ns + 1;
 
-	op->time.due_ns = time_after(op->time.due_ns, periods * op->time.ns);
+	op->time.due_ns = sfr__time_after(op->time.due_ns, periods * op->time.ns);
 	sfr__op_step(op, SFR__EV_CQE_MORE);
 	sfr__wheel_add(&loop->wheel, &op->time.timer, op->time.due_ns);
 	sfr__op_deliver(op, periods < INT_MAX ? (int)periods : INT_MAX, NULL);
@@ -243,7 +238,7 @@ static void timer_fired(struct sfr__timer *timer)
 /* Time counts from now, not from the beginning of a turn that may have lasted. */
 static void timer_start(sfr_op *op)
 {
-	op->time.due_ns = time_after(sfr__clock_ns(), op->time.ns);
+	op->time.due_ns = sfr__time_after(sfr__clock_ns(), op->time.ns);
 	op->time.timer.fire = timer_fired;
 	sfr__op_step(op, SFR__EV_TAKEN);
 	sfr__wheel_add(&op->loop->wheel, &op->time.timer, op->time.due_ns);

@@ -16,6 +16,12 @@
 #define SFR__WHEEL_LEVELS 8
 #define SFR__WHEEL_SLOTS 64
 
+/* A point of time that may lie beyond all counting. */
+static inline uint64_t sfr__time_after(uint64_t now_ns, uint64_t ns)
+{
+	return ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + ns;
+}
+
 struct sfr__timer {
 	struct sfr__link link;
 	uint64_t tick;                          /* when it is due */

@@ -187,18 +187,13 @@ static void timer_arm(struct sfr__interpreter *interpreter, struct sfr__request 
 	sfr__wheel_add(&interpreter->wheel, &request->timer, at);
 }
 
-static uint64_t time_after(uint64_t now, uint64_t ns)
-{
-	return ns > UINT64_MAX - now ? UINT64_MAX : now + ns;
-}
-
 static void timeout_arm(struct sfr__interpreter *interpreter, struct sfr__request *request,
 			void (*fire)(struct sfr__timer *))
 {
 	uint64_t now = interpreter->calls->now(interpreter), at = request->time_ns;
 
 	if (!(request->sqe.timeout_flags & IORING_TIMEOUT_ABS))
-		at = time_after(now, at);
+		at = sfr__time_after(now, at);
 	timer_arm(interpreter, request, now, at, fire);
 }
 
@@ -334,7 +329,7 @@ void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__re
 	request->time_ns = request->time_ns ? 2 * request->time_ns : RETRY_MIN_NS;
 	if (request->time_ns > RETRY_MAX_NS)
 		request->time_ns = RETRY_MAX_NS;
-	timer_arm(interpreter, request, now, time_after(now, request->time_ns), retry_fired);
+	timer_arm(interpreter, request, now, sfr__time_after(now, request->time_ns), retry_fired);
 }
 
 void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__request *request,

@@ -202,12 +202,6 @@ static const struct sfr__engine_calls uring_calls = {
  * Opening.
  */
 
-static const char *const feature_names[SFR__FEATURES] = {
-#define NAME(symbol, name, gives, without) [SFR__FEATURE_##symbol] = "features." name,
-	SFR__FEATURE_LIST(NAME)
-#undef NAME
-};
-
 /* Of what the kernel has: what the configuration allows and no quirk speaks against. */
 static sfr__features features_allowed(const struct sfr__settings *settings, sfr__features offered,
 				      bool sqpoll)
@@ -223,10 +217,10 @@ static sfr__features features_allowed(const struct sfr__settings *settings, sfr_
 
 		if (settings->features[i] == SFR__ON && !sfr__has(offered, i))
 			sfr__log(limit, SFR_LOG_WARN, "%s: on, but this kernel does not have it",
-				 feature_names[i]);
+				 sfr__feature_key(i));
 		if (settings->features[i] == SFR__AUTO && sfr__has(offered, i) && quirk)
 			sfr__log(limit, SFR_LOG_INFO, "%s: off on Linux %s: %s (%s)",
-				 feature_names[i], name.release, quirk->trouble, quirk->source);
+				 sfr__feature_key(i), name.release, quirk->trouble, quirk->source);
 		if (sfr__has(offered, i) && settings->features[i] != SFR__OFF &&
 		    (settings->features[i] == SFR__ON || !quirk))
 			allowed |= 1U << i;
