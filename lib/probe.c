@@ -11,6 +11,10 @@
 #define PAGE 4096
 #define GROUP 0
 
+/* As many opcodes as fit into a set of bits. */
+#define OPS_MAX 64
+#define PROBE_SIZE(ops) (sizeof(struct io_uring_probe) + (ops) * sizeof(struct io_uring_probe_op))
+
 /* A ring to try things on, and whether some could not be tried for want of descriptors or memory. */
 struct trial {
 	struct io_uring ring;
@@ -73,7 +77,7 @@ static bool setup_works(struct trial *trial, unsigned flags)
 
 struct sfr__refusal sfr__probe_ring(struct io_uring *ring)
 {
-	char space[sizeof(struct io_uring_probe) + 4 * sizeof(struct io_uring_probe_op)] = {0};
+	_Alignas(struct io_uring_probe) unsigned char space[PROBE_SIZE(4)] = {0};
 	int r = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, space, 4);
 
 	if (r < 0)
@@ -242,17 +246,15 @@ static sfr__features setup_features(struct trial *trial)
 /* Allocates nothing, as liburing's own way of asking does. */
 static uint64_t ops_find(struct io_uring *ring)
 {
-	struct {
-		struct io_uring_probe probe;
-		struct io_uring_probe_op ops[64];
-	} answer = {0};
+	_Alignas(struct io_uring_probe) unsigned char space[PROBE_SIZE(OPS_MAX)] = {0};
+	const struct io_uring_probe *probe = (const void *)space;
 	uint64_t ops = 0;
 	unsigned i;
 
-	if (io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, &answer, 64) < 0)
+	if (io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, space, OPS_MAX) < 0)
 		return 0;
-	for (i = 0; i < 64 && i < answer.probe.ops_len; i++)
-		if (answer.ops[i].flags & IO_URING_OP_SUPPORTED)
+	for (i = 0; i < OPS_MAX && i < probe->ops_len; i++)
+		if (probe->ops[i].flags & IO_URING_OP_SUPPORTED)
 			ops |= UINT64_C(1) << i;
 	return ops;
 }
