@@ -8,6 +8,7 @@
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
 #include <netinet/in.h>
 #include <pthread.h>
