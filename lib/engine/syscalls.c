@@ -126,12 +126,27 @@ static ssize_t bytes_move(const struct sfr__request *request, int flags)
 	return r;
 }
 
+static int bytes_try_socket(const struct sfr__request *request)
+{
+	struct span span;
+	struct msghdr msg = {0};
+
+	span_of(&span, request);
+	msg.msg_iov = span.vectors;
+	msg.msg_iovlen = (size_t)span.count;
+	return try_result(is_read(request)
+				  ? recvmsg(request->fd, &msg, MSG_DONTWAIT)
+				  : sendmsg(request->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
 /* What cannot be asked not to block is done when it is ready: bytes that fit without waiting. */
 static int bytes_try_ready(struct sfr__request *request, const struct stat *stat)
 {
 	struct span span;
 	ssize_t r;
 
+	if (S_ISSOCK(stat->st_mode)) /* which can be asked in another way */
+		return bytes_try_socket(request);
 	if (!ready_for(request->fd, is_read(request) ? POLLIN : POLLOUT))
 		return SFR__NOT_YET;
 	span_of(&span, request);
