@@ -80,6 +80,8 @@ struct sfr__refusal sfr__probe_ring(struct io_uring *ring)
 	_Alignas(struct io_uring_probe) unsigned char space[PROBE_SIZE(4)] = {0};
 	int r = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, space, 4);
 
+	if (!(ring->features & IORING_FEAT_EXT_ARG)) /* older than Linux 5.11 */
+		return (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP};
 	if (r < 0)
 		return (struct sfr__refusal){r, SFR__STEP_REGISTER};
 	r = io_uring_enter((unsigned)ring->ring_fd, 0, 0, 0, NULL);
@@ -97,8 +99,6 @@ static struct sfr__refusal refusal_find(unsigned *features_out)
 	if (refusal.error < 0)
 		return refusal;
 	refusal = sfr__probe_ring(&ring);
-	if (!refusal.error && !(*features_out & IORING_FEAT_EXT_ARG))
-		refusal = (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP};
 	io_uring_queue_exit(&ring);
 	return refusal;
 }

@@ -29,7 +29,7 @@ void sfr__probe_spare(bool spare);
  * opcodes. Any thread. */
 sfr__features sfr__probe_features(uint64_t *ops_out);
 
-/* Whether a ring that could be set up can be used: filters may forbid that alone. Any ring that is
+/* Whether a ring that could be set up can be used: it may be too old, or filters forbid that alone. Any ring that is
  * disabled, from the thread that made it. */
 struct io_uring;
 struct sfr__refusal sfr__probe_ring(struct io_uring *ring);

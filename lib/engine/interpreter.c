@@ -50,10 +50,16 @@ static void late_post(struct sfr__interpreter *interpreter)
  * Ends.
  */
 
+/* Its timer, if that runs. */
+static void timer_stop(struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	if (!sfr__list_empty(&request->timer.link))
+		sfr__wheel_remove(&interpreter->wheel, &request->timer);
+}
+
 static void limit_stop(struct sfr__interpreter *interpreter, struct sfr__request *limit)
 {
-	if (!sfr__list_empty(&limit->timer.link))
-		sfr__wheel_remove(&interpreter->wheel, &limit->timer);
+	timer_stop(interpreter, limit);
 	request_post(interpreter, limit, -ECANCELED);
 }
 
@@ -92,8 +98,7 @@ static void request_end(struct sfr__interpreter *interpreter, struct sfr__reques
 static void flight_end(struct sfr__interpreter *interpreter, struct sfr__request *request,
 		       int result)
 {
-	if (!sfr__list_empty(&request->timer.link))
-		sfr__wheel_remove(&interpreter->wheel, &request->timer);
+	timer_stop(interpreter, request);
 	interpreter->calls->ended(interpreter, request);
 	sfr__flight_leave(interpreter, request);
 	request_end(interpreter, request, result);
@@ -277,8 +282,7 @@ static void due_start(struct sfr__interpreter *interpreter)
 
 static void retry_stop(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
-	if (!sfr__list_empty(&request->timer.link))
-		sfr__wheel_remove(&interpreter->wheel, &request->timer);
+	timer_stop(interpreter, request);
 	request->time_ns = 0;
 }
 

@@ -269,8 +269,6 @@ static int uring_open(struct uring *uring, const struct sfr__settings *settings,
 	if (refusal->error < 0)
 		return refusal->error;
 	*refusal = sfr__probe_ring(&uring->ring);
-	if (!refusal->error && !(uring->ring.features & IORING_FEAT_EXT_ARG))
-		*refusal = (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP};
 	if (refusal->error < 0) {
 		io_uring_queue_exit(&uring->ring);
 		return refusal->error;
