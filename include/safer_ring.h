@@ -1,8 +1,8 @@
 /*
  * safer-ring: a callback-driven event loop on io_uring, with buffers that always have one owner.
  *
- * This header is all of the library. To read it as a book: error.h, buffer.h, op.h, loop.h, server.h,
- * config.h, log.h; ownership.h is how the compiler helps.
+ * This header is all of the library. To read it as a book: error.h, buffer.h, pool.h, op.h, file.h,
+ * datagram.h, system.h, registry.h, loop.h, server.h, config.h, log.h; ownership.h is how the compiler helps.
  */
 #ifndef SAFER_RING_H
 #define SAFER_RING_H
@@ -10,11 +10,16 @@
 #include <safer_ring/base.h>
 #include <safer_ring/buffer.h>
 #include <safer_ring/config.h>
+#include <safer_ring/datagram.h>
 #include <safer_ring/error.h>
+#include <safer_ring/file.h>
 #include <safer_ring/log.h>
 #include <safer_ring/loop.h>
 #include <safer_ring/op.h>
 #include <safer_ring/ownership.h>
+#include <safer_ring/pool.h>
+#include <safer_ring/registry.h>
 #include <safer_ring/server.h>
+#include <safer_ring/system.h>
 
 #endif

@@ -3,7 +3,7 @@
  *
  * Origins are ranked, and a value only yields to an origin at least as strong as its own; so layers
  * can come in any order within a rank. What the preset gives is worked out anew after each change:
- * auto_detect chooses by values that others may set.
+ * auto_detect chooses by values that others may set, and sizes of the base give way to them.
  */
 #include "config.h"
 #include "config_error.h"
@@ -108,6 +108,32 @@ static void base_detected(sfr_config *cfg)
 	}
 }
 
+/* Nobody asked for a value of the base that cannot be beside one that somebody set: another one is. */
+static void base_yield(sfr_config *cfg, const char *name, uint64_t value, const char *other)
+{
+	const struct sfr__config_key *key = sfr__config_key_find(name);
+	struct sfr__config_origin *origin = &cfg->origins[sfr__config_key_index(key)];
+
+	if (origin->rank > SFR__RANK_PRESET)
+		return;
+	sfr__settings_put(&cfg->settings, key, value);
+	*origin = sfr__config_origin_of(SFR__RANK_PRESET, "");
+	(void)snprintf(origin->text, sizeof(origin->text), "gives way to %s", other);
+}
+
+static void base_fit(sfr_config *cfg)
+{
+	const struct sfr__settings *s = &cfg->settings;
+	uint64_t size = s->buffers.size * s->buffers.count;
+
+	if (s->buffers.small >= s->buffers.size)
+		base_yield(cfg, "buffers.small", 0, "buffers.size");
+	if (s->buffers.large && s->buffers.large <= s->buffers.size)
+		base_yield(cfg, "buffers.large", 0, "buffers.size");
+	if (s->buffers.budget && s->buffers.budget < size)
+		base_yield(cfg, "buffers.budget", size, "buffers.count x buffers.size");
+}
+
 void sfr__config_rebase(sfr_config *cfg)
 {
 	enum sfr__config_preset_index preset = cfg->settings.preset;
@@ -116,6 +142,7 @@ void sfr__config_rebase(sfr_config *cfg)
 	base_preset(cfg, preset);
 	if (preset == SFR__PRESET_AUTO_DETECT)
 		base_detected(cfg);
+	base_fit(cfg);
 }
 
 void sfr__config_see(sfr_config *cfg, const struct sfr__machine *machine)

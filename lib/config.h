@@ -33,7 +33,10 @@ struct sfr__settings {
 	} ring;
 	uint32_t features[SFR__FEATURES]; /* enum sfr__switch */
 	struct {
-		uint64_t size; /* bytes of one buffer; a power of two */
+		uint64_t size;   /* bytes of one buffer; a power of two */
+		uint64_t small;  /* of one of less, 0: there are none */
+		uint64_t large;  /* of one of more, the same */
+		uint64_t budget; /* bytes of all; 0: count of size, and what the heap has */
 		uint32_t count;
 		bool huge_pages;
 		uint32_t receive; /* how many wait with the kernel; 0: half of count, at most 256 */

@@ -1,7 +1,7 @@
 /*
  * Values that are legal alone and not together.
  *
- * Of a pair, the one to blame is the one that was set last: by the stronger origin, or further down
+ * Of those, the one to blame is the one that was set last: by the stronger origin, or further down
  * in the same file.
  */
 #include "config_object.h"
@@ -9,9 +9,10 @@
 #include "config_value.h"
 #include <safer_ring/error.h>
 
-struct pair_rule {
+struct rule {
 	const char *key;
 	const char *other;
+	const char *third; /* NULL: there are only two */
 	bool (*broken)(const struct sfr__settings *s);
 	const char *message;
 	const char *hint;
@@ -39,6 +40,21 @@ static bool receive_too_many(const struct sfr__settings *s)
 	return s->buffers.receive > s->buffers.count;
 }
 
+static bool budget_too_small(const struct sfr__settings *s)
+{
+	return s->buffers.budget > 0 && s->buffers.budget < s->buffers.size * s->buffers.count;
+}
+
+static bool small_too_large(const struct sfr__settings *s)
+{
+	return s->buffers.small > 0 && s->buffers.small >= s->buffers.size;
+}
+
+static bool large_too_small(const struct sfr__settings *s)
+{
+	return s->buffers.large > 0 && s->buffers.large <= s->buffers.size;
+}
+
 static bool water_upside_down(const struct sfr__settings *s)
 {
 	return s->server.low_water >= s->server.high_water;
@@ -49,20 +65,27 @@ static bool queue_too_short(const struct sfr__settings *s)
 	return s->server.queue_max < s->server.high_water;
 }
 
-static const struct pair_rule rules[] = {
-	{"ring.sqpoll", "features.defer_taskrun", sqpoll_defers,
+static const struct rule rules[] = {
+	{"ring.sqpoll", "features.defer_taskrun", NULL, sqpoll_defers,
 	 "the kernel refuses ring.sqpoll together with features.defer_taskrun",
 	 "leave features.defer_taskrun: auto"},
-	{"features.defer_taskrun", "features.single_issuer", deferred_by_many,
+	{"features.defer_taskrun", "features.single_issuer", NULL, deferred_by_many,
 	 "the kernel refuses features.defer_taskrun without features.single_issuer",
 	 "leave one of them: auto"},
-	{"ring.cq_entries", "ring.entries", completions_too_few,
+	{"ring.cq_entries", "ring.entries", NULL, completions_too_few,
 	 "ring.cq_entries must not be less than ring.entries", "0 takes four times ring.entries"},
-	{"buffers.receive", "buffers.count", receive_too_many,
+	{"buffers.receive", "buffers.count", NULL, receive_too_many,
 	 "buffers.receive must not exceed buffers.count", "0 takes half of buffers.count"},
-	{"server.low_water", "server.high_water", water_upside_down,
+	{"buffers.budget", "buffers.count", "buffers.size", budget_too_small,
+	 "buffers.budget must not be less than buffers.count x buffers.size",
+	 "0 has just these, and never more"},
+	{"buffers.small", "buffers.size", NULL, small_too_large,
+	 "buffers.small must be less than buffers.size", "0 has none of another size"},
+	{"buffers.large", "buffers.size", NULL, large_too_small,
+	 "buffers.large must be more than buffers.size", "0 has none of another size"},
+	{"server.low_water", "server.high_water", NULL, water_upside_down,
 	 "server.low_water must be less than server.high_water", NULL},
-	{"server.queue_max", "server.high_water", queue_too_short,
+	{"server.queue_max", "server.high_water", NULL, queue_too_short,
 	 "server.queue_max must not be less than server.high_water", NULL},
 };
 
@@ -85,16 +108,19 @@ static const char *value_text(const sfr_config *cfg, const char *name, char out[
 	return sfr__value_print(key, sfr__settings_get(&cfg->settings, key), out);
 }
 
-static int refuse_pair(const sfr_config *cfg, const struct pair_rule *rule, sfr_config_error *err)
+static int refuse_together(const sfr_config *cfg, const struct rule *rule, sfr_config_error *err)
 {
+	const char *const keys[] = {rule->key, rule->other, rule->third};
 	const struct sfr__config_origin *origin = origin_of(cfg, rule->key);
 	const char *key = rule->key;
 	char value[SFR__VALUE_SIZE];
 	char other[SFR__VALUE_SIZE];
 
-	if (set_later(origin_of(cfg, rule->other), origin)) {
-		origin = origin_of(cfg, rule->other);
-		key = rule->other;
+	for (size_t i = 1; i < sizeof(keys) / sizeof(keys[0]) && keys[i]; i++) {
+		if (!set_later(origin_of(cfg, keys[i]), origin))
+			continue;
+		origin = origin_of(cfg, keys[i]);
+		key = keys[i];
 	}
 	*err = (sfr_config_error){0};
 	(void)sfr__config_refuse(err, key, "%s", rule->message);
@@ -116,6 +142,6 @@ int sfr__config_check(const sfr_config *cfg, sfr_config_error *err)
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].broken(&cfg->settings))
-			return refuse_pair(cfg, &rules[i], err ? err : &unwanted);
+			return refuse_together(cfg, &rules[i], err ? err : &unwanted);
 	return 0;
 }

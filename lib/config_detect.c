@@ -8,6 +8,7 @@
  */
 #include "config_detect.h"
 #include "config_schema.h"
+#include "config_value.h"
 #include "quirk.h"
 #include <safer_ring/error.h>
 #include <assert.h>
@@ -27,12 +28,15 @@ enum {
 	COUNT_MIN = 16,
 	COUNT_DEFAULT = 1024,
 	BUFFERS_MIB_MAX = 16, /* more does not make one loop faster */
+	BUDGET_MIB_DEFAULT = 64,
+	BUDGET_MIB_MAX = 256,
 
 	/* What one loop takes at most: of the memory, and of what may be locked. */
 	RING_MEMORY_SHARE = 4096,
 	RING_LOCK_SHARE = 8,
 	BUFFER_MEMORY_SHARE = 64,
 	BUFFER_LOCK_SHARE = 2,
+	BUDGET_MEMORY_SHARE = 16,
 
 	WORKERS_MIN = 4,
 	WORKERS_DEFAULT = 8,
@@ -261,6 +265,33 @@ static bool choose_count(const struct sfr__machine *machine, const struct sfr__s
 	return true;
 }
 
+static bool choose_budget(const struct sfr__machine *machine, const struct sfr__settings *settings,
+			  struct sfr__config_choice *out)
+{
+	uint64_t budget = BUDGET_MIB_DEFAULT * MIB, size;
+
+	out->key = "buffers.budget";
+	SAY(out->rule, "1/%d of memory, up to %d MiB; at least what buffers.count take",
+	    BUDGET_MEMORY_SHARE, BUDGET_MIB_MAX);
+	SAY(out->change, "'buffers.budget: 0' has buffers.count, and never more");
+	if (machine->memory > 0) {
+		memory_say(machine, out);
+		budget = machine->memory / BUDGET_MEMORY_SHARE & ~(MIB - 1);
+	} else {
+		SAY(out->evidence, "an unknown size of memory");
+	}
+	if (budget > BUDGET_MIB_MAX * MIB)
+		budget = BUDGET_MIB_MAX * MIB;
+	size = settings->buffers.count * settings->buffers.size;
+	if (budget < size) {
+		budget = size;
+		SAY(out->evidence, "buffers.count is %u, of %" PRIu64 " bytes",
+		    settings->buffers.count, settings->buffers.size);
+	}
+	(void)sfr__value_print(sfr__config_key_find(out->key), budget, out->value);
+	return true;
+}
+
 static bool choose_huge_pages(const struct sfr__machine *machine,
 			      const struct sfr__settings *settings, struct sfr__config_choice *out)
 {
@@ -320,8 +351,8 @@ static bool choose_feature(unsigned feature, const struct sfr__machine *machine,
 static bool (*const choosers[])(const struct sfr__machine *machine,
 				const struct sfr__settings *settings,
 				struct sfr__config_choice *out) = {
-	choose_engine, choose_entries, choose_workers,    choose_sqpoll,
-	choose_spin,   choose_count,   choose_huge_pages,
+	choose_engine, choose_entries, choose_workers, choose_sqpoll,
+	choose_spin,   choose_count,   choose_budget,  choose_huge_pages,
 };
 
 enum { CHOOSERS = sizeof(choosers) / sizeof(choosers[0]) };

@@ -112,9 +112,23 @@ static const struct sfr__config_key keys[] = {
 	 .meaning = "Room in one buffer."},
 	{INT_KEY("buffers.count", buffers.count, 1, 1048576, "1024"),
 	 .unit = "buffers",
-	 .meaning = "Buffers of a loop, all mapped and registered when it is made."},
+	 .meaning = "Buffers of a loop that are mapped when it is made; these can be registered."},
+	{SIZE_KEY("buffers.budget", buffers.budget, 0, 1024 * GIB, "64MiB"),
+	 .meaning = "Bytes that all buffers of a loop may take together. When the first are all "
+		    "taken more are made, in steps, and kept until the loop is freed; buffers of "
+		    "the heap count while they are out. 0: never more than buffers.count, all of "
+		    "buffers.size, and no limit for the heap."},
+	{SIZE_KEY("buffers.small", buffers.small, 64, 512 * KIB, "512B"),
+	 .flags = SFR__CONFIG_POWER_OF_TWO | SFR__CONFIG_OR_ZERO,
+	 .meaning = "Room in a buffer for whoever needs no more, made within the budget as they are "
+		    "asked for; less than buffers.size. 0: there are none."},
+	{SIZE_KEY("buffers.large", buffers.large, 128, 64 * MIB, "64KiB"),
+	 .flags = SFR__CONFIG_POWER_OF_TWO | SFR__CONFIG_OR_ZERO,
+	 .meaning = "The same for whoever needs more than buffers.size; what is larger still comes "
+		    "from the heap."},
 	{BOOL_KEY("buffers.huge_pages", buffers.huge_pages, "off"),
-	 .meaning = "Map the buffers in huge pages, where the machine has some to spare."},
+	 .meaning = "Map buffers.count in huge pages, where the machine has some to spare; "
+		    "transparent ones are asked for where not, and for what is made later."},
 	{INT_KEY("buffers.receive", buffers.receive, 0, 32768, "0"),
 	 .unit = "buffers",
 	 .meaning = "Buffers that wait with the kernel for data; 0 is half of all, at most 256."},
@@ -159,6 +173,9 @@ static const struct sfr__config_setting high_throughput[] = {
 	{"ring.min_wait", "200us"},
 	{"buffers.size", "64KiB"},
 	{"buffers.count", "1024"},
+	{"buffers.budget", "256MiB"},
+	{"buffers.small", "4KiB"},
+	{"buffers.large", "1MiB"},
 	{"buffers.huge_pages", "on"},
 	{"buffers.receive", "256"},
 	{"server.high_water", "1MiB"},

@@ -10,6 +10,7 @@
 #include "op.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -104,7 +105,7 @@ void sfr__conn_relieve(sfr_conn *conn)
 	if (conn->state != SFR__CONN_OPEN || !conn->send || !conn->queue.slab_bufs)
 		return;
 	conn->relieve = true;
-	(void)sfr_cancel(loop_of(conn), conn->send);
+	sfr__ticket_cancel(loop_of(conn), conn->send);
 }
 
 /* The result of a send that was cancelled to free its buffers says only how far it got. */
@@ -138,13 +139,18 @@ static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 
 static void conn_send_queued(sfr_conn *conn)
 {
-	sfr_buf *chain = sfr__send_queue_take(&conn->queue, SFR__GATHER_MAX);
+	sfr_buf *chain = sfr__send_queue_take(&conn->queue, SFR__GATHER_USUAL);
 	sfr_op *op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
 
 	if (sfr__unlikely(!op)) { /* no memory to gather with: one at a time needs none */
 		sfr__send_queue_sent(&conn->queue, chain, 0);
 		chain = sfr__send_queue_take(&conn->queue, 1);
 		op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
+	}
+	if (sfr__unlikely(!op)) { /* only a buffer of a stand-alone pool has no slot to be sent in */
+		sfr__send_queue_drop(&conn->queue, chain);
+		sfr__conn_close(conn, -ENOMEM);
+		return;
 	}
 	conn->send = sfr__op_submit(op, conn_sent, conn);
 }
@@ -208,12 +214,12 @@ void sfr__conn_close(sfr_conn *conn, int reason)
 		return;
 	conn->reason = reason;
 	if (conn->state == SFR__CONN_CONNECTING)
-		(void)sfr_cancel(loop, conn->other);
+		sfr__ticket_cancel(loop, conn->other);
 	else if ((conn->recv || conn->send) && !conn->other)
 		conn_shut(conn, SHUT_RDWR);
 	conn->state = SFR__CONN_CLOSING;
-	(void)sfr_cancel(loop, conn->recv); /* a ticket that is 0 or stale has nothing to end */
-	(void)sfr_cancel(loop, conn->send);
+	sfr__ticket_cancel(loop, conn->recv); /* a ticket that is 0 or stale has nothing to end */
+	sfr__ticket_cancel(loop, conn->send);
 	sfr__send_queue_clear(&conn->queue);
 	conn_touch(conn);
 }
@@ -240,6 +246,8 @@ static void conn_settle_open(sfr_conn *conn)
 
 	if (!conn->send && conn->queue.head)
 		conn_send_queued(conn);
+	if (sfr__unlikely(conn->state != SFR__CONN_OPEN))
+		return;
 	sent = !conn->send;
 	if (sent && conn->peer_finished && conn->local_finished && !conn->other) {
 		sfr__conn_close(conn, 0);
@@ -254,7 +262,7 @@ static void conn_settle_open(sfr_conn *conn)
 		if (!conn->recv)
 			conn_receive(conn);
 	} else if (conn->recv && !conn->peer_finished) {
-		(void)sfr_cancel(loop, conn->recv);
+		sfr__ticket_cancel(loop, conn->recv);
 	}
 }
 
@@ -350,22 +358,30 @@ static int conn_send_refused(sfr_conn *conn, int err)
 	return err;
 }
 
-int sfr_conn_send(sfr_conn *conn, sfr_buf *buf)
+/* 0 if the caller is on the thread of its loop. */
+static int conn_check(const sfr_conn *conn)
+{
+	return sfr__loop_check(loop_of(conn), "a connection was used");
+}
+
+static int conn_send(sfr_conn *conn, sfr_buf *buf)
 {
 	int r = buf ? sfr__buf_give(loop_of(conn)->pool, buf) : -SFR_EPOOLEMPTY;
-	uint32_t len;
+	uint64_t len;
 
 	if (sfr__unlikely(r == -SFR_EINFLIGHT || !buf))
 		return conn->state >= SFR__CONN_CLOSING ? -ECANCELED : conn_send_refused(conn, r);
-	len = sfr__buf_len(buf);
+	len = sfr__chain_len(buf);
 	if (conn->state >= SFR__CONN_CLOSING)
 		r = -ECANCELED;
 	else if (conn->local_finished)
 		r = -EPIPE;
-	else if (r < 0 || conn->queue.bytes + len > settings_of(conn)->server.queue_max)
-		r = conn_send_refused(conn, r < 0 ? r : -ENOBUFS);
+	else if (r < 0 || len > INT_MAX)
+		r = conn_send_refused(conn, r < 0 ? r : -EMSGSIZE);
+	else if (conn->queue.bytes + len > settings_of(conn)->server.queue_max)
+		r = conn_send_refused(conn, -ENOBUFS);
 	if (sfr__unlikely(r < 0 || len == 0)) {
-		sfr__buf_drop(buf);
+		sfr__buf_drop_chain(buf);
 		return r;
 	}
 	sfr__send_queue_push(&conn->queue, buf);
@@ -374,25 +390,42 @@ int sfr_conn_send(sfr_conn *conn, sfr_buf *buf)
 	return (int)len;
 }
 
+int sfr_conn_send(sfr_conn *conn, sfr_buf *buf)
+{
+	int r = conn_check(conn);
+
+	if (sfr__likely(r == 0))
+		return conn_send(conn, buf);
+	sfr_buf_release(buf);
+	return r;
+}
+
 void sfr_conn_shutdown(sfr_conn *conn)
 {
+	if (conn_check(conn) < 0)
+		return;
 	conn->local_finished = true;
 	conn_touch(conn);
 }
 
 void sfr_conn_close(sfr_conn *conn)
 {
-	sfr__conn_close(conn, -ECANCELED);
+	if (conn_check(conn) == 0)
+		sfr__conn_close(conn, -ECANCELED);
 }
 
 void sfr_conn_pause(sfr_conn *conn)
 {
+	if (conn_check(conn) < 0)
+		return;
 	conn->paused = true;
 	conn_touch(conn);
 }
 
 void sfr_conn_resume(sfr_conn *conn)
 {
+	if (conn_check(conn) < 0)
+		return;
 	conn->paused = false;
 	conn_touch(conn);
 }
@@ -414,7 +447,8 @@ void *sfr_conn_data(const sfr_conn *conn)
 
 void sfr_conn_set_data(sfr_conn *conn, void *data)
 {
-	conn->data = data;
+	if (conn_check(conn) == 0)
+		conn->data = data;
 }
 
 int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size)

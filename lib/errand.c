@@ -1,6 +1,7 @@
 #include "errand.h"
 #include "engine/syscalls.h"
 #include "op.h"
+#include <safer_ring/system.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -37,15 +38,18 @@ static void errand_tell(struct sfr__workers *workers)
 {
 	sfr_loop *loop = sfr__container(workers, sfr_loop, workers);
 
-	atomic_store(&loop->errands_done, true);
+	atomic_store(&loop->alerted, true);
 	sfr__mailbox_knock(&loop->mailbox);
 }
 
 int sfr__errand_start(sfr_op *op)
 {
-	struct errand *errand = calloc(1, sizeof(*errand));
+	struct errand *errand;
 	int r;
 
+	if (sfr__op_is(op, SFR__KIND_ON_FD) && sfr__fd_is_fixed(op->sqe.fd))
+		return sfr__fixed_file_refuse(op);
+	errand = calloc(1, sizeof(*errand));
 	if (!errand)
 		return -ENOMEM;
 	errand->op = op;
@@ -70,9 +74,6 @@ void sfr__errands_collect(sfr_loop *loop)
 {
 	struct sfr__link done;
 
-	if (sfr__likely(!atomic_load(&loop->errands_done))) /* in order with the mailbox's knock */
-		return;
-	atomic_store(&loop->errands_done, false);
 	sfr__workers_collect(&loop->workers, &done);
 	while (!sfr__list_empty(&done)) {
 		struct errand *errand = sfr__container(done.next, struct errand, work.link);

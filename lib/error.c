@@ -28,6 +28,7 @@ static const struct {
 	OURS(SFR_EUNSUPPORTED, "this engine or kernel cannot do this operation"),
 	OURS(SFR_ETHREAD, "called from another thread than the loop's"),
 	OURS(SFR_EFORKED, "called from a forked child of the loop's process"),
+	OURS(SFR_ESHARED, "buffer has other references and is read-only"),
 #undef OURS
 #define SYSTEM(name)              \
 	{                         \

@@ -23,12 +23,18 @@
 	    "those after it go with the next system call")                                      \
 	row(RECV_MULTI, "recv_multi", "one receive delivers until it is cancelled",             \
 	    "each arrival takes a receive of its own")                                          \
+	row(READ_MULTI, "read_multi", "one read of a pipe delivers until it is cancelled",      \
+	    "the loop polls, and then reads into a buffer")                                     \
 	row(ACCEPT_MULTI, "accept_multi", "one accept delivers until it is cancelled",          \
 	    "each connection takes an accept of its own")                                       \
 	row(BUFFER_RINGS, "buffer_rings", "the kernel picks a buffer when bytes arrive",        \
 	    "the loop polls, and then receives into a buffer")                                  \
 	row(FIXED_BUFFERS, "fixed_buffers", "the kernel keeps the pages of the buffers mapped", \
 	    "it looks them up for each read and write of a file")                               \
+	row(DIRECT_FILES, "direct_files", "the kernel puts what it opens where sfr_into says",  \
+	    "the loop does, in a second step")                                                  \
+	row(SEND_ZC, "send_zc", "the kernel sends from the buffer itself where it is asked to", \
+	    "it sends a copy")                                                                  \
 	row(NEW_OPCODES, "new_opcodes", "the kernel makes directories, links and sockets",      \
 	    "a worker of the loop does what Linux 5.11 had no opcodes for")                     \
 	row(NO_IOWAIT, "no_iowait", "a sleeping loop does not count as waiting for a disk",     \

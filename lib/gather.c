@@ -1,21 +1,33 @@
 #include "gather.h"
-#include "pool.h"
+#include "buf.h"
 #include <stdlib.h>
 
-struct sfr__gather *sfr__gather_take(struct sfr__gather **spare, uint64_t *allocs)
+struct sfr__gather *sfr__gather_take(struct sfr__gather **spare, size_t parts, uint64_t *allocs)
 {
 	struct sfr__gather *gather = *spare;
+	size_t capacity = parts < SFR__GATHER_MAX ? parts : SFR__GATHER_MAX;
 
-	if (gather) {
+	if (parts <= SFR__GATHER_USUAL && gather) {
 		*spare = gather->next;
+		gather->done = 0;
+		gather->msg = (struct msghdr){0};
 		return gather;
 	}
+	if (capacity < SFR__GATHER_USUAL)
+		capacity = SFR__GATHER_USUAL;
 	*allocs += 1;
-	return calloc(1, sizeof(*gather));
+	gather = calloc(1, sizeof(*gather) + capacity * sizeof(gather->vectors[0]));
+	if (gather)
+		gather->capacity = (uint32_t)capacity;
+	return gather;
 }
 
 void sfr__gather_give(struct sfr__gather **spare, struct sfr__gather *gather)
 {
+	if (gather->capacity > SFR__GATHER_USUAL) {
+		free(gather);
+		return;
+	}
 	gather->next = *spare;
 	*spare = gather;
 }
@@ -32,10 +44,16 @@ void sfr__gather_free_all(struct sfr__gather **spare)
 
 void sfr__gather_fill(struct sfr__gather *gather, const sfr_buf *chain)
 {
+	uint64_t skip = gather->done;
 	size_t count = 0;
 
-	for (; chain && count < SFR__GATHER_MAX; chain = chain->next)
-		gather->vectors[count++] = (struct iovec){sfr__buf_data(chain),
-							  sfr__buf_len(chain)};
-	gather->msg = (struct msghdr){.msg_iov = gather->vectors, .msg_iovlen = count};
+	for (; chain && skip >= sfr__buf_len(chain); chain = chain->next)
+		skip -= sfr__buf_len(chain);
+	for (; chain && count < gather->capacity; chain = chain->next) {
+		gather->vectors[count++] = (struct iovec){sfr__buf_data(chain) + skip,
+							  sfr__buf_len(chain) - skip};
+		skip = 0;
+	}
+	gather->msg.msg_iov = gather->vectors;
+	gather->msg.msg_iovlen = count;
 }

@@ -25,6 +25,15 @@
 /* 6.9: an opcode for ftruncate(2). */
 #define SFR__OP_CODE_FTRUNCATE 55
 
+/* 6.7: read again and again, into provided buffers. */
+#define SFR__OP_CODE_READ_MULTI 49
+
+/* 6.7: an opcode for waitid(2). */
+#define SFR__OP_CODE_WAITID 50
+
+/* 5.4: P_PIDFD, which is no macro and so cannot be asked for. */
+#define SFR__P_PIDFD 3
+
 /* 6.9: poll network devices before sleeping. */
 #define SFR__REGISTER_NAPI 27
 

@@ -5,7 +5,7 @@
 #include "loop.h"
 #include "errand.h"
 #include "log.h"
-#include "process.h"
+#include "op.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +14,11 @@
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what)
 {
 	return sfr__misuse(loop->settings.safety.abort, err, "%s", what);
+}
+
+static bool is_forked(const sfr_loop *loop)
+{
+	return sfr__pool_is_forked(loop->pool);
 }
 
 static int ops_reserve(void *above, size_t bufs)
@@ -27,7 +32,8 @@ static void loop_wake(void *above)
 {
 	sfr_loop *loop = above;
 
-	sfr__mailbox_knock(&loop->mailbox);
+	if (!is_forked(loop)) /* the parent sleeps there, and nobody here */
+		sfr__mailbox_knock(&loop->mailbox);
 }
 
 static void loop_dispose(sfr_loop *loop)
@@ -36,35 +42,53 @@ static void loop_dispose(sfr_loop *loop)
 		loop->resident->free(loop->resident);
 	if (loop->engine)
 		loop->engine->calls->close(loop->engine);
+	loop->engine = NULL;
 	if (loop->pool) {
+		sfr__fixed_bufs_fini(loop);
 		sfr__recv_ring_fini(&loop->recv, loop->pool);
 		sfr__pool_close(loop->pool);
 	}
 	sfr__errands_fini(loop);
 	sfr__gather_free_all(&loop->gathers);
 	sfr__deadlines_fini(&loop->deadlines);
+	sfr__fixed_files_fini(&loop->files);
 	sfr__op_table_fini(&loop->ops);
 	sfr__mailbox_fini(&loop->mailbox);
 	free(loop);
 }
 
+static struct sfr__pool_plan plan_of(const struct sfr__settings *settings)
+{
+	const bool grows = settings->buffers.budget > 0;
+
+	return (struct sfr__pool_plan){
+		.size = (uint32_t)settings->buffers.size,
+		.count = settings->buffers.count,
+		.small = grows ? (uint32_t)settings->buffers.small : 0,
+		.large = grows ? (uint32_t)settings->buffers.large : 0,
+		.budget = settings->buffers.budget,
+		.extra_max = settings->ring.ops_max,
+		.huge = settings->buffers.huge_pages,
+	};
+}
+
 static int loop_build(sfr_loop *loop)
 {
 	const struct sfr__settings *settings = &loop->settings;
-	uint32_t bufs = settings->buffers.count, bare_max = settings->ring.ops_max;
+	const struct sfr__pool_plan plan = plan_of(settings);
+	size_t bufs = sfr__pool_blocks_max(&plan), bare_max = settings->ring.ops_max;
 	int r;
 
 	r = sfr__mailbox_init(&loop->mailbox);
 	if (r < 0)
 		return r;
-	r = sfr__op_table_init(&loop->ops, bare_max, (size_t)bufs + bare_max);
+	r = sfr__op_table_init(&loop->ops, bare_max, bufs + bare_max);
 	if (r < 0)
 		return r;
-	r = sfr__deadlines_init(&loop->deadlines, (size_t)bufs + 2 * (size_t)bare_max);
+	r = sfr__deadlines_init(&loop->deadlines, bufs + 2 * bare_max);
 	if (r < 0)
 		return r;
-	loop->pool = sfr__pool_new((uint32_t)settings->buffers.size, bufs, bare_max,
-				   settings->buffers.huge_pages);
+	loop->pool = sfr__pool_new(&plan);
 	if (!loop->pool)
 		return -ENOMEM;
 	loop->pool->abort = settings->safety.abort;
@@ -89,8 +113,6 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	loop = calloc(1, sizeof(*loop));
 	if (!loop)
 		return -ENOMEM;
-	sfr__process_watch();
-	loop->process = sfr__process_generation;
 	loop->settings = *sfr__config_settings(cfg);
 	loop->mailbox.fd = -1;
 	sfr__errands_init(loop);
@@ -98,8 +120,13 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	sfr__wheel_init(&loop->wheel, loop->now);
 	sfr__list_init(&loop->backlog);
 	sfr__list_init(&loop->parked);
+	sfr__list_init(&loop->served);
+	sfr__list_init(&loop->unfed);
 	sfr__list_init(&loop->ready);
 	sfr__list_init(&loop->cancels);
+	sfr__list_init(&loop->signals);
+	loop->signal_watch.mailbox = &loop->mailbox;
+	loop->signal_watch.alerted = &loop->alerted;
 	r = loop_build(loop);
 	if (r < 0) {
 		loop_dispose(loop);
@@ -125,37 +152,17 @@ static bool loop_busy(const sfr_loop *loop)
 	return loop->inflight || (loop->resident && loop->resident->busy(loop->resident));
 }
 
-/* What was built and neither submitted nor discarded would keep its buffers for ever. */
-static void ops_forget_built(sfr_loop *loop)
-{
-	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
-	unsigned count = 0;
-
-	for (; op < end; op++) {
-		if (op->state != SFR__OP_BUILDING)
-			continue;
-		sfr__op_drop_copies(op);
-		if (op->buf)
-			sfr__buf_drop(op->buf);
-		count++;
-	}
-	if (count)
-		sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
-			 "%u operations were built and never submitted when their loop was freed",
-			 count);
-}
-
 int sfr_loop_free(sfr_loop *loop)
 {
 	if (!loop)
 		return 0;
-	if (loop->process != sfr__process_generation)
-		return sfr__loop_misuse(loop, -SFR_EFORKED, "the loop was freed in a forked child");
+	if (is_forked(loop))
+		return sfr__pool_foreign(loop->pool, "the loop was freed");
 	if (loop->running)
 		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was freed inside a callback");
 	if (loop_busy(loop))
 		return -SFR_EOPSINFLIGHT;
-	ops_forget_built(loop);
+	sfr__ops_forget_built(loop);
 	loop_dispose(loop);
 	return 0;
 }
@@ -192,29 +199,40 @@ const char *sfr_loop_refusal(const sfr_loop *loop)
 
 int sfr_loop_post(sfr_loop *loop, void (*fn)(sfr_loop *loop, void *arg), void *arg)
 {
+	if (is_forked(loop))
+		return sfr__pool_foreign(loop->pool, "a function was posted");
 	return sfr__mailbox_post(&loop->mailbox, fn, arg);
 }
 
 void sfr_loop_stop(sfr_loop *loop)
 {
+	if (is_forked(loop)) /* perhaps in a signal handler: not a word */
+		return;
 	atomic_store(&loop->mailbox.stop, true);
 	sfr__mailbox_knock(&loop->mailbox);
 }
 
 void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 {
-	sfr_loop_stats stats = loop->stats;
-	const struct sfr__slab *slab = &loop->pool->slab;
+	const struct sfr__pool *pool = loop->pool;
+	sfr_loop_stats stats;
 
+	memset(out, 0, size);
+	if (sfr__loop_check(loop, "counters were read") < 0)
+		return;
 	sfr__pool_collect(loop->pool);
+	stats = loop->stats;
 	stats.enters = loop->engine->enters;
 	stats.overflows = loop->engine->overflows;
-	stats.bufs_total = slab->count;
-	stats.bufs_free = slab->free_count;
+	stats.bufs_total = pool->blocks;
+	stats.bufs_free = sfr__pool_free_count(pool);
 	stats.bufs_ring = loop->recv.filled;
-	stats.bufs_held = slab->count - slab->free_count - loop->recv.filled;
+	stats.bufs_held = stats.bufs_total - stats.bufs_free - stats.bufs_ring;
+	stats.budget = pool->budget;
+	stats.bytes_made = pool->bytes_made;
+	stats.bytes_heap = atomic_load(&pool->bytes_heap);
+	stats.bytes_max = pool->bytes_max;
 	stats.heap_allocs += loop->pool->heap_allocs;
-	memset(out, 0, size);
 	memcpy(out, &stats, size < sizeof(stats) ? size : sizeof(stats));
 }
 
@@ -222,14 +240,24 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
  * Buffers of a loop.
  */
 
+/* Whether the caller may take some; else errno says why not. */
+static bool may_take(const sfr_loop *loop)
+{
+	int r = sfr__loop_check(loop, "a buffer was taken");
+
+	if (sfr__unlikely(r < 0))
+		errno = -r;
+	return r == 0;
+}
+
 sfr_buf *sfr_buf_get(sfr_loop *loop, size_t min_cap)
 {
-	return sfr__pool_get(loop->pool, min_cap);
+	return may_take(loop) ? sfr__pool_get(loop->pool, min_cap) : NULL;
 }
 
 sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len)
 {
-	sfr_buf *buf = sfr__pool_get(loop->pool, len);
+	sfr_buf *buf = sfr_buf_get(loop, len);
 
 	if (buf) {
 		if (len)
@@ -242,5 +270,5 @@ sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len)
 sfr_buf *sfr_buf_wrap(sfr_loop *loop, void *mem, size_t cap,
 		      void (*on_release)(void *mem, void *arg), void *arg)
 {
-	return sfr__pool_wrap(loop->pool, mem, cap, on_release, arg);
+	return may_take(loop) ? sfr__pool_wrap(loop->pool, mem, cap, on_release, arg) : NULL;
 }

@@ -8,15 +8,19 @@
 #include "config.h"
 #include "deadline.h"
 #include "engine/engine.h"
+#include "fixed_buf.h"
+#include "fixed_file.h"
 #include "gather.h"
 #include "list.h"
 #include "mailbox.h"
 #include "op_slot.h"
 #include "pool.h"
 #include "recv_ring.h"
+#include "signals.h"
 #include "timer.h"
 #include "workers.h"
 #include <safer_ring/loop.h>
+#include <safer_ring/system.h>
 
 /*
  * Something that lives on a loop above the ops, such as its connections. The loop knows no more of it
@@ -34,9 +38,6 @@ struct sfr__resident {
 	void (*free)(struct sfr__resident *resident);
 };
 
-/* Whether the slab is registered with the engine. */
-enum sfr__fixed_state { SFR__FIXED_UNTRIED, SFR__FIXED_ON, SFR__FIXED_OFF };
-
 struct sfr_loop {
 	struct sfr__engine *engine;
 	struct sfr__pool *pool;
@@ -45,22 +46,32 @@ struct sfr_loop {
 	struct sfr__recv_ring recv;
 	struct sfr__gather *gathers; /* spare ones */
 	uint64_t now;                /* ns; read once a turn */
-	unsigned process;            /* sfr__process_generation of its maker */
 	size_t inflight;             /* ops submitted and not called back for the last time */
 	size_t orphans;              /* of these, abandoned, and with the engine */
 	unsigned called;             /* callbacks in this turn */
 	atomic_bool bound;           /* the engine belongs to pool->thread */
 	bool running;                /* a turn is on the stack */
-	uint8_t fixed;               /* enum sfr__fixed_state */
-	bool draining;               /* what is submitted is cancelled at once */
-	struct sfr__link backlog;    /* ops QUEUED, to be written to the engine's queue, in order */
-	struct sfr__link parked;  /* ops QUEUED, that wait for a buffer to receive into, in order */
-	struct sfr__link ready;   /* ops DONE, whose callbacks are due */
-	struct sfr__link cancels; /* ops CANCELLING, of which the engine has not been told */
+	uint8_t rationed;         /* for so many turns yet receives are armed for one buffer each */
+	bool draining;            /* what is submitted is cancelled at once */
+	struct sfr__link backlog; /* ops QUEUED, to be written to the engine's queue, in order */
+	struct sfr__link
+		parked; /* ops QUEUED, that wait for a buffer in the ring to receive, in order */
+	struct sfr__link
+		served; /* the same, but they had one, and let those who had none go first */
+	struct sfr__link
+		unfed; /* ops QUEUED, that polled, and wait for a block to receive, in order */
+	struct sfr__link ready;         /* ops DONE, whose callbacks are due */
+	struct sfr__link cancels;       /* ops CANCELLING, of which the engine has not been told */
 	struct sfr__resident *resident; /* NULL until something lives here */
+	struct sfr__fixed_files files;
+	struct sfr__fixed_bufs fixed;
 	struct sfr__mailbox mailbox;
 	struct sfr__workers workers; /* for errands */
-	atomic_bool errands_done;    /* some wait to be collected */
+	atomic_bool alerted;         /* errands are done, or signals arrived */
+	struct sfr__link signals;    /* ops IN FLIGHT that wait for one */
+	struct sfr__signal_watch signal_watch;
+	_Atomic(sfr_msg_fn *) on_msg; /* other loops look whether it is there */
+	void *on_msg_arg;
 	sfr_loop_stats stats;
 	struct sfr__settings settings;
 	char engine_reason[SFR__REASON_SIZE]; /* why it is not io_uring; empty if it is */
@@ -70,5 +81,12 @@ struct sfr_loop {
 
 /* A rule was broken: log it, and abort if safety.abort says so. Returns err. */
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what);
+
+/* 0 if the caller is on the loop's thread, its maker's until the first turn. Else he did `what` and may not,
+ * which is misuse: -SFR_ETHREAD or -SFR_EFORKED. */
+static inline int sfr__loop_check(const sfr_loop *loop, const char *what)
+{
+	return sfr__likely(sfr__pool_is_open(loop->pool)) ? 0 : sfr__pool_foreign(loop->pool, what);
+}
 
 #endif

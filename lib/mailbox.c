@@ -7,8 +7,11 @@
 
 struct sfr__post {
 	struct sfr__post *next;
-	void (*fn)(sfr_loop *loop, void *arg);
-	void *arg;
+	void (*fn)(sfr_loop *loop, void *arg); /* NULL: it is a value */
+	union {
+		void *arg;
+		uint64_t value;
+	};
 };
 
 int sfr__mailbox_init(struct sfr__mailbox *mailbox)
@@ -47,19 +50,28 @@ void sfr__mailbox_fini(struct sfr__mailbox *mailbox)
 	mailbox->fd = -1;
 }
 
-int sfr__mailbox_post(struct sfr__mailbox *mailbox, void (*fn)(sfr_loop *, void *), void *arg)
+static int post_leave(struct sfr__mailbox *mailbox, struct sfr__post mail)
 {
 	struct sfr__post *post = malloc(sizeof(*post));
 
 	if (!post)
 		return -ENOMEM;
-	post->fn = fn;
-	post->arg = arg;
+	*post = mail;
 	post->next = atomic_load(&mailbox->posts);
 	while (!atomic_compare_exchange_weak(&mailbox->posts, &post->next, post))
 		;
 	sfr__mailbox_knock(mailbox);
 	return 0;
+}
+
+int sfr__mailbox_post(struct sfr__mailbox *mailbox, void (*fn)(sfr_loop *, void *), void *arg)
+{
+	return post_leave(mailbox, (struct sfr__post){.fn = fn, .arg = arg});
+}
+
+int sfr__mailbox_send(struct sfr__mailbox *mailbox, uint64_t value)
+{
+	return post_leave(mailbox, (struct sfr__post){.value = value});
 }
 
 void sfr__mailbox_knock(struct sfr__mailbox *mailbox)
@@ -73,18 +85,23 @@ void sfr__mailbox_knock(struct sfr__mailbox *mailbox)
 	errno = saved;
 }
 
-unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop)
+unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop,
+			  void (*on_value)(sfr_loop *loop, uint64_t value))
 {
 	struct sfr__post *post;
 	unsigned count = 0;
 
 	if (!sfr__mailbox_full(mailbox))
 		return 0;
-	for (post = posts_take(mailbox); post; count++) {
+	for (post = posts_take(mailbox); post;) {
 		struct sfr__post mail = *post;
 
 		free(post);
-		mail.fn(loop, mail.arg);
+		count += mail.fn != NULL;
+		if (mail.fn)
+			mail.fn(loop, mail.arg);
+		else
+			on_value(loop, mail.value);
 		post = mail.next;
 	}
 	return count;

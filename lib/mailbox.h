@@ -1,7 +1,7 @@
 /*
  * Mailbox: how other threads, and signal handlers, reach a loop.
  *
- * Posted functions go on a lock-free list; an eventfd, polled through the ring itself, wakes the loop
+ * Posted functions and values go on a lock-free list; an eventfd, polled through the ring itself, wakes the loop
  * from its sleep. However many knock before it looks, the eventfd is written once. It is polled and not
  * read by the ring, so that the kernel has nothing of ours to write to when the loop is freed.
  */
@@ -32,6 +32,9 @@ void sfr__mailbox_fini(struct sfr__mailbox *mailbox);
 /* 0 or -ENOMEM. Any thread. */
 int sfr__mailbox_post(struct sfr__mailbox *mailbox, void (*fn)(sfr_loop *, void *), void *arg);
 
+/* Leave a value. 0 or -ENOMEM. Any thread. */
+int sfr__mailbox_send(struct sfr__mailbox *mailbox, uint64_t value);
+
 /* Wake the loop. Any thread, any signal handler. */
 void sfr__mailbox_knock(struct sfr__mailbox *mailbox);
 
@@ -40,8 +43,9 @@ static inline bool sfr__mailbox_full(const struct sfr__mailbox *mailbox)
 	return atomic_load(&mailbox->posts) != NULL;
 }
 
-/* Run what is there now, oldest first. Returns how many. */
-unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop);
+/* Run what is there now, oldest first, and hand values on. Returns how many functions ran. */
+unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop,
+			  void (*on_value)(sfr_loop *loop, uint64_t value));
 
 /* Fill an SQE with the poll that wakes the loop; and its completion. */
 void sfr__mailbox_arm(struct sfr__mailbox *mailbox, struct io_uring_sqe *sqe);

@@ -4,11 +4,16 @@
  */
 #include "op.h"
 #include "errand.h"
-#include "process.h"
+#include "op_receive.h"
+#include "op_msg.h"
+#include "op_signal.h"
+#include "log.h"
+#include "op_gather.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/stat.h>
+#include <signal.h>
 #include <unistd.h>
 
 /*
@@ -32,6 +37,8 @@ static int deadline_end(sfr_op *op, int result)
 /* Of sfr_all(): how far it came. */
 static uint32_t whole_done(const sfr_op *op)
 {
+	if (sfr__unlikely(op->flags & SFR__OP_GATHERED))
+		return (uint32_t)sfr__op_gather_of(op)->done;
 	return (uint32_t)(op->sqe.addr - (uint64_t)(uintptr_t)sfr__buf_data(op->buf));
 }
 
@@ -40,9 +47,11 @@ static int op_outcome(sfr_op *op)
 {
 	int result = deadline_end(op, op->result);
 
-	if (sfr__unlikely(op->flags & SFR__OP_WHOLE) && result <= 0 && whole_done(op))
-		return (int)whole_done(op);
-	return result;
+	if (sfr__likely(!(op->flags & (SFR__OP_WHOLE | SFR__OP_SLOT))))
+		return result;
+	if (op->flags & SFR__OP_SLOT)
+		return sfr__slot_end(op, result);
+	return result <= 0 && whole_done(op) ? (int)whole_done(op) : result;
 }
 
 /* What an op won that nobody wants: a descriptor must not leak. */
@@ -64,14 +73,34 @@ void sfr__op_deliver(sfr_op *op, int result, sfr_buf *buf)
 	}
 }
 
+static uint32_t struct_size(const sfr_op *op)
+{
+	return op->kind == SFR__OP_STATX ? sizeof(struct statx) : sizeof(siginfo_t);
+}
+
 /* What its buffer contains now. */
 static uint32_t buf_len(const sfr_op *op)
 {
-	if (op->kind == SFR__OP_STATX)
-		return op->result == 0 ? sizeof(struct statx) : 0;
+	if (sfr__unlikely(op->buf->next || op->result == -SFR_ESHARED)) /* it was not filled */
+		return sfr__buf_len(op->buf);
+	if (sfr__op_is(op, SFR__KIND_STRUCT))
+		return op->result == 0 ? struct_size(op) : 0;
 	if (!sfr__op_is(op, SFR__KIND_FILLS))
 		return sfr__buf_len(op->buf);
 	return op->result > 0 ? (uint32_t)op->result : 0;
+}
+
+#define OWNS (SFR__OP_COPIES | SFR__OP_GATHERED | SFR__OP_HOLDS_FD)
+
+/* What it has besides its buffer. */
+static void belongings_drop(sfr_op *op)
+{
+	if (op->flags & SFR__OP_COPIES)
+		free((void *)(uintptr_t)op->sqe.addr);
+	if (op->flags & SFR__OP_GATHERED)
+		sfr__gather_give(&op->loop->gathers, sfr__op_gather_of(op));
+	if (op->flags & SFR__OP_HOLDS_FD)
+		(void)close(op->sqe.fd); /* nothing was written to it */
 }
 
 /* Take the buffer off an op that is done, in the state in which the callback expects it. */
@@ -79,7 +108,8 @@ static sfr_buf *op_take_buf(sfr_op *op)
 {
 	sfr_buf *buf = op->buf;
 
-	sfr__op_drop_copies(op);
+	if (sfr__unlikely(op->flags & OWNS))
+		belongings_drop(op);
 	if (!buf)
 		return NULL;
 	switch ((enum sfr__buf_role)op->buf_role) {
@@ -90,8 +120,6 @@ static sfr_buf *op_take_buf(sfr_op *op)
 		sfr__buf_drop(buf);
 		return NULL;
 	case SFR__BUF_QUEUED:
-		if (op->sqe.opcode == IORING_OP_SENDMSG)
-			sfr__gather_give(&op->loop->gathers, (void *)(uintptr_t)op->sqe.addr);
 		return buf;
 	}
 	return NULL;
@@ -191,6 +219,8 @@ static bool op_write(sfr_op *op)
 		return false;
 	sqe_copy(sqe, &op->sqe);
 	sqe->user_data = (uint64_t)(uintptr_t)op;
+	if (sfr__unlikely(sfr__fd_is_fixed(op->sqe.fd)))
+		sfr__fixed_file_write(op, sqe);
 	sfr__op_step(op, SFR__EV_TAKEN);
 	return true;
 }
@@ -212,6 +242,25 @@ static void op_send_on_errand(sfr_op *op)
 		sfr__op_finish_later(op, SFR__EV_REFUSED, r);
 	else
 		sfr__op_step(op, SFR__EV_TAKEN);
+}
+
+/* It has nothing to do with a slot then: that may be another's. */
+static void op_refuse(sfr_op *op, int result)
+{
+	op->flags &= (uint8_t)~SFR__OP_SLOT;
+	sfr__op_finish_later(op, SFR__EV_REFUSED, result);
+}
+
+static void op_issue_special(sfr_op *op)
+{
+	int r = op->flags & SFR__OP_SLOT ? sfr__slot_begin(op) : 0;
+
+	if (r < 0)
+		op_refuse(op, r);
+	else if (op->flags & SFR__OP_ERRAND)
+		op_send_on_errand(op);
+	else
+		op_issue(op);
 }
 
 static void interval_fired(sfr_op *op)
@@ -244,6 +293,17 @@ static void timer_start(sfr_op *op)
 	sfr__wheel_add(&op->loop->wheel, &op->time.timer, op->time.due_ns);
 }
 
+/* What has no SQE. */
+static void start_here(sfr_op *op)
+{
+	if (op->kind == SFR__OP_SIGNAL)
+		sfr__signal_start(op);
+	else if (op->kind == SFR__OP_MSG)
+		sfr__msg_start(op);
+	else
+		timer_start(op);
+}
+
 static void deadline_passed(struct sfr__timer *timer)
 {
 	struct sfr__deadline *deadline = sfr__container(timer, struct sfr__deadline, timer);
@@ -260,10 +320,6 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
 {
 	sfr_loop *loop = op->loop;
 
-	if (sfr__unlikely(loop->process != sfr__process_generation)) {
-		(void)sfr__loop_misuse(loop, -SFR_EFORKED, "an op was submitted in a forked child");
-		return 0; /* the queues are the parent's */
-	}
 	op->done = done;
 	op->arg = arg;
 	loop->inflight++;
@@ -273,29 +329,37 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
 		sfr__deadline_start(&loop->deadlines, &loop->wheel, op->deadline, sfr__clock_ns(),
 				    deadline_passed);
 	if (sfr__unlikely(op->result < 0))
-		sfr__op_finish_later(op, SFR__EV_REFUSED, op->result);
-	else if (sfr__op_is(op, SFR__KIND_TIMER))
-		timer_start(op);
-	else if (sfr__unlikely(op->flags & SFR__OP_ERRAND))
-		op_send_on_errand(op);
+		op_refuse(op, op->result);
+	else if (sfr__op_is(op, SFR__KIND_TIMER | SFR__KIND_HERE))
+		start_here(op);
+	else if (sfr__unlikely(op->flags & (SFR__OP_ERRAND | SFR__OP_SLOT)))
+		op_issue_special(op);
 	else
 		op_issue(op);
 	return sfr__op_ticket(&loop->ops, op);
 }
 
-bool sfr__op_is_building(const sfr_op *op)
+int sfr__op_check(const sfr_op *op)
 {
+	int r = sfr__loop_check(op->loop, "an operation was used");
+
+	if (sfr__unlikely(r < 0))
+		return r;
 	if (sfr__likely(op->state == SFR__OP_BUILDING))
-		return true;
-	(void)sfr__loop_misuse(op->loop, -SFR_ESTALE,
-			       "an op was used that was submitted or discarded");
-	return false;
+		return 0;
+	return sfr__loop_misuse(op->loop, -SFR_ESTALE,
+				"an operation was used that was submitted or discarded");
 }
 
 sfr_ticket sfr_submit(sfr_op *op, sfr_done *done, void *arg)
 {
-	if (!op || sfr__unlikely(!sfr__op_is_building(op)))
+	int r = op ? sfr__op_check(op) : -ENOMEM;
+
+	if (sfr__unlikely(r < 0)) {
+		if (op)
+			errno = -r;
 		return 0;
+	}
 	if (sfr__unlikely(op->loop->draining) && !sfr__op_is(op, SFR__KIND_ENDS) && op->result == 0)
 		op->result = -ECANCELED; /* before it can win: or callbacks that go on never end */
 	return sfr__op_submit(op, done, arg);
@@ -312,8 +376,25 @@ sfr_buf *sfr__op_unbuild(sfr_op *op)
 
 void sfr_op_discard(sfr_op *op)
 {
-	if (op && sfr__op_is_building(op))
+	if (op && sfr__op_check(op) == 0)
 		sfr_buf_release(sfr__op_unbuild(op));
+}
+
+void sfr__ops_forget_built(sfr_loop *loop)
+{
+	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
+	unsigned count = 0;
+
+	for (; op < end; op++) {
+		if (op->state != SFR__OP_BUILDING)
+			continue;
+		sfr_buf_release(sfr__op_unbuild(op));
+		count++;
+	}
+	if (count)
+		sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
+			 "%u operations were built and never submitted when their loop was freed",
+			 count);
 }
 
 /*
@@ -331,23 +412,40 @@ static bool cancel_write(sfr_op *op)
 	return true;
 }
 
-/* Write from a list, in order, at most `count`, as long as there is room. */
-static void list_write(struct sfr__link *list, bool (*write)(sfr_op *), size_t count)
+/* Write from a list, in order, at most `count`, as long as there is room. Returns how many. */
+static size_t list_write(struct sfr__link *list, bool (*write)(sfr_op *), size_t count)
 {
-	for (; count && !sfr__list_empty(list); count--) {
+	size_t written;
+
+	for (written = 0; written < count && !sfr__list_empty(list); written++) {
 		sfr_op *op = sfr__container(list->next, sfr_op, link);
 
 		if (!write(op))
-			return;
+			break;
 		sfr__list_unlink(&op->link);
 	}
+	return written;
 }
 
-/* How many receives find a buffer now. */
+/* A receive that waited for the ring to have buffers. */
+static bool ration_write(sfr_op *op)
+{
+	uint16_t usual = op->sqe.ioprio;
+	bool written;
+
+	if (op->loop->rationed)
+		op->sqe.ioprio = sfr__receive_ration(op);
+	written = op_write(op);
+	op->sqe.ioprio = usual;
+	return written;
+}
+
+/* How many receives find a buffer in the ring now, after those that wait for a block of the slab. */
 static uint32_t recv_room(sfr_loop *loop)
 {
+	sfr__receives_feed(loop);
 	if (!loop->recv.ring)
-		return loop->pool->slab.free_count;
+		return 0;
 	sfr__recv_ring_fill(&loop->recv, loop->pool);
 	return loop->recv.filled;
 }
@@ -356,7 +454,7 @@ static uint32_t recv_room(sfr_loop *loop)
 static uint32_t recv_feed(sfr_loop *loop)
 {
 	uint32_t room = recv_room(loop);
-	bool starving = !sfr__list_empty(&loop->parked) && !room;
+	bool starving = (sfr__receives_wait(loop) && !room) || !sfr__list_empty(&loop->unfed);
 
 	if (starving != atomic_load_explicit(&loop->pool->starving, memory_order_relaxed))
 		atomic_store(&loop->pool->starving, starving);
@@ -369,11 +467,13 @@ static uint32_t recv_feed(sfr_loop *loop)
 
 bool sfr__ops_flush(sfr_loop *loop)
 {
-	uint32_t room = recv_feed(loop);
+	size_t room = recv_feed(loop), armed;
 
 	list_write(&loop->cancels, cancel_write, SIZE_MAX);
 	list_write(&loop->backlog, op_write, SIZE_MAX);
-	list_write(&loop->parked, op_write, room);
+	armed = list_write(&loop->parked, ration_write, room);
+	list_write(&loop->served, ration_write, room - armed);
+	loop->rationed -= loop->rationed > 0;
 	return !sfr__list_empty(&loop->cancels) || !sfr__list_empty(&loop->backlog) ||
-	       (!sfr__list_empty(&loop->parked) && room);
+	       (sfr__receives_wait(loop) && room);
 }

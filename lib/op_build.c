@@ -5,7 +5,7 @@
  * leads straight to its callback.
  */
 #include "op.h"
-#include "fixed.h"
+#include "op_gather.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -14,15 +14,33 @@
 
 #define FILE_POSITION ((uint64_t)-1) /* use and move the file's own position */
 
-sfr_op *sfr__op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
+static sfr_op *op_take(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
 {
 	sfr_op *op = sfr__op_take(&loop->ops, with_buf);
 
-	if (!op)
+	if (!op) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	op->loop = loop;
 	op->kind = (uint8_t)kind;
 	return op;
+}
+
+/* Somebody builds who may not: his buffer goes the way that is open to all threads. */
+static sfr_op *op_refuse(const sfr_loop *loop, sfr_buf *buf)
+{
+	int r = sfr__pool_foreign(loop->pool, "an operation was built");
+
+	sfr_buf_release(buf);
+	errno = -r;
+	return NULL;
+}
+
+sfr_op *sfr__op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
+{
+	return sfr__likely(sfr__pool_is_open(loop->pool)) ? op_take(loop, kind, with_buf)
+							  : op_refuse(loop, NULL);
 }
 
 /*
@@ -31,26 +49,32 @@ sfr_op *sfr__op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
  */
 sfr_op *sfr__op_new_with(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf)
 {
-	int r = buf ? sfr__buf_give(loop->pool, buf) : -SFR_EPOOLEMPTY;
-	bool taken = buf && r != -SFR_EINFLIGHT;
-	sfr_op *op = sfr__op_new(loop, kind, taken && sfr__buf(buf)->pool == loop->pool);
+	sfr_op *op;
+	bool taken;
+	int r;
 
+	if (sfr__unlikely(!sfr__pool_is_open(loop->pool)))
+		return op_refuse(loop, buf);
+	r = buf ? sfr__buf_give(loop->pool, buf) : -SFR_EPOOLEMPTY;
+	taken = buf && r != -SFR_EINFLIGHT;
+	op = op_take(loop, kind, taken && sfr__buf(buf)->pool == loop->pool);
 	if (op) {
 		op->result = r;
 		op->buf = taken ? buf : NULL;
 	} else if (taken) {
-		sfr__buf_drop(buf);
+		sfr__buf_drop_chain(buf);
 	}
 	return op;
 }
 
-/* The same for ops that fill it: there must be room. */
-static sfr_op *op_new_into(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf)
+sfr_op *sfr__op_new_into(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf, uint32_t room)
 {
 	sfr_op *op = sfr__op_new_with(loop, kind, buf);
 
-	if (op && op->result == 0 && !sfr__buf_room(buf))
-		op->result = -EINVAL;
+	if (sfr__op_sound(op)) {
+		op->result = sfr__buf_check_fill(buf, room);
+		sfr__buf(buf)->peer_len = 0;
+	}
 	return op;
 }
 
@@ -71,7 +95,7 @@ sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf)
 
 sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 {
-	sfr_op *op = op_new_into(loop, SFR__OP_READ, buf);
+	sfr_op *op = sfr__op_new_into(loop, SFR__OP_READ, buf, 1);
 
 	if (!sfr__op_sound(op))
 		return op;
@@ -91,6 +115,10 @@ sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 
 	if (!sfr__op_sound(op))
 		return op;
+	if (sfr__unlikely(buf->next != NULL)) {
+		sfr__op_gather_write(op, fd, off);
+		return op;
+	}
 	io_uring_prep_write(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), off);
 	sfr__fixed_apply(loop, &op->sqe, buf);
 	return op;
@@ -98,7 +126,7 @@ sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 
 sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf)
 {
-	sfr_op *op = op_new_into(loop, SFR__OP_RECV, buf);
+	sfr_op *op = sfr__op_new_into(loop, SFR__OP_RECV, buf, 1);
 
 	if (!sfr__op_sound(op))
 		return op;
@@ -112,29 +140,39 @@ sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf)
 
 	if (!sfr__op_sound(op))
 		return op;
+	if (sfr__unlikely(buf->next != NULL)) {
+		sfr__op_gather_send(op, fd, MSG_NOSIGNAL);
+		return op;
+	}
 	io_uring_prep_send(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), MSG_NOSIGNAL);
 	return op;
+}
+
+/* Whether a slot is set aside for an op with this chain: those of stand-alone pools have none. */
+static bool chain_has_slot(const sfr_loop *loop, const sfr_buf *chain)
+{
+	while (chain && sfr__unlikely(sfr__buf(chain)->pool != loop->pool))
+		chain = chain->next;
+	return chain != NULL;
 }
 
 sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
 {
 	const int flags = MSG_NOSIGNAL | MSG_WAITALL;
-	struct sfr__gather *gather = NULL;
-	sfr_op *op;
+	sfr_op *op = sfr__op_new(loop, SFR__OP_SEND, chain_has_slot(loop, chain));
 
-	if (chain->next) {
-		gather = sfr__gather_take(&loop->gathers, &loop->stats.heap_allocs);
-		if (!gather)
-			return NULL;
-	}
-	op = sfr__op_new(loop, SFR__OP_SEND, true);
+	if (sfr__unlikely(!op))
+		return NULL;
 	op->buf = chain;
 	op->buf_role = SFR__BUF_QUEUED;
-	if (gather) {
-		sfr__gather_fill(gather, chain);
-		io_uring_prep_sendmsg(&op->sqe, fd, &gather->msg, (unsigned)flags);
-	} else {
+	if (!chain->next) {
 		io_uring_prep_send(&op->sqe, fd, sfr__buf_data(chain), sfr__buf_len(chain), flags);
+		return op;
+	}
+	sfr__op_gather_send(op, fd, (unsigned)flags);
+	if (sfr__unlikely(op->result < 0)) {
+		(void)sfr__op_unbuild(op);
+		return NULL;
 	}
 	return op;
 }
@@ -159,36 +197,6 @@ sfr_op *sfr_accept_multi(sfr_loop *loop, int fd)
 		io_uring_prep_multishot_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
 	else
 		io_uring_prep_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
-	return op;
-}
-
-static uint32_t recv_ring_capacity(const struct sfr__settings *settings)
-{
-	uint32_t half = settings->buffers.count / 2;
-
-	if (settings->buffers.receive)
-		return settings->buffers.receive;
-	return half > 256 ? 256 : half ? half : 1;
-}
-
-sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
-{
-	sfr_op *op = sfr__op_new(loop, SFR__OP_RECV_MULTI, false);
-
-	if (!op)
-		return NULL;
-	if (!sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS)) {
-		sfr__op_poll_to_receive(op, fd);
-		return op;
-	}
-	op->result = sfr__recv_ring_open(&loop->recv, loop->engine,
-					 recv_ring_capacity(&loop->settings));
-	if (sfr__has(loop->engine->features, SFR__FEATURE_RECV_MULTI))
-		io_uring_prep_recv_multishot(&op->sqe, fd, NULL, 0, 0);
-	else
-		io_uring_prep_recv(&op->sqe, fd, NULL, 0, 0);
-	op->sqe.flags |= IOSQE_BUFFER_SELECT;
-	op->sqe.buf_group = SFR__RECV_GROUP;
 	return op;
 }
 
@@ -243,6 +251,16 @@ sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events)
 	return op;
 }
 
+sfr_op *sfr_poll_multi(sfr_loop *loop, int fd, unsigned events)
+{
+	sfr_op *op = sfr__op_new(loop, SFR__OP_POLL_MULTI, false);
+
+	if (!op)
+		return NULL;
+	io_uring_prep_poll_add(&op->sqe, fd, events);
+	return op;
+}
+
 sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how)
 {
 	sfr_op *op = sfr__op_new(loop, SFR__OP_SHUTDOWN, false);
@@ -260,5 +278,7 @@ sfr_op *sfr_close(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	io_uring_prep_close(&op->sqe, fd);
+	if (sfr__fd_is_fixed(fd))
+		op->flags |= SFR__OP_SLOT;
 	return op;
 }

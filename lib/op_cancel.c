@@ -4,6 +4,7 @@
  */
 #include "op.h"
 #include "errand.h"
+#include "op_signal.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 
@@ -22,12 +23,16 @@ void sfr__op_cancel(sfr_op *op)
 			sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
 			break;
 		}
+		if (op->kind == SFR__OP_SIGNAL) {
+			sfr__signal_stop(op);
+			break;
+		}
 		if (op->flags & SFR__OP_ERRAND && sfr__errand_stop(op)) {
 			sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
 			break;
 		}
 		sfr__op_step(op, SFR__EV_CANCEL);
-		if (!(op->flags & SFR__OP_ERRAND))
+		if (!(op->flags & (SFR__OP_ERRAND | SFR__OP_SENT)))
 			sfr__list_append(&op->loop->cancels, &op->link);
 		break;
 	case SFR__OP_CANCELLING:
@@ -42,14 +47,33 @@ void sfr__op_cancel(sfr_op *op)
 	}
 }
 
-int sfr_cancel(sfr_loop *loop, sfr_ticket ticket)
+void sfr__ticket_cancel(sfr_loop *loop, sfr_ticket ticket)
 {
 	sfr_op *op = sfr__op_find(&loop->ops, ticket);
 
-	if (!op)
-		return -SFR_ESTALE;
-	sfr__op_cancel(op);
-	return 0;
+	if (op)
+		sfr__op_cancel(op);
+}
+
+/* The op that the caller names, if he may: 0, -SFR_ESTALE, or why not. */
+static int op_named(sfr_loop *loop, sfr_ticket ticket, sfr_op **out)
+{
+	int r = sfr__loop_check(loop, "an operation was cancelled or abandoned");
+
+	if (r < 0)
+		return r;
+	*out = sfr__op_find(&loop->ops, ticket);
+	return *out ? 0 : -SFR_ESTALE;
+}
+
+int sfr_cancel(sfr_loop *loop, sfr_ticket ticket)
+{
+	sfr_op *op;
+	int r = op_named(loop, ticket, &op);
+
+	if (r == 0)
+		sfr__op_cancel(op);
+	return r;
 }
 
 void sfr__op_abandon(sfr_op *op)
@@ -67,12 +91,12 @@ void sfr__op_abandon(sfr_op *op)
 
 int sfr_abandon(sfr_loop *loop, sfr_ticket ticket)
 {
-	sfr_op *op = sfr__op_find(&loop->ops, ticket);
+	sfr_op *op;
+	int r = op_named(loop, ticket, &op);
 
-	if (!op)
-		return -SFR_ESTALE;
-	sfr__op_abandon(op);
-	return 0;
+	if (r == 0)
+		sfr__op_abandon(op);
+	return r;
 }
 
 size_t sfr_loop_orphan_list(const sfr_loop *loop, sfr_orphan *out, size_t max)
@@ -94,20 +118,36 @@ size_t sfr_loop_orphan_list(const sfr_loop *loop, sfr_orphan *out, size_t max)
 	return loop->orphans;
 }
 
-int sfr_cancel_fd(sfr_loop *loop, int fd)
+static bool is_on(const sfr_op *op, int fd)
+{
+	if (op->kind == SFR__OP_SPLICE && sfr__fixed_splice_in(op) == fd)
+		return true;
+	if (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE)
+		return false; /* an index */
+	return sfr__op_is(op, SFR__KIND_ON_FD) && op->sqe.fd == fd;
+}
+
+static int cancel_fd(sfr_loop *loop, int fd)
 {
 	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
 	int count = 0;
 
 	for (; op < end; op++) {
 		if ((op->state != SFR__OP_QUEUED && op->state != SFR__OP_IN_FLIGHT) ||
-		    !sfr__op_is(op, SFR__KIND_ON_FD) || op->sqe.fd != fd ||
+		    !sfr__op_is(op, SFR__KIND_ON_FD) || !is_on(op, fd) ||
 		    sfr__op_is(op, SFR__KIND_ENDS))
 			continue;
 		sfr__op_cancel(op);
 		count++;
 	}
 	return count;
+}
+
+int sfr_cancel_fd(sfr_loop *loop, int fd)
+{
+	int r = sfr__loop_check(loop, "operations were cancelled");
+
+	return r < 0 ? r : cancel_fd(loop, fd);
 }
 
 void sfr__ops_cancel_all(sfr_loop *loop)

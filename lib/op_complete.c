@@ -2,12 +2,16 @@
  * Completing: what a completion means for its op, and which ops go on after one.
  */
 #include "op.h"
+#include "op_child.h"
+#include "op_datagram.h"
+#include "op_gather.h"
+#include "op_raw.h"
+#include "op_receive.h"
+#include "op_send_zc.h"
+#include <safer_ring/error.h>
 #include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
 
-/* The engine is done with an op that went well and goes on: arm it again, or let it end. */
-static void multishot_ended(sfr_op *op, struct sfr__link *queue)
+void sfr__op_go_on(sfr_op *op, struct sfr__link *queue)
 {
 	if (op->state == SFR__OP_IN_FLIGHT) {
 		sfr__op_step(op, SFR__EV_REQUEUE);
@@ -26,109 +30,43 @@ static void accept_multi_complete(sfr_op *op, int result, bool more)
 	if (more)
 		sfr__op_step(op, SFR__EV_CQE_MORE);
 	else
-		multishot_ended(op, &op->loop->backlog);
+		sfr__op_go_on(op, &op->loop->backlog);
 	sfr__op_deliver(op, result, NULL);
 }
 
-void sfr__op_poll_to_receive(sfr_op *op, int fd)
+/* A part is done. True if others are left, and the entry is ready to go on with them. */
+static bool whole_advance(sfr_op *op, uint32_t count)
 {
-	io_uring_prep_poll_add(&op->sqe, fd, POLLIN);
+	if (op->sqe.off != UINT64_MAX &&
+	    !sfr__op_is(op, SFR__KIND_MESSAGE)) /* else at the file's position */
+		op->sqe.off += count;
+	if (sfr__unlikely(op->flags & SFR__OP_GATHERED))
+		return sfr__op_gather_advance(op, count);
+	op->sqe.addr += count;
+	op->sqe.len -= count;
+	return op->sqe.len > 0;
 }
 
-/* There is something to receive: get it, if there is a buffer for it. */
-static void recv_polled(sfr_op *op)
+/* Not the kernel's multishot: that tells when something is new, and this whenever it is there. */
+static void poll_multi_complete(sfr_op *op, int result)
 {
-	sfr_loop *loop = op->loop;
-	sfr_buf *buf = sfr__pool_get(loop->pool, loop->pool->slab.block_size);
-
-	if (!buf) {
-		loop->stats.parked++;
-		multishot_ended(op, &loop->parked);
-		return;
-	}
-	(void)sfr__buf_give(loop->pool, buf); /* ours, and fresh: it cannot be refused */
-	op->buf = buf;
-	op->buf_role = SFR__BUF_HIDDEN;
-	io_uring_prep_recv(&op->sqe, op->sqe.fd, sfr__buf_data(buf), sfr__buf_room(buf),
-			   MSG_DONTWAIT);
-	multishot_ended(op, &loop->backlog);
-}
-
-/* Polled in vain: somebody else was faster, or what poll told of is not to be received, and it would tell
- * again at once. This one time the receive waits, with its buffer. */
-static void recv_patiently(sfr_op *op)
-{
-	op->sqe.msg_flags = 0;
-	multishot_ended(op, &op->loop->backlog);
-}
-
-/* Without rings of provided buffers a receive is a poll, then a receive, and so on. */
-static void recv_by_poll_complete(sfr_op *op, int result)
-{
-	sfr_buf *buf = op->buf;
-
-	if (op->sqe.opcode == IORING_OP_POLL_ADD) {
-		if (result < 0)
-			sfr__op_finish(op, result);
-		else if (op->state == SFR__OP_IN_FLIGHT)
-			recv_polled(op);
-		else
-			multishot_ended(op, NULL);
-		return;
-	}
-	if (result == -EAGAIN) {
-		recv_patiently(op);
-		return;
-	}
-	if (result <= 0) {
+	if (result < 0) {
 		sfr__op_finish(op, result);
 		return;
 	}
-	op->buf = NULL;
-	sfr__op_poll_to_receive(op, op->sqe.fd);
-	multishot_ended(op, &op->loop->backlog);
-	sfr__buf_return(buf, (uint32_t)result);
-	sfr__op_deliver(op, result, buf);
+	sfr__op_go_on(op, &op->loop->backlog);
+	sfr__op_deliver(op, result, NULL);
 }
 
-static void recv_multi_complete(sfr_op *op, int result, unsigned flags)
-{
-	sfr_loop *loop = op->loop;
-	bool more = flags & IORING_CQE_F_MORE;
-	sfr_buf *buf = NULL;
-
-	if (flags & IORING_CQE_F_BUFFER)
-		buf = sfr__recv_ring_take(&loop->recv, loop->pool, flags >> IORING_CQE_BUFFER_SHIFT,
-					  result > 0 ? (uint32_t)result : 0);
-	if (more) {
-		sfr__op_step(op, SFR__EV_CQE_MORE);
-	} else if (result > 0) {
-		multishot_ended(op, &loop->backlog);
-	} else if (result == -ENOBUFS) {
-		loop->stats.parked++;
-		multishot_ended(op, &loop->parked);
-	} else {
-		sfr__op_finish(op, result);
-		return;
-	}
-	if (buf)
-		sfr__op_deliver(op, result, buf);
-}
-
-/* The part that is done moves the entry forward. A part that ends it all leaves it to op_outcome(). */
+/* A part that ends it all leaves it to op_outcome() to say how far it came. */
 static void whole_complete(sfr_op *op, int result)
 {
 	if (result <= 0) {
 		sfr__op_finish(op, result);
 		return;
 	}
-	op->sqe.addr += (uint32_t)result;
-	op->sqe.len -= (uint32_t)result;
-	if (op->sqe.off != UINT64_MAX &&
-	    !sfr__op_is(op, SFR__KIND_MESSAGE)) /* else at the file's position */
-		op->sqe.off += (uint32_t)result;
-	if (op->sqe.len && op->state == SFR__OP_IN_FLIGHT)
-		multishot_ended(op, &op->loop->backlog);
+	if (whole_advance(op, (uint32_t)result) && op->state == SFR__OP_IN_FLIGHT)
+		sfr__op_go_on(op, &op->loop->backlog);
 	else
 		sfr__op_finish(op, 0);
 }
@@ -142,20 +80,49 @@ static int result_normal(const sfr_op *op, int result)
 	bool interrupted = result == -EINTR || (result <= -512 && result >= -516);
 	bool asked = op->state != SFR__OP_IN_FLIGHT && !(op->flags & SFR__OP_ERRAND);
 
+	if (result == -EBADF && sfr__fixed_file_is_missing(op))
+		return -SFR_ENOTREGISTERED;
 	return !interrupted ? result : asked ? -ECANCELED : -EINTR;
+}
+
+/* A completion of a kind with steps. True if it is the end of the op, or of one part, and not dealt with. */
+static bool is_end(sfr_op *op, int *result, unsigned flags)
+{
+	switch (op->kind) {
+	case SFR__OP_RECV_MULTI:
+	case SFR__OP_READ_MULTI:
+	case SFR__OP_RECVFROM_MULTI:
+		sfr__receive_complete(op, *result, flags);
+		return false;
+	case SFR__OP_ACCEPT_MULTI:
+		accept_multi_complete(op, *result, flags & IORING_CQE_F_MORE);
+		return false;
+	case SFR__OP_RECVFROM:
+		sfr__recvfrom_complete(op, *result);
+		return false;
+	case SFR__OP_POLL_MULTI:
+		poll_multi_complete(op, *result);
+		return false;
+	case SFR__OP_RAW:
+		sfr__raw_complete(op, *result, flags & IORING_CQE_F_MORE);
+		return false;
+	case SFR__OP_WAITID:
+		sfr__child_complete(op, *result);
+		return false;
+	case SFR__OP_SEND_ZC:
+		return sfr__send_zc_is_done(op, result, flags);
+	default:
+		return true;
+	}
 }
 
 void sfr__op_complete(sfr_op *op, int result, unsigned flags)
 {
 	if (sfr__unlikely(result < 0))
 		result = result_normal(op, result);
-	if (op->kind == SFR__OP_RECV_MULTI && sfr__likely(op->sqe.flags & IOSQE_BUFFER_SELECT))
-		recv_multi_complete(op, result, flags);
-	else if (op->kind == SFR__OP_RECV_MULTI)
-		recv_by_poll_complete(op, result);
-	else if (op->kind == SFR__OP_ACCEPT_MULTI)
-		accept_multi_complete(op, result, flags & IORING_CQE_F_MORE);
-	else if (sfr__unlikely(op->flags & SFR__OP_WHOLE))
+	if (sfr__op_is(op, SFR__KIND_STEPS) && !is_end(op, &result, flags))
+		return;
+	if (sfr__unlikely(op->flags & SFR__OP_WHOLE))
 		whole_complete(op, result);
 	else
 		sfr__op_finish(op, result);

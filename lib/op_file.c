@@ -7,6 +7,8 @@
 #include "op.h"
 #include "kernel.h"
 #include <safer_ring/error.h>
+#include <safer_ring/file.h>
+#include <safer_ring/system.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -20,10 +22,22 @@ static void op_assign(sfr_op *op)
 		op->flags |= SFR__OP_ERRAND;
 }
 
+/* Paths cannot begin at a registered directory: it has no descriptor. */
+static bool begins_at_fixed(const sfr_op *op)
+{
+	bool two = op->kind == SFR__OP_RENAMEAT || op->kind == SFR__OP_LINKAT;
+
+	return sfr__op_is(op, SFR__KIND_DIRFD) &&
+	       (sfr__fd_is_fixed(op->sqe.fd) || (two && sfr__fd_is_fixed((int)op->sqe.len)));
+}
+
 static sfr_op *op_ready(sfr_op *op)
 {
-	if (op && op->result == 0)
-		op_assign(op);
+	if (!op || op->result < 0)
+		return op;
+	op_assign(op);
+	if (begins_at_fixed(op))
+		op->result = -SFR_EUNSUPPORTED;
 	return op;
 }
 
@@ -81,11 +95,9 @@ sfr_op *sfr_openat(sfr_loop *loop, int dirfd, const char *path, int flags, unsig
 sfr_op *sfr_statx(sfr_loop *loop, int dirfd, const char *path, int flags, unsigned mask,
 		  sfr_buf *buf)
 {
-	sfr_op *op = sfr__op_new_with(loop, SFR__OP_STATX, buf);
+	sfr_op *op = op_with_paths(sfr__op_new_into(loop, SFR__OP_STATX, buf, sizeof(struct statx)),
+				   path, NULL, NULL);
 
-	if (sfr__op_sound(op) && sfr__buf_room(buf) < sizeof(struct statx))
-		op->result = -EINVAL;
-	op = op_with_paths(op, path, NULL, NULL);
 	if (sfr__op_sound(op))
 		io_uring_prep_statx(&op->sqe, dirfd, copied(op), flags, mask,
 				    (struct statx *)(void *)sfr__buf_data(buf));
@@ -179,6 +191,18 @@ sfr_op *sfr_symlinkat(sfr_loop *loop, const char *target, int dirfd, const char 
 	if (sfr__op_sound(op))
 		io_uring_prep_symlinkat(&op->sqe, copied(op), dirfd, other);
 	return op_ready(op);
+}
+
+sfr_op *sfr_splice(sfr_loop *loop, int fd_in, int64_t off_in, int fd_out, int64_t off_out,
+		   unsigned len, unsigned flags)
+{
+	sfr_op *op = sfr__op_new(loop, SFR__OP_SPLICE, false);
+
+	if (sfr__op_sound(op))
+		io_uring_prep_splice(&op->sqe, fd_in, off_in, fd_out, off_out, len, flags);
+	if (sfr__op_sound(op))
+		sfr__fixed_splice(op);
+	return op;
 }
 
 sfr_op *sfr_work(sfr_loop *loop, sfr_work_fn *fn, void *arg)

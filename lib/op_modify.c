@@ -7,7 +7,7 @@
 
 sfr_op *sfr_within(sfr_op *op, uint64_t ns)
 {
-	if (!op || sfr__unlikely(!sfr__op_is_building(op)))
+	if (!op || sfr__op_check(op) < 0)
 		return op;
 	if (op->deadline)
 		sfr__deadline_at(&op->loop->deadlines, op->deadline)->ns = ns;
@@ -20,7 +20,7 @@ sfr_op *sfr_within(sfr_op *op, uint64_t ns)
 
 sfr_op *sfr_all(sfr_op *op)
 {
-	if (!op || sfr__unlikely(!sfr__op_is_building(op)))
+	if (!op || sfr__op_check(op) < 0)
 		return op;
 	if (op->result < 0 || sfr__op_is(op, SFR__KIND_ENDS)) /* nothing of it can be left over */
 		return op;

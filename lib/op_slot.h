@@ -75,14 +75,29 @@ enum sfr__op_kind {
 	SFR__OP_LINKAT,
 	SFR__OP_SYMLINKAT,
 	SFR__OP_WORK,
+	SFR__OP_SEND_ZC,
+	SFR__OP_SENDTO,
+	SFR__OP_RECVFROM,
+	SFR__OP_RECVFROM_MULTI,
+	SFR__OP_READ_MULTI,
+	SFR__OP_SPLICE,
+	SFR__OP_POLL_MULTI,
+	SFR__OP_WAITID,
+	SFR__OP_SIGNAL,
+	SFR__OP_MSG,
+	SFR__OP_RAW,
 	SFR__OP_KINDS
 };
 
 enum {
-	SFR__OP_BARE = 1,   /* built without buffer: counted against ring.ops_max */
-	SFR__OP_ERRAND = 4, /* a worker of the loop does it */
-	SFR__OP_COPIES = 8, /* what it was passed by pointer is copied, to where sqe.addr says */
-	SFR__OP_WHOLE = 2,  /* sfr_all(): it goes on after a part */
+	SFR__OP_BARE = 1,      /* built without buffer: counted against ring.ops_max */
+	SFR__OP_ERRAND = 4,    /* a worker of the loop does it */
+	SFR__OP_COPIES = 8,    /* what it was passed by pointer is copied, to where sqe.addr says */
+	SFR__OP_WHOLE = 2,     /* sfr_all(): it goes on after a part */
+	SFR__OP_SLOT = 64,     /* it fills or empties a slot of the fixed files: see fixed_file.h */
+	SFR__OP_GATHERED = 16, /* it sends or writes a chain, by way of a gather: see op_gather.h */
+	SFR__OP_SENT = 32,     /* its result is known, and its buffer not back: see op_send_zc.c */
+	SFR__OP_HOLDS_FD = 128, /* sqe.fd is its own, and goes with it */
 };
 
 /* Whose the buffer is when the op is done. */
@@ -195,13 +210,6 @@ static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 	op->result = 0;
 	op->buf = NULL;
 	return op;
-}
-
-/* What it was passed by pointer. */
-static inline void sfr__op_drop_copies(sfr_op *op)
-{
-	if (sfr__unlikely(op->flags & SFR__OP_COPIES))
-		free((void *)(uintptr_t)op->sqe.addr);
 }
 
 /* From BUILDING or DONE to FREE. */

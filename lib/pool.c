@@ -2,11 +2,14 @@
 #include "log.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CAP_MAX ((size_t)1 << 30)
 #define POISON 0xDF
+#define RARE __attribute__((noinline)) /* or the usual way would save registers for it */
+#define PAGE ((size_t)4096) /* what large buffers are aligned to, whatever the page is here */
 
 _Thread_local uintptr_t sfr__thread_number;
 
@@ -21,12 +24,12 @@ uintptr_t sfr__thread_number_new(void)
 static sfr_buf closed;
 #define CLOSED (&closed)
 
-/* Memory of the caller's, and how to give it back. */
-struct wrapping {
-	void *mem;
-	void (*on_release)(void *mem, void *arg);
-	void *arg;
-};
+/* More than there will be memory for. Slots of ops, which are as many, have indexes of 32 bits. */
+#define BLOCKS_MAX ((uint64_t)1 << 30)
+
+/* A slab grows by a quarter, and at least by so many blocks and bytes, as far as the budget goes. */
+#define GROWTH_BLOCKS 4U
+#define GROWTH_BYTES 65536U
 
 /* Who made the pool, until somebody runs it: no thread's own number. */
 static uintptr_t maker_self(void)
@@ -34,30 +37,83 @@ static uintptr_t maker_self(void)
 	return sfr__thread_self() | 1;
 }
 
-static void buf_set_state(struct sfr__buf *b, enum sfr__buf_state state)
+int sfr__pool_foreign(const struct sfr__pool *pool, const char *what)
 {
-	b->state = (uint8_t)state;
+	bool forked = sfr__pool_is_forked(pool);
+
+	return sfr__misuse(pool->abort, forked ? -SFR_EFORKED : -SFR_ETHREAD, "%s %s", what,
+			   forked ? "in a forked child" : "by a thread that is not the loop's");
 }
 
 static void pool_free(struct sfr__pool *pool)
 {
 	sfr__slab_fini(&pool->slab);
+	sfr__slab_fini(&pool->small);
+	sfr__slab_fini(&pool->large);
 	sfr__region_fini(&pool->descriptors);
 	free(pool);
 }
 
-struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t extra_max, bool huge)
+/* What the budget leaves beside the blocks that there are from the first. */
+static uint64_t plan_room(const struct sfr__pool_plan *plan)
+{
+	uint64_t size = (uint64_t)plan->size * plan->count;
+
+	return plan->budget > size ? plan->budget - size : 0;
+}
+
+/* How many blocks of a size fit in there. */
+static uint32_t plan_more(const struct sfr__pool_plan *plan, uint32_t size)
+{
+	uint64_t count = size ? plan_room(plan) / size : 0;
+
+	return (uint32_t)(count < BLOCKS_MAX - plan->count ? count : BLOCKS_MAX - plan->count);
+}
+
+size_t sfr__pool_blocks_max(const struct sfr__pool_plan *plan)
+{
+	return plan->count + plan_more(plan, plan->small ? plan->small : plan->size);
+}
+
+/* Blocks of another size, made when somebody asks for one. 0 or -ENOMEM. */
+static int class_init(struct sfr__slab *slab, const struct sfr__pool_plan *plan, uint32_t size)
+{
+	uint32_t count_max = plan_more(plan, size);
+
+	return count_max ? sfr__slab_init(slab, size, 0, count_max, false) : 0;
+}
+
+static int pool_init(struct sfr__pool *pool, const struct sfr__pool_plan *plan)
+{
+	size_t descriptors = sfr__pool_blocks_max(plan) + plan->extra_max;
+	int r = sfr__slab_init(&pool->slab, plan->size, plan->count,
+			       plan->count + plan_more(plan, plan->size), plan->huge);
+
+	if (r == 0)
+		r = class_init(&pool->small, plan, plan->small);
+	if (r == 0)
+		r = class_init(&pool->large, plan, plan->large);
+	if (r == 0)
+		r = sfr__region_init(&pool->descriptors, descriptors * sizeof(struct sfr__buf));
+	return r;
+}
+
+struct sfr__pool *sfr__pool_new(const struct sfr__pool_plan *plan)
 {
 	struct sfr__pool *pool = calloc(1, sizeof(*pool));
-	size_t descriptors = (size_t)count + extra_max;
 
 	if (!pool)
 		return NULL;
-	if (sfr__slab_init(&pool->slab, block_size, count, huge) < 0 ||
-	    sfr__region_init(&pool->descriptors, descriptors * sizeof(struct sfr__buf)) < 0) {
+	if (pool_init(pool, plan) < 0) {
 		pool_free(pool);
 		return NULL;
 	}
+	pool->small_max = pool->small.block_size;
+	pool->budget = plan->budget;
+	pool->blocks = plan->count;
+	pool->bytes_made = pool->bytes_max = (uint64_t)plan->size * plan->count;
+	sfr__process_watch();
+	pool->process = sfr__process_generation;
 	atomic_init(&pool->thread, maker_self());
 	return pool;
 }
@@ -78,7 +134,7 @@ void sfr__pool_close(struct sfr__pool *pool)
 	for (late = atomic_exchange(&pool->returned, CLOSED); late;) {
 		sfr_buf *next = late->next;
 
-		sfr__buf_drop(late);
+		sfr__pool_give(sfr__buf(late));
 		late = next;
 	}
 	while (atomic_load(&pool->visitors))
@@ -92,7 +148,7 @@ static int descriptors_reserve(struct sfr__pool *pool, size_t bufs)
 {
 	int r = sfr__region_grow(&pool->descriptors, bufs * sizeof(struct sfr__buf));
 
-	return r == 0 ? pool->reserve(pool->above, bufs) : r;
+	return r == 0 && pool->reserve ? pool->reserve(pool->above, bufs) : r;
 }
 
 int sfr__pool_bind(struct sfr__pool *pool, void *above, int (*reserve)(void *above, size_t bufs),
@@ -101,30 +157,38 @@ int sfr__pool_bind(struct sfr__pool *pool, void *above, int (*reserve)(void *abo
 	pool->above = above;
 	pool->reserve = reserve;
 	pool->wake = wake;
-	return descriptors_reserve(pool, pool->slab.count);
+	return descriptors_reserve(pool, pool->blocks);
+}
+
+/* One that was never used. */
+static RARE struct sfr__buf *descriptor_new(struct sfr__pool *pool)
+{
+	size_t index = atomic_fetch_add_explicit(&pool->made, 1, memory_order_relaxed);
+	struct sfr__buf *b = (struct sfr__buf *)(void *)pool->descriptors.base + index;
+
+	sfr__invariant((unsigned char *)(b + 1) <=
+		       pool->descriptors.base + pool->descriptors.usable);
+	b->pool = pool;
+	return b;
 }
 
 static struct sfr__buf *descriptor_take(struct sfr__pool *pool)
 {
 	struct sfr__buf *b = pool->free;
 
-	if (sfr__likely(b != NULL)) {
+	if (sfr__likely(b != NULL))
 		pool->free = sfr__buf(b->view.next);
-	} else {
-		b = (struct sfr__buf *)(void *)pool->descriptors.base + pool->made++;
-		sfr__invariant((unsigned char *)(b + 1) <=
-			       pool->descriptors.base + pool->descriptors.usable);
-		b->pool = pool;
-	}
+	else
+		b = descriptor_new(pool);
 	pool->out++;
 	return b;
 }
 
-/* A descriptor for memory that is not the slab's; one per block of the slab stays set aside. */
+/* A descriptor for memory that is not a slab's; one per block of the slabs stays set aside. */
 static struct sfr__buf *descriptor_take_extra(struct sfr__pool *pool)
 {
 	sfr__pool_collect(pool); /* what others released must not make this one fail */
-	if (descriptors_reserve(pool, pool->slab.count + pool->extras + 1) < 0)
+	if (descriptors_reserve(pool, pool->blocks + pool->extras + 1) < 0)
 		return NULL;
 	pool->extras++;
 	return descriptor_take(pool);
@@ -137,7 +201,9 @@ static sfr_buf *descriptor_fill(struct sfr__buf *b, enum sfr__buf_kind kind, voi
 	b->base = base;
 	b->size = (uint32_t)size;
 	b->kind = (uint8_t)kind;
-	buf_set_state(b, SFR__BUF_OWNED);
+	b->was_shared = false;
+	b->peer_len = 0;
+	sfr__buf_set_state(b, SFR__BUF_OWNED);
 	return &b->view;
 }
 
@@ -149,62 +215,275 @@ sfr_buf *sfr__pool_window(struct sfr__pool *pool, unsigned char *base, uint32_t 
 	return buf;
 }
 
+/*
+ * The budget.
+ */
+
+static uint64_t bytes_taken(const struct sfr__pool *pool)
+{
+	return pool->bytes_made + atomic_load_explicit(&pool->bytes_heap, memory_order_relaxed);
+}
+
+/* Bytes that may be taken still. */
+static uint64_t budget_room(const struct sfr__pool *pool)
+{
+	uint64_t taken = bytes_taken(pool);
+
+	return taken < pool->budget ? pool->budget - taken : 0;
+}
+
+static void bytes_max_note(struct sfr__pool *pool)
+{
+	uint64_t taken = bytes_taken(pool);
+
+	if (taken > pool->bytes_max)
+		pool->bytes_max = taken;
+}
+
+/* By how many blocks a slab may grow, and should. */
+static uint32_t growth_of(const struct sfr__pool *pool, const struct sfr__slab *slab)
+{
+	uint64_t room = budget_room(pool) >> slab->shift, step = GROWTH_BYTES >> slab->shift;
+
+	if (step < GROWTH_BLOCKS)
+		step = GROWTH_BLOCKS;
+	if (step < slab->count / 4)
+		step = slab->count / 4;
+	if (step > room)
+		step = room;
+	if (step > slab->count_max - slab->count)
+		step = slab->count_max - slab->count;
+	return (uint32_t)(step < BLOCKS_MAX - pool->blocks ? step : BLOCKS_MAX - pool->blocks);
+}
+
+/* Whoever holds a block can describe it and build an op with it: room for that comes first. */
+static int slab_extend(struct sfr__pool *pool, struct sfr__slab *slab)
+{
+	uint32_t more = growth_of(pool, slab);
+	int r;
+
+	if (!more)
+		return -SFR_EPOOLEMPTY;
+	r = descriptors_reserve(pool, pool->blocks + more + pool->extras);
+	if (r == 0)
+		r = sfr__slab_grow(slab, more);
+	if (r < 0)
+		return r;
+	pool->blocks += more;
+	pool->bytes_made += (uint64_t)more << slab->shift;
+	bytes_max_note(pool);
+	return 0;
+}
+
+int sfr__pool_refill(struct sfr__pool *pool, struct sfr__slab *slab)
+{
+	sfr__pool_collect(pool);
+	return slab->free_count ? 0 : slab_extend(pool, slab);
+}
+
+/*
+ * Getting.
+ */
+
+/* How a payload and so many bytes of memory behind it are laid out: from a page on, on pages. */
+static size_t payload_align(size_t behind)
+{
+	return behind < PAGE ? alignof(struct sfr__payload) : PAGE;
+}
+
+/* A payload, with room for so many bytes behind it, and its descriptor. NULL and errno. */
+static sfr_buf *payload_new(struct sfr__pool *pool, enum sfr__buf_kind kind, size_t behind,
+			    size_t cap)
+{
+	const size_t align = payload_align(behind);
+	unsigned char *block = aligned_alloc(align, (align + behind + align - 1) & ~(align - 1));
+	struct sfr__buf *b = block ? descriptor_take_extra(pool) : NULL;
+	struct sfr__payload *payload;
+
+	if (!b) {
+		free(block);
+		errno = ENOMEM;
+		return NULL;
+	}
+	payload = (struct sfr__payload *)(void *)(block + align) - 1;
+	*payload = (struct sfr__payload){
+		.refs = 1, .size = behind, .block = block, .mem = payload + 1};
+	atomic_fetch_add_explicit(&pool->bytes_heap, behind, memory_order_relaxed);
+	bytes_max_note(pool);
+	pool->heap_allocs++;
+	b->payload = payload;
+	return descriptor_fill(b, kind, payload->mem, cap);
+}
+
 sfr_buf *sfr__pool_get_heap(struct sfr__pool *pool, size_t cap)
 {
-	struct sfr__buf *b;
-	void *mem;
-
 	if (cap > CAP_MAX) {
 		errno = EMSGSIZE;
 		return NULL;
 	}
-	mem = malloc(cap ? cap : 1);
-	b = mem ? descriptor_take_extra(pool) : NULL;
-	if (!b) {
-		free(mem);
-		errno = ENOMEM;
+	return payload_new(pool, SFR__BUF_HEAP, cap, cap);
+}
+
+/* The same within the budget. */
+static sfr_buf *get_heap_within(struct sfr__pool *pool, size_t cap)
+{
+	sfr__pool_collect(pool); /* what others released must not make this one fail */
+	if (pool->budget && cap <= CAP_MAX && cap > budget_room(pool)) {
+		errno = SFR_EPOOLEMPTY;
 		return NULL;
 	}
-	pool->heap_allocs++;
-	b->origin = mem;
-	return descriptor_fill(b, SFR__BUF_HEAP, mem, cap);
+	return sfr__pool_get_heap(pool, cap);
+}
+
+/* Of the smallest size that fits; where that has none, of the next one; what fits in none is the heap's. */
+static RARE sfr_buf *get_by_size(struct sfr__pool *pool, size_t min_cap)
+{
+	struct sfr__slab *const slabs[] = {&pool->small, &pool->slab, &pool->large};
+	int refused = 0;
+	size_t i;
+
+	for (i = min_cap ? 0 : 1; i < 3; i++) {
+		int r;
+
+		if (!slabs[i]->block_size || slabs[i]->block_size < min_cap)
+			continue;
+		r = slabs[i]->free_count ? 0 : sfr__pool_refill(pool, slabs[i]);
+		if (r == 0)
+			return sfr__pool_window(pool, sfr__slab_take(slabs[i]),
+						slabs[i]->block_size, 0);
+		if (refused != -ENOMEM)
+			refused = r;
+	}
+	if (refused == 0)
+		return get_heap_within(pool, min_cap);
+	errno = -refused;
+	return NULL;
 }
 
 sfr_buf *sfr__pool_get(struct sfr__pool *pool, size_t min_cap)
 {
-	unsigned char *block;
+	const uint32_t size = pool->slab.block_size;
 
-	if (min_cap > pool->slab.block_size)
-		return sfr__pool_get_heap(pool, min_cap);
-	if (!pool->slab.free_count)
-		sfr__pool_collect(pool);
-	block = sfr__slab_take(&pool->slab);
-	if (!block) {
-		errno = SFR_EPOOLEMPTY;
-		return NULL;
-	}
-	return sfr__pool_window(pool, block, pool->slab.block_size, 0);
+	if (sfr__likely(pool->slab.free_count && min_cap <= size &&
+			(min_cap > pool->small_max || !min_cap)))
+		return sfr__pool_window(pool, sfr__slab_take(&pool->slab), size, 0);
+	return get_by_size(pool, min_cap);
 }
 
-/* Give back what the descriptor stands for. */
-static void origin_release(struct sfr__buf *b)
-{
-	struct wrapping *wrapping = b->origin;
+/*
+ * Sharing.
+ */
 
-	switch ((enum sfr__buf_kind)b->kind) {
-	case SFR__BUF_SLAB:
-		(void)sfr__slab_give(&b->pool->slab, b->base);
-		break;
-	case SFR__BUF_HEAP:
-		free(b->origin);
-		break;
-	case SFR__BUF_WRAP:
-		if (wrapping && wrapping->on_release)
-			wrapping->on_release(wrapping->mem, wrapping->arg);
-		free(wrapping);
-		break;
+/* The slab that a block is of. */
+static inline struct sfr__slab *slab_of(struct sfr__pool *pool, const unsigned char *at)
+{
+	if (sfr__likely(sfr__slab_has(&pool->slab, at)))
+		return &pool->slab;
+	return sfr__slab_has(&pool->small, at) ? &pool->small : &pool->large;
+}
+
+static void lock_alone(const struct sfr__pool *pool)
+{
+	if (sfr__pool_is_alone(pool))
+		(void)pthread_mutex_lock(pool->lock);
+}
+
+static void unlock_alone(const struct sfr__pool *pool)
+{
+	if (sfr__pool_is_alone(pool))
+		(void)pthread_mutex_unlock(pool->lock);
+}
+
+static bool is_shared(const struct sfr__buf *b)
+{
+	return b->kind == SFR__BUF_SLAB
+		       ? sfr__slab_windows(slab_of(b->pool, b->base), b->base) > 1
+		       : atomic_load(&b->payload->refs) > 1U + (b->payload->fixed != 0);
+}
+
+bool sfr__pool_is_shared(const struct sfr__buf *b)
+{
+	bool shared;
+
+	lock_alone(b->pool);
+	shared = is_shared(b);
+	if (shared) { /* but for what others released meanwhile */
+		sfr__pool_collect(b->pool);
+		shared = is_shared(b);
 	}
-	b->origin = NULL;
+	unlock_alone(b->pool);
+	return shared;
+}
+
+static sfr_buf *share(struct sfr__buf *b)
+{
+	struct sfr__buf *other = descriptor_take_extra(b->pool);
+
+	if (!other) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (b->kind == SFR__BUF_SLAB)
+		sfr__slab_share(slab_of(b->pool, b->base), b->base);
+	else
+		atomic_fetch_add(&b->payload->refs, 1);
+	descriptor_fill(other, (enum sfr__buf_kind)b->kind, b->base, b->size);
+	other->payload = b->payload;
+	other->was_shared = b->was_shared = true;
+	other->peer_len = b->peer_len;
+	return &other->view;
+}
+
+sfr_buf *sfr__pool_share(struct sfr__buf *b)
+{
+	sfr_buf *other;
+
+	if (!sfr__pool_is_alone(b->pool) && !sfr__pool_is_open(b->pool)) {
+		errno = -sfr__pool_foreign(b->pool, "a buffer was shared");
+		return NULL;
+	}
+	lock_alone(b->pool);
+	other = share(b);
+	unlock_alone(b->pool);
+	return other;
+}
+
+static void buf_poison(struct sfr__buf *b)
+{
+	if (sfr__unlikely(b->pool->poison) && b->kind == SFR__BUF_SLAB)
+		memset(b->base, POISON, b->size);
+}
+
+void sfr__pool_payload_give(struct sfr__pool *pool, struct sfr__payload *payload)
+{
+	if (atomic_fetch_sub(&payload->refs, 1) > 1)
+		return;
+	if (payload->on_release)
+		payload->on_release(payload->mem, payload->arg);
+	atomic_fetch_sub_explicit(&pool->bytes_heap, payload->size, memory_order_relaxed);
+	free(payload->block);
+}
+
+static void payload_release(struct sfr__buf *b)
+{
+	struct sfr__payload *payload = b->payload;
+
+	b->payload = NULL;
+	if (payload)
+		sfr__pool_payload_give(b->pool, payload);
+}
+
+/* Give back what the descriptor stands for. True if a descriptor of the slab's own is free now: there is
+ * one for each block, and what else refers to it has an extra one. */
+static bool memory_release(struct sfr__buf *b)
+{
+	if (sfr__unlikely(b->kind != SFR__BUF_SLAB)) {
+		payload_release(b);
+		return false;
+	}
+	if (sfr__unlikely(b->was_shared) && !is_shared(b))
+		buf_poison(b);
+	return sfr__slab_give(slab_of(b->pool, b->base), b->base);
 }
 
 /* On the owner's thread. */
@@ -212,9 +491,8 @@ static void buf_free(struct sfr__buf *b)
 {
 	struct sfr__pool *pool = b->pool;
 
-	pool->extras -= b->kind != SFR__BUF_SLAB;
-	origin_release(b);
-	buf_set_state(b, SFR__BUF_FREE);
+	pool->extras -= !memory_release(b);
+	sfr__buf_set_state(b, SFR__BUF_FREE);
 	b->view.data = NULL;
 	b->view.next = pool->free ? &pool->free->view : NULL;
 	pool->free = b;
@@ -226,8 +504,7 @@ static void buf_free_orphaned(struct sfr__buf *b)
 {
 	struct sfr__pool *pool = b->pool;
 
-	if (b->kind != SFR__BUF_SLAB)
-		origin_release(b);
+	payload_release(b);
 	if (atomic_fetch_sub(&pool->left, 1) == 1)
 		pool_free(pool);
 }
@@ -266,116 +543,42 @@ void sfr__pool_collect(struct sfr__pool *pool)
 	}
 }
 
-void sfr__buf_drop(sfr_buf *buf)
+/* Before the first turn its maker gives memory back at once, but leaves the pool to the runner, who may be
+ * taking it over right now. */
+static RARE void give_from_elsewhere(struct sfr__buf *b)
 {
-	struct sfr__buf *b = sfr__buf(buf);
-	struct sfr__pool *pool = b->pool;
-
-	if (sfr__unlikely(pool->poison) && b->kind == SFR__BUF_SLAB)
-		memset(b->base, POISON, b->size);
-	if (sfr__likely(sfr__pool_is_mine(pool))) {
-		buf_free(b);
-		return;
-	}
-	/* Before the first turn its maker gives memory back at once, but leaves the pool to the runner, who
-	 * may be taking it over right now. */
-	if (b->kind != SFR__BUF_SLAB && atomic_load(&pool->thread) == maker_self())
-		origin_release(b);
-	buf_set_state(b, SFR__BUF_GIVEN);
+	if (atomic_load(&b->pool->thread) == maker_self())
+		payload_release(b);
+	sfr__buf_set_state(b, SFR__BUF_GIVEN);
 	buf_free_remote(b);
 }
 
-/* Whether the window that the caller left is inside the buffer; then it is what is given. */
-static bool window_read(struct sfr__buf *b)
+void sfr__pool_give(struct sfr__buf *b)
 {
-	uintptr_t at = (uintptr_t)b->view.data, base = (uintptr_t)b->base, end = base + b->size;
-
-	if (sfr__unlikely(at < base || at > end || b->view.len > end - at)) {
-		b->given_at = b->given_len = 0;
-		return false;
-	}
-	b->given_at = (uint32_t)(at - base);
-	b->given_len = b->view.len;
-	return true;
-}
-
-int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf)
-{
-	struct sfr__buf *b = sfr__buf(buf);
-	bool inside;
-
-	if (sfr__unlikely(b->state != SFR__BUF_OWNED))
-		return sfr__misuse(pool->abort, -SFR_EINFLIGHT, "a buffer was given that is %s",
-				   b->state == SFR__BUF_FREE ? "released" : "in flight already");
-	buf_set_state(b, SFR__BUF_GIVEN);
-	inside = window_read(b);
-	buf->data = NULL;
-	if (sfr__unlikely(!inside))
-		return sfr__misuse(pool->abort, -EINVAL, "a buffer was given whose data left it");
-	if (sfr__unlikely(b->pool != pool))
-		return sfr__misuse(pool->abort, -EINVAL, "a buffer was given to another loop");
-	return 0;
-}
-
-void sfr__buf_return(sfr_buf *buf, uint32_t len)
-{
-	struct sfr__buf *b = sfr__buf(buf);
-
-	sfr__invariant(b->state == SFR__BUF_GIVEN);
-	buf_set_state(b, SFR__BUF_OWNED);
-	buf->data = sfr__buf_data(buf);
-	buf->len = len;
-	buf->next = NULL;
-}
-
-/*
- * The public calls that do not need the loop.
- */
-
-void *sfr_buf_access(sfr_buf *buf)
-{
-	return sfr_buf_is_owned(buf) ? buf->data : NULL;
-}
-
-bool sfr_buf_is_owned(const sfr_buf *buf)
-{
-	return buf && sfr__buf(buf)->state == SFR__BUF_OWNED;
-}
-
-void sfr_buf_release(sfr_buf *buf)
-{
-	struct sfr__buf *b = sfr__buf(buf);
-
-	if (!buf)
-		return;
-	if (sfr__unlikely(b->state != SFR__BUF_OWNED)) {
-		(void)sfr__misuse(b->pool->abort, -SFR_EINFLIGHT,
-				  "a buffer was released that is %s",
-				  b->state == SFR__BUF_FREE ? "released already" : "in flight");
-		return;
-	}
-	sfr__buf_drop(buf);
+	if (!b->was_shared)
+		buf_poison(b);
+	if (sfr__likely(sfr__pool_is_mine(b->pool)))
+		buf_free(b);
+	else
+		give_from_elsewhere(b);
 }
 
 sfr_buf *sfr__pool_wrap(struct sfr__pool *pool, void *mem, size_t cap,
 			void (*on_release)(void *mem, void *arg), void *arg)
 {
-	struct wrapping *wrapping;
 	struct sfr__buf *b;
+	sfr_buf *buf;
 
 	if (!mem || cap == 0 || cap > CAP_MAX) {
 		errno = EINVAL;
 		return NULL;
 	}
-	wrapping = malloc(sizeof(*wrapping));
-	b = wrapping ? descriptor_take_extra(pool) : NULL;
-	if (!b) {
-		free(wrapping);
-		errno = ENOMEM;
+	buf = payload_new(pool, SFR__BUF_WRAP, 0, cap);
+	if (!buf)
 		return NULL;
-	}
-	*wrapping = (struct wrapping){mem, on_release, arg};
-	pool->heap_allocs++;
-	b->origin = wrapping;
-	return descriptor_fill(b, SFR__BUF_WRAP, mem, cap);
+	b = sfr__buf(buf);
+	b->payload->mem = b->base = buf->data = mem;
+	b->payload->on_release = on_release;
+	b->payload->arg = arg;
+	return buf;
 }

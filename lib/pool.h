@@ -1,10 +1,15 @@
 /*
- * Pool: a slab, the descriptors of buffers, and the way back from other threads.
+ * Pool: slabs, the descriptors of buffers, and the way back from other threads.
+ *
+ * Buffers come in up to three sizes, each from a slab of its own; what is larger comes from the heap. The
+ * slabs grow by themselves when they are empty, as long as all of them and the heap stay within one
+ * budget. Room to describe a block and to build an op with it is set aside before it is made.
  *
  * One thread owns the pool and takes from it; any thread may give back. What comes from elsewhere goes
  * through a lock-free list that the owner empties once a turn; so does all that comes before the first
  * turn, when the owner is not known yet. A pool outlives its loop for as long as
- * somebody holds a buffer of it: the last release frees it.
+ * somebody holds a buffer of it: the last release frees it. A stand-alone pool has no owner: who takes
+ * from it holds its lock, and everybody gives back as from elsewhere.
  *
  * Three orders matter, all of them sequentially consistent:
  *
@@ -18,53 +23,64 @@
 #ifndef SFR_LIB_POOL_H
 #define SFR_LIB_POOL_H
 
+#include "buf.h"
+#include "process.h"
 #include "region.h"
 #include "slab.h"
 #include "thread.h"
 #include <safer_ring/buffer.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
-enum sfr__buf_state { SFR__BUF_FREE, SFR__BUF_OWNED, SFR__BUF_GIVEN };
-enum sfr__buf_kind { SFR__BUF_SLAB, SFR__BUF_HEAP, SFR__BUF_WRAP };
-
-/* A buffer as the library sees it. Callers can write to `view`: what counts is read once, when it is
- * given. */
-struct sfr__buf {
-	sfr_buf view;
-	unsigned char *base; /* where the window begins */
-	struct sfr__pool *pool;
-	void *origin;       /* heap: what to free; wrap: its struct wrapping; slab: NULL */
-	uint32_t size;      /* bytes of the window */
-	uint32_t given_at;  /* where its contents begin, from base */
-	uint32_t given_len; /* and how many there are */
-	uint8_t state;      /* enum sfr__buf_state; its one writer is buf_set_state in pool.c */
-	uint8_t kind;       /* enum sfr__buf_kind */
-} __attribute__((aligned(64)));
-
-_Static_assert(sizeof(struct sfr__buf) == 64, "a descriptor is one cache line");
+/* The owner of a stand-alone pool: no thread's number, nor one that a maker has. */
+#define SFR__THREAD_NONE 1
 
 struct sfr__pool {
-	struct sfr__slab slab;
-	struct sfr__region descriptors;
+	/* What each get and each release reads. */
+	struct sfr__slab slab;       /* the main one: receives draw from it, and who asks for any */
+	uint32_t small_max;          /* requests up to this are for the small one */
+	atomic_bool starving;        /* a release from elsewhere must wake the owner */
+	bool poison;                 /* safety.poison */
+	bool abort;                  /* safety.abort */
 	struct sfr__buf *free;       /* descriptors that were used before, through view.next */
-	size_t made;                 /* descriptors made so far */
 	size_t out;                  /* descriptors that are not free */
-	size_t extras;               /* of these, not for memory of the slab */
+	size_t extras;               /* of these, not for a block of their own */
 	atomic_uintptr_t thread;     /* the owner; odd: its maker, nobody runs it yet; 0: gone */
 	_Atomic(sfr_buf *) returned; /* released by other threads; CLOSED when the loop is gone */
-	atomic_bool starving;        /* a release from elsewhere must wake the owner */
-	atomic_size_t left;          /* once CLOSED: buffers still out */
-	atomic_uint visitors;        /* threads that are in the middle of a release */
+
+	struct sfr__slab small;   /* perhaps there is none */
+	struct sfr__slab large;   /* the same */
+	size_t blocks;            /* in all slabs */
+	uint64_t bytes_made;      /* the same in bytes */
+	uint64_t bytes_max;       /* the most that these and the heap's ever took */
+	uint64_t budget;          /* for both; 0: slabs do not grow, and the heap is not limited */
+	atomic_size_t bytes_heap; /* buffers of the heap that are out */
 	uint64_t heap_allocs;
-	bool poison; /* safety.poison */
-	bool abort;  /* safety.abort */
+	struct sfr__region descriptors;
+	atomic_size_t made;    /* descriptors made so far */
+	atomic_size_t left;    /* once CLOSED: buffers still out */
+	atomic_uint visitors;  /* threads that are in the middle of a release */
+	unsigned process;      /* sfr__process_generation of its maker */
+	pthread_mutex_t *lock; /* of a stand-alone pool; else NULL */
 
 	int (*reserve)(void *above, size_t bufs);
 	void (*wake)(void *above);
 	void *above;
 };
 
-struct sfr__pool *sfr__pool_new(uint32_t block_size, uint32_t count, uint32_t extra_max, bool huge);
+/* What a pool is to be. Sizes are powers of two. */
+struct sfr__pool_plan {
+	uint32_t size, count; /* of the main slab: blocks that there are from the first */
+	uint32_t small, large;
+	uint64_t budget;
+	uint32_t extra_max; /* descriptors besides those for blocks */
+	bool huge;
+};
+
+/* How many blocks there may ever be. */
+size_t sfr__pool_blocks_max(const struct sfr__pool_plan *plan);
+
+struct sfr__pool *sfr__pool_new(const struct sfr__pool_plan *plan);
 
 /*
  * Tell the pool what is above it: `reserve` makes room for an op per buffer, 0 or -ENOMEM; `wake` gets
@@ -84,8 +100,31 @@ sfr_buf *sfr__pool_window(struct sfr__pool *pool, unsigned char *base, uint32_t 
 
 sfr_buf *sfr__pool_get(struct sfr__pool *pool, size_t min_cap);
 
-/* Memory from the heap, whatever the slab has. NULL and errno. */
+/* Have a slab that is empty collect what other threads released, or else grow. 0, or why it is empty. */
+int sfr__pool_refill(struct sfr__pool *pool, struct sfr__slab *slab);
+
+/* A block of the main slab; NULL if there is none to be had. */
+static inline unsigned char *sfr__pool_take(struct sfr__pool *pool)
+{
+	if (sfr__unlikely(!pool->slab.free_count) && sfr__pool_refill(pool, &pool->slab) < 0)
+		return NULL;
+	return sfr__slab_take(&pool->slab);
+}
+
+/* Memory from the heap, whatever the slabs have, and beyond the budget if need be. NULL and errno. */
 sfr_buf *sfr__pool_get_heap(struct sfr__pool *pool, size_t cap);
+
+/* Another descriptor of the same memory. NULL and errno. */
+sfr_buf *sfr__pool_share(struct sfr__buf *b);
+
+/* Whether more than one descriptor refers to the memory of one that was shared. */
+bool sfr__pool_is_shared(const struct sfr__buf *b);
+
+/* One reference less to memory that is not of a slab. */
+void sfr__pool_payload_give(struct sfr__pool *pool, struct sfr__payload *payload);
+
+/* Nobody uses a descriptor any more. Any thread. */
+void sfr__pool_give(struct sfr__buf *b);
 
 /* The caller's memory. NULL and errno. */
 sfr_buf *sfr__pool_wrap(struct sfr__pool *pool, void *mem, size_t cap,
@@ -94,53 +133,49 @@ sfr_buf *sfr__pool_wrap(struct sfr__pool *pool, void *mem, size_t cap,
 /* Empty the list of what other threads released. Cheap when it is empty. */
 void sfr__pool_collect(struct sfr__pool *pool);
 
+/* Whether this address is that of a descriptor. */
+static inline bool sfr__pool_has(const struct sfr__pool *pool, const struct sfr__buf *b)
+{
+	uintptr_t at = (uintptr_t)b - (uintptr_t)pool->descriptors.base;
+
+	return at < atomic_load_explicit(&pool->made, memory_order_relaxed) * sizeof(*b) &&
+	       at % sizeof(*b) == 0;
+}
+
+/* Whether it belongs to no loop. */
+static inline bool sfr__pool_is_alone(const struct sfr__pool *pool)
+{
+	return pool->lock != NULL;
+}
+
+/* Blocks of all sizes that are free. */
+static inline size_t sfr__pool_free_count(const struct sfr__pool *pool)
+{
+	return (size_t)pool->slab.free_count + pool->small.free_count + pool->large.free_count;
+}
+
+/* Whether the caller may take from it: on the owner's thread, before the first turn on its maker's. In a
+ * forked child every thread has a number of its own, so nobody may. */
+static inline bool sfr__pool_is_open(const struct sfr__pool *pool)
+{
+	uintptr_t thread = atomic_load_explicit(&pool->thread, memory_order_relaxed);
+
+	return (thread & ~(uintptr_t)1) == sfr__thread_self();
+}
+
+/* Whether this is a child of fork, and the pool its parent's. */
+static inline bool sfr__pool_is_forked(const struct sfr__pool *pool)
+{
+	return pool->process != sfr__process_generation;
+}
+
+/* Somebody did `what` who may not: report it. -SFR_ETHREAD or -SFR_EFORKED. */
+int sfr__pool_foreign(const struct sfr__pool *pool, const char *what);
+
 /* Whether the caller is on the owner's thread. */
 static inline bool sfr__pool_is_mine(const struct sfr__pool *pool)
 {
 	return atomic_load_explicit(&pool->thread, memory_order_relaxed) == sfr__thread_self();
-}
-
-static inline struct sfr__buf *sfr__buf(const sfr_buf *buf)
-{
-	return (struct sfr__buf *)(uintptr_t)buf;
-}
-
-/*
- * The owner gives a buffer to the library: 0, and data is NULL. -SFR_EINFLIGHT: it was not the caller's
- * to give. -EINVAL: its window left the buffer, or it is of another pool; it is taken all the same.
- */
-int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf);
-
-/* And gets it back, with len bytes of contents. */
-void sfr__buf_return(sfr_buf *buf, uint32_t len);
-
-/* The library lets go of a buffer that it was given. */
-void sfr__buf_drop(sfr_buf *buf);
-
-/* The contents of a given buffer. */
-static inline unsigned char *sfr__buf_data(const sfr_buf *buf)
-{
-	return sfr__buf(buf)->base + sfr__buf(buf)->given_at;
-}
-
-static inline uint32_t sfr__buf_len(const sfr_buf *buf)
-{
-	return sfr__buf(buf)->given_len;
-}
-
-/* Some bytes at the front are dealt with. */
-static inline void sfr__buf_advance(sfr_buf *buf, uint32_t count)
-{
-	sfr__buf(buf)->given_at += count;
-	sfr__buf(buf)->given_len -= count;
-}
-
-/* Bytes from where data stood when it was given to the end of the buffer. */
-static inline uint32_t sfr__buf_room(const sfr_buf *buf)
-{
-	uint32_t room = sfr__buf(buf)->size - sfr__buf(buf)->given_at;
-
-	return buf->cap < room ? buf->cap : room;
 }
 
 #endif

@@ -1,7 +1,11 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* pipe2 */
+#endif
 #include "probe.h"
 #include "kernel.h"
 #include "machine.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -103,26 +107,40 @@ static struct sfr__refusal refusal_find(unsigned *features_out)
 	return refusal;
 }
 
-/* The completion that comes within 100 ms, or NULL. */
-static struct io_uring_cqe *completion(struct io_uring *ring)
+/* What is tried. What goes on may complete once more while the next is tried. */
+enum { ACCEPTING = 1, RECEIVING, READING, SENDING, OPENING };
+
+struct outcome {
+	int result;
+	unsigned flags;
+};
+
+/* The completion of what is tried; -ETIME if it does not come within 100 ms. */
+static struct outcome outcome_of(struct trial *trial, uint64_t tried)
 {
 	struct __kernel_timespec ts = {.tv_nsec = 100000000};
+	struct outcome outcome = {-ETIME, 0};
 	struct io_uring_cqe *cqe;
+	bool found = false;
 
-	return io_uring_submit_and_wait_timeout(ring, &cqe, 1, &ts, NULL) < 0 ? NULL : cqe;
+	while (!found && io_uring_submit_and_wait_timeout(&trial->ring, &cqe, 1, &ts, NULL) >= 0) {
+		found = cqe->user_data == tried;
+		if (found)
+			outcome = (struct outcome){noted(trial, cqe->res), cqe->flags};
+		io_uring_cqe_seen(&trial->ring, cqe);
+	}
+	return outcome;
 }
 
 /* One connection to a listener on a socket without a name: does the accept go on? */
 static bool accept_multi_works(struct trial *trial)
 {
-	struct io_uring *ring = &trial->ring;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	socklen_t size = sizeof(addr);
 	int listener = noted_fd(trial, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	int client = noted_fd(trial, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
-	const struct io_uring_cqe *cqe = NULL;
-	bool works;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	struct outcome outcome = {-1, 0};
 
 	if (listener >= 0 && client >= 0 && sqe &&
 	    bind(listener, (struct sockaddr *)&addr, sizeof(addr.sun_family)) == 0 &&
@@ -130,17 +148,16 @@ static bool accept_multi_works(struct trial *trial)
 	    getsockname(listener, (struct sockaddr *)&addr, &size) == 0 &&
 	    connect(client, (struct sockaddr *)&addr, size) == 0) {
 		io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
-		cqe = completion(ring);
+		sqe->user_data = ACCEPTING;
+		outcome = outcome_of(trial, ACCEPTING);
 	}
-	works = cqe && noted(trial, cqe->res) >= 0 && cqe->flags & IORING_CQE_F_MORE;
-	if (cqe && cqe->res >= 0)
-		(void)close(cqe->res); /* never used, as the two below */
-	io_uring_cq_advance(ring, cqe != NULL);
+	if (outcome.result >= 0)
+		(void)close(outcome.result); /* never used, as the two below */
 	if (client >= 0)
 		(void)close(client);
 	if (listener >= 0)
 		(void)close(listener);
-	return works;
+	return outcome.result >= 0 && outcome.flags & IORING_CQE_F_MORE;
 }
 
 static bool buffer_rings_work(struct trial *trial, struct io_uring_buf_ring *bufs,
@@ -158,40 +175,93 @@ static bool buffer_rings_work(struct trial *trial, struct io_uring_buf_ring *buf
 		return false;
 	io_uring_buf_ring_init(bufs);
 	io_uring_buf_ring_add(bufs, memory, 64, 0, 1, 0);
-	io_uring_buf_ring_advance(bufs, 1);
+	io_uring_buf_ring_add(bufs, memory + 64, 64, 1, 1, 1);
+	io_uring_buf_ring_advance(bufs, 2);
 	return true;
 }
 
-/* One byte in a socket: does the receive go on? */
-static bool recv_multi_works(struct trial *trial)
+/* One byte in a socket or pipe, and what takes it into a provided buffer: does that go on? */
+static bool arrivals_work(struct trial *trial, struct io_uring_sqe *sqe, uint64_t tried,
+			  const int fds[2])
 {
-	struct io_uring *ring = &trial->ring;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
-	const struct io_uring_cqe *cqe = NULL;
 	const unsigned wanted = IORING_CQE_F_MORE | IORING_CQE_F_BUFFER;
-	int fds[2];
+	struct outcome outcome = {-1, 0};
 
-	if (noted_fd(trial, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) < 0)
-		return false;
-	if (sqe && write(fds[1], "", 1) == 1) {
-		io_uring_prep_recv_multishot(sqe, fds[0], NULL, 0, 0);
-		sqe->flags |= IOSQE_BUFFER_SELECT;
-		sqe->buf_group = GROUP;
-		cqe = completion(ring);
-	}
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = GROUP;
+	sqe->user_data = tried;
+	if (write(fds[1], "", 1) == 1)
+		outcome = outcome_of(trial, tried);
 	(void)close(fds[0]); /* never used outside, both of them */
 	(void)close(fds[1]);
-	/* A completion of the accept may be in the way, if it found no descriptor. */
-	return cqe && noted(trial, cqe->res) == 1 && (cqe->flags & wanted) == wanted;
+	return outcome.result == 1 && (outcome.flags & wanted) == wanted;
 }
 
-/* What RLIMIT_MEMLOCK has no room for now is known all the same. */
+static bool recv_multi_works(struct trial *trial)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	int fds[2];
+
+	if (!sqe || noted_fd(trial, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) < 0)
+		return false;
+	io_uring_prep_recv_multishot(sqe, fds[0], NULL, 0, 0);
+	return arrivals_work(trial, sqe, RECEIVING, fds);
+}
+
+static bool read_multi_works(struct trial *trial)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	int fds[2];
+
+	if (!sqe || noted_fd(trial, pipe2(fds, O_CLOEXEC)) < 0)
+		return false;
+	io_uring_prep_rw(SFR__OP_CODE_READ_MULTI, sqe, fds[0], NULL, 0, (uint64_t)-1);
+	return arrivals_work(trial, sqe, READING, fds);
+}
+
+/* Unix sockets refuse it, but only a kernel that knows it says in a second completion that it has let go
+ * of the bytes. */
+static bool send_zc_works(struct trial *trial)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	struct outcome first, second = {0};
+	int fds[2];
+
+	if (!sqe || noted_fd(trial, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) < 0)
+		return false;
+	io_uring_prep_send_zc(sqe, fds[0], "", 1, MSG_DONTWAIT, 0);
+	sqe->user_data = SENDING;
+	first = outcome_of(trial, SENDING);
+	if (first.flags & IORING_CQE_F_MORE)
+		second = outcome_of(trial, SENDING);
+	(void)close(fds[0]); /* never used outside, both of them */
+	(void)close(fds[1]);
+	return (first.result == 1 || first.result == -EOPNOTSUPP) &&
+	       second.flags & IORING_CQE_F_NOTIF;
+}
+
+/* What RLIMIT_MEMLOCK has no room for now is known all the same. Kernels that have no empty slots wait for
+ * all that is in flight before they take a table. */
 static bool fixed_buffers_work(struct io_uring *ring, unsigned char *memory)
 {
-	struct iovec buffer = {memory, PAGE};
-	int r = io_uring_register_buffers(ring, &buffer, 1);
+	const struct iovec buffers[] = {{memory, PAGE}, {NULL, 0}};
+	int r = io_uring_register_buffers(ring, buffers, 2);
 
 	return r == 0 || r == -ENOMEM;
+}
+
+/* A socket: older kernels than that opcode take no notice of a slot, and give a descriptor. */
+static bool direct_files_work(struct trial *trial)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	const int empty = -1;
+
+	if (!sqe ||
+	    io_uring_register((unsigned)trial->ring.ring_fd, IORING_REGISTER_FILES, &empty, 1) < 0)
+		return false;
+	io_uring_prep_socket_direct(sqe, AF_UNIX, SOCK_STREAM, 0, 0, 0);
+	sqe->user_data = OPENING;
+	return outcome_of(trial, OPENING).result == 0;
 }
 
 static bool napi_works(struct io_uring *ring)
@@ -215,6 +285,12 @@ static sfr__features ring_features(struct trial *trial)
 		found |= 1U << SFR__FEATURE_FIXED_BUFFERS;
 	if (buffer_rings && recv_multi_works(trial))
 		found |= 1U << SFR__FEATURE_RECV_MULTI;
+	if (buffer_rings && read_multi_works(trial))
+		found |= 1U << SFR__FEATURE_READ_MULTI;
+	if (direct_files_work(trial))
+		found |= 1U << SFR__FEATURE_DIRECT_FILES;
+	if (send_zc_works(trial))
+		found |= 1U << SFR__FEATURE_SEND_ZC;
 	if (napi_works(&trial->ring))
 		found |= 1U << SFR__FEATURE_NAPI;
 	return found;

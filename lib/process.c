@@ -1,12 +1,15 @@
 #include "process.h"
+#include "thread.h"
 #include <pthread.h>
 
 unsigned sfr__process_generation;
 
-/* In the child, which has this one thread. */
+/* In the child, which has this one thread: it gets a number of its own, so that who asks whether a thread
+ * is his need not ask for the process as well. */
 static void forked(void)
 {
 	sfr__process_generation++;
+	sfr__thread_number = 0;
 }
 
 static void watch(void)

@@ -1,6 +1,7 @@
 /*
  * Process: whether this is still the process that made a thing. A child of fork has a copy of everything,
- * and the ring, the epoll set and the threads belong to its parent.
+ * and the ring, the epoll set and the threads belong to its parent. No thread there has a number (thread.h)
+ * that one here has.
  */
 #ifndef SFR_LIB_PROCESS_H
 #define SFR_LIB_PROCESS_H

@@ -43,6 +43,13 @@ static const struct sfr__quirk quirks[] = {
 	 .trouble = "receives use up buffers without need and end for lack of them",
 	 .source = "axboe/liburing#778"},
 
+	{.feature = SFR__FEATURE_READ_MULTI,
+	 .first_bad = {6, 7, 0},
+	 .first_good = {6, 12, 0},
+	 .written = "2026-11",
+	 .trouble = "a read of a terminal does not say which buffer its bytes are in",
+	 .source = "axboe/liburing#1257"},
+
 	{.feature = SFR__FEATURE_NAPI,
 	 .first_bad = {6, 9, 0},
 	 .first_good = {6, 12, 59},

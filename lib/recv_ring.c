@@ -67,7 +67,7 @@ void sfr__recv_ring_fill(struct sfr__recv_ring *recv, struct sfr__pool *pool)
 	unsigned char *block;
 	uint32_t added = 0;
 
-	while (recv->filled < recv->capacity && (block = sfr__slab_take(&pool->slab))) {
+	while (recv->filled < recv->capacity && (block = sfr__pool_take(pool))) {
 		uint16_t number = recv->numbers[--recv->numbers_count];
 		struct io_uring_buf *entry =
 			&recv->ring->bufs[(recv->tail + added) & (recv->entries - 1)];

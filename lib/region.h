@@ -18,9 +18,9 @@ struct sfr__region {
 /* 0 or -ENOMEM. */
 int sfr__region_init(struct sfr__region *region, size_t size_max);
 
-/* All of it usable, in huge pages if the machine has enough to spare: else transparent ones are asked
- * for. 0 or -ENOMEM. */
-int sfr__region_init_huge(struct sfr__region *region, size_t size);
+/* The first `size` bytes usable at once, in huge pages if the machine has enough to spare. Where it has
+ * not, and for what the region grows by, transparent ones are asked for. 0 or -ENOMEM. */
+int sfr__region_init_huge(struct sfr__region *region, size_t size, size_t size_max);
 
 /* Make the first `size` bytes usable, and some more so that growing stays rare. 0 or -ENOMEM. */
 int sfr__region_grow(struct sfr__region *region, size_t size);

@@ -4,7 +4,7 @@
  *	flush     what connections gathered, requests to cancel, what waited for room: into the queue
  *	enter     one system call: submit, and sleep if nothing is ready
  *	complete  each completion to its op, and so to its callback
- *	timers, errands that are done, ready ops, posts
+ *	timers, errands that are done, signals, ready ops, posts and messages
  *
  * Callbacks run in the last two steps; and in the first, on_close of a connection for which there was no
  * memory to close it through the engine. What they start waits for the next turn, so no callback can keep
@@ -12,7 +12,8 @@
  */
 #include "op.h"
 #include "errand.h"
-#include "process.h"
+#include "op_msg.h"
+#include "op_signal.h"
 #include "thread.h"
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -120,10 +121,20 @@ static void complete(sfr_loop *loop, const struct io_uring_cqe *cqe)
 		sfr__op_complete((sfr_op *)(uintptr_t)data, result, flags);
 }
 
+/* What happened elsewhere, of which the knock at the mailbox does not say what it is. */
+static void alerts(sfr_loop *loop)
+{
+	if (sfr__likely(!atomic_load(&loop->alerted))) /* in order with that knock */
+		return;
+	atomic_store(&loop->alerted, false);
+	sfr__errands_collect(loop);
+	sfr__signals_tell(loop);
+}
+
 static void stats_turn(sfr_loop *loop)
 {
-	const struct sfr__slab *slab = &loop->pool->slab;
-	uint64_t held = slab->count - slab->free_count - loop->recv.filled;
+	const struct sfr__pool *pool = loop->pool;
+	uint64_t held = pool->blocks - sfr__pool_free_count(pool) - loop->recv.filled;
 
 	loop->stats.turns++;
 	if (held > loop->stats.bufs_held_max)
@@ -151,9 +162,9 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 	for (ready = sfr__queue_ready(&loop->engine->queue); ready; ready--)
 		complete(loop, sfr__queue_cqe(&loop->engine->queue));
 	sfr__wheel_advance(&loop->wheel, loop->now);
-	sfr__errands_collect(loop);
+	alerts(loop);
 	sfr__ops_call_ready(loop);
-	loop->called += sfr__mailbox_run(&loop->mailbox, loop);
+	loop->called += sfr__mailbox_run(&loop->mailbox, loop, sfr__msg_arrived);
 	stats_turn(loop);
 	return (int)loop->called;
 }
@@ -167,10 +178,8 @@ static int run_begin(sfr_loop *loop)
 {
 	int r = 0;
 
-	if (loop->process != sfr__process_generation)
-		return sfr__loop_misuse(loop, -SFR_EFORKED, "the loop was run in a forked child");
-	if (loop->bound && !sfr__pool_is_mine(loop->pool))
-		return sfr__loop_misuse(loop, -SFR_ETHREAD, "the loop was run by another thread");
+	if (sfr__pool_is_forked(loop->pool) || (loop->bound && !sfr__pool_is_mine(loop->pool)))
+		return sfr__pool_foreign(loop->pool, "the loop was run");
 	if (loop->running)
 		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was run inside a callback");
 	if (!loop->bound) {
@@ -244,7 +253,6 @@ int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
  */
 
 struct awaited {
-	bool done;
 	int result;
 	sfr_buf *buf;
 };
@@ -254,7 +262,7 @@ static void awaited_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	struct awaited *awaited = arg;
 
 	(void)loop;
-	*awaited = (struct awaited){true, result, buf};
+	*awaited = (struct awaited){result, buf};
 }
 
 static int await_op(sfr_op *op, struct awaited *awaited)
@@ -269,19 +277,28 @@ static int await_op(sfr_op *op, struct awaited *awaited)
 		return r;
 	}
 	ticket = sfr_submit(op, awaited_done, awaited);
-	while (r >= 0 && !awaited->done)
+	while (r >= 0 && sfr__op_find(&loop->ops, ticket)) /* a raw op may call more than once */
 		r = turn(loop, -1);
-	if (!awaited->done)
-		sfr__op_abandon(sfr__op_find(&loop->ops, ticket));
+	op = sfr__op_find(&loop->ops, ticket);
+	if (op)
+		sfr__op_abandon(op);
 	run_end(loop);
-	return awaited->done ? awaited->result : r;
+	return op ? r : awaited->result;
+}
+
+/* Why there is no op: its builder has just said so. */
+static int not_built(void)
+{
+	return errno == SFR_ETHREAD || errno == SFR_EFORKED ? -errno : -ENOMEM;
 }
 
 int sfr_await(sfr_op *op, sfr_buf **buf_out)
 {
 	struct awaited awaited = {0};
-	int r = !op ? -ENOMEM : !sfr__op_is_building(op) ? -SFR_ESTALE : await_op(op, &awaited);
+	int r = op ? sfr__op_check(op) : not_built();
 
+	if (r == 0)
+		r = await_op(op, &awaited);
 	if (buf_out)
 		*buf_out = awaited.buf;
 	else

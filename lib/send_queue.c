@@ -2,7 +2,15 @@
 #include "pool.h"
 #include <string.h>
 
-void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *buf)
+/* Whether the loop's slab has something back when it goes. */
+static bool holds_block(const sfr_buf *buf)
+{
+	const struct sfr__buf *b = sfr__buf(buf);
+
+	return b->kind == SFR__BUF_SLAB && !b->was_shared && !sfr__pool_is_alone(b->pool);
+}
+
+static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
 {
 	buf->next = NULL;
 	if (queue->head)
@@ -12,7 +20,20 @@ void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *buf)
 	queue->tail = buf;
 	queue->bytes += sfr__buf_len(buf);
 	queue->memory += sfr__buf(buf)->size;
-	queue->slab_bufs += sfr__buf(buf)->kind == SFR__BUF_SLAB;
+	queue->slab_bufs += holds_block(buf);
+}
+
+void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain)
+{
+	while (chain) {
+		sfr_buf *next = chain->next;
+
+		if (sfr__likely(sfr__buf_len(chain) > 0))
+			push_one(queue, chain);
+		else
+			sfr__buf_drop(chain);
+		chain = next;
+	}
 }
 
 sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count)
@@ -33,7 +54,7 @@ static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
 
 	queue->bytes -= sfr__buf_len(chain);
 	queue->memory -= sfr__buf(chain)->size;
-	queue->slab_bufs -= sfr__buf(chain)->kind == SFR__BUF_SLAB;
+	queue->slab_bufs -= holds_block(chain);
 	sfr__buf_drop(chain);
 	return rest;
 }
@@ -76,7 +97,7 @@ static uint64_t chain_bytes(const sfr_buf *chain, bool *in_slab_out)
 
 	for (*in_slab_out = false; chain; chain = chain->next) {
 		bytes += sfr__buf_len(chain);
-		*in_slab_out |= sfr__buf(chain)->kind == SFR__BUF_SLAB;
+		*in_slab_out |= holds_block(chain);
 	}
 	return bytes;
 }

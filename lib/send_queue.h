@@ -15,10 +15,11 @@ struct sfr__send_queue {
 	sfr_buf *head, *tail; /* those that wait; GIVEN */
 	uint64_t bytes;       /* these and what is in flight */
 	uint64_t memory;
-	uint32_t slab_bufs; /* how many of these are of the slab */
+	uint32_t slab_bufs; /* how many of these keep a block of the slab */
 };
 
-void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *buf);
+/* All parts of a chain; what is empty is dropped. */
+void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain);
 
 /* Take a chain of at most `count` off the front, to be sent. Its bytes still count. */
 sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count);

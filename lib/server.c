@@ -76,7 +76,7 @@ static void server_stop(sfr_server *server)
 	if (server->state != LISTENING)
 		return;
 	server->state = STOPPING;
-	(void)sfr_cancel(server->net->loop, server->accept);
+	sfr__ticket_cancel(server->net->loop, server->accept);
 }
 
 void sfr__servers_drain(struct sfr__net *net)
@@ -113,6 +113,8 @@ void sfr_server_close(sfr_server *server)
 {
 	struct sfr__link *link, *conns = &server->net->conns;
 
+	if (sfr__loop_check(server->net->loop, "a server was closed") < 0)
+		return;
 	server->given_up = true;
 	server_stop(server);
 	for (link = conns->next; link != conns; link = link->next) {
@@ -271,11 +273,15 @@ static int socket_listen(sfr_loop *loop, int fd, const char *text,
 int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
 	      sfr_server **out)
 {
-	struct sfr__net *net = sfr__net_of(loop);
-	sfr_server *server = calloc(1, sizeof(*server));
+	int r = sfr__loop_check(loop, "a server was started");
 	struct sfr__address parsed;
-	int r;
+	struct sfr__net *net;
+	sfr_server *server;
 
+	if (r < 0)
+		return r;
+	net = sfr__net_of(loop);
+	server = calloc(1, sizeof(*server));
 	refusal_clear(loop);
 	r = net && server ? socket_for(loop, address, &parsed) : -ENOMEM;
 	if (r < 0)
@@ -299,11 +305,14 @@ free_server:
 int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
 	     sfr_conn **out)
 {
-	struct sfr__net *net = sfr__net_of(loop);
+	int fd = sfr__loop_check(loop, "a connection was dialled");
 	struct sfr__address parsed;
+	struct sfr__net *net;
 	sfr_conn *conn;
-	int fd;
 
+	if (fd < 0)
+		return fd;
+	net = sfr__net_of(loop);
 	refusal_clear(loop);
 	fd = net ? socket_for(loop, address, &parsed) : -ENOMEM;
 	if (fd < 0)

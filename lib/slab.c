@@ -1,38 +1,51 @@
 #include "slab.h"
 #include <errno.h>
-#include <stdlib.h>
 
-int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count, bool huge)
+int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count, uint32_t count_max,
+		   bool huge)
 {
-	uint32_t i;
+	const uint64_t size_max = (uint64_t)block_size * count_max;
 	int r;
 
-	*slab = (struct sfr__slab){.count = count, .block_size = block_size};
+	*slab = (struct sfr__slab){.count_max = count_max, .block_size = block_size};
 	slab->shift = (uint32_t)__builtin_ctz(block_size);
-	slab->free = calloc(count, sizeof(*slab->free));
-	slab->windows = calloc(count, sizeof(*slab->windows));
-	r = slab->free && slab->windows ? 0 : -ENOMEM;
+	if (size_max > PTRDIFF_MAX) /* more than there are addresses */
+		return -ENOMEM;
+	r = sfr__region_init(&slab->side, count_max * sizeof(*slab->entries));
 	if (r == 0)
-		r = huge ? sfr__region_init_huge(&slab->region, (size_t)block_size * count)
-			 : sfr__region_init(&slab->region, (size_t)block_size * count);
-	if (r == 0)
-		r = sfr__region_grow(&slab->region, slab->region.reserved);
-	if (r < 0) {
-		sfr__slab_fini(slab);
-		return r;
+		r = huge ? sfr__region_init_huge(&slab->region, (size_t)block_size * count,
+						 (size_t)size_max)
+			 : sfr__region_init(&slab->region, (size_t)size_max);
+	if (r == 0) {
+		slab->base = slab->region.base;
+		slab->entries = (struct sfr__slab_entry *)(void *)slab->side.base;
+		r = sfr__slab_grow(slab, count);
 	}
-	slab->base = slab->region.base;
-	for (i = 0; i < count; i++)
-		slab->free[i] = count - 1 -
-				i; /* the first to be taken is the first of the mapping */
-	slab->free_count = count;
-	return 0;
+	if (r < 0)
+		sfr__slab_fini(slab);
+	return r;
 }
 
 void sfr__slab_fini(struct sfr__slab *slab)
 {
 	sfr__region_fini(&slab->region);
-	free(slab->free);
-	free(slab->windows);
+	sfr__region_fini(&slab->side);
 	*slab = (struct sfr__slab){0};
+}
+
+int sfr__slab_grow(struct sfr__slab *slab, uint32_t more)
+{
+	const uint32_t count = slab->count + more;
+	uint32_t i;
+	int r = sfr__region_grow(&slab->side, count * sizeof(*slab->entries));
+
+	if (r == 0)
+		r = sfr__region_grow(&slab->region, (size_t)count << slab->shift);
+	if (r < 0)
+		return r;
+	for (i = count; i > slab->count;
+	     i--) /* the first to be taken is the one of lowest address */
+		slab->entries[slab->free_count++].free = i - 1;
+	slab->count = count;
+	return 0;
 }

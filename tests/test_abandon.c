@@ -24,9 +24,11 @@ static sfr_loop *loop_fresh(int world, const char *more)
 	return loop_in(world, more);
 }
 
-static bool is_timer(const struct pending_kind *kind)
+/* The loop does it, and it ends at once. */
+static bool has_no_sqe(const struct pending_kind *kind)
 {
-	return strcmp(kind->name, "timeout") == 0 || strcmp(kind->name, "interval") == 0;
+	return strcmp(kind->name, "timeout") == 0 || strcmp(kind->name, "interval") == 0 ||
+	       strcmp(kind->name, "signal") == 0;
 }
 
 /* Nobody was called, and nothing is left. */
@@ -106,7 +108,7 @@ START_TEST(orphans_of_each_kind_are_counted_until_the_engine_is_done_with_them)
 	size_t k;
 
 	for (i = 0; i < pending_count; i++) {
-		size_t each = is_timer(&pending_kinds[i]) ? 0 : 1;
+		size_t each = has_no_sqe(&pending_kinds[i]) ? 0 : 1;
 
 		for (k = 0; k < 5; k++)
 			tickets[k] = sfr_submit(pending_kinds[i].build(loop), record, &seen);
@@ -303,7 +305,7 @@ START_TEST(an_orphan_of_each_kind_has_its_name)
 	for (i = 0; i < pending_count; i++) {
 		const struct pending_kind *kind = &pending_kinds[i];
 
-		if (is_timer(kind))
+		if (has_no_sqe(kind) || (under_valgrind() && strcmp(kind->name, "waitid") == 0))
 			continue;
 		ck_assert_int_eq(sfr_abandon(loop, sfr_submit(kind->build(loop), record, &seen)),
 				 0);

@@ -167,6 +167,26 @@ START_TEST(setting_the_preset_moves_only_what_nobody_has_set)
 }
 END_TEST
 
+/* Who sets the size or the number of buffers need not know of sizes that nobody asked for. */
+START_TEST(sizes_that_nobody_set_give_way_to_one_that_somebody_did)
+{
+	ck_assert_int_eq(load("buffers: {size: 64KiB, count: 4096}\n"), 0);
+	assert_value(cfg, "buffers.large", "0");
+	assert_value(cfg, "buffers.small", "512B");
+	assert_value(cfg, "buffers.budget", "256MiB");
+	ck_assert_str_eq(origin("buffers.large")->text, "gives way to buffers.size");
+	ck_assert_str_eq(origin("buffers.budget")->text,
+			 "gives way to buffers.count x buffers.size");
+
+	ck_assert_int_eq(sfr_config_set(cfg, "buffers.size", "512", &err), 0);
+	assert_value(cfg, "buffers.small", "0");
+	assert_value(cfg, "buffers.large", "64KiB");
+	assert_value(cfg, "buffers.budget", "64MiB");
+	ck_assert_str_eq(origin("buffers.large")->text, "default");
+	ck_assert_int_eq(sfr__config_check(cfg, &err), 0);
+}
+END_TEST
+
 START_TEST(code_may_pass_through_pairs_that_are_refused_at_the_end)
 {
 	ck_assert_int_eq(sfr_config_new(&cfg, NULL), 0);
@@ -255,6 +275,7 @@ static void precedence_cases(Suite *suite)
 	tcase_add_test(tc, a_bad_environment_is_refused_by_name);
 	tcase_add_test(tc, of_a_pair_in_two_files_the_stronger_is_to_blame);
 	tcase_add_test(tc, setting_the_preset_moves_only_what_nobody_has_set);
+	tcase_add_test(tc, sizes_that_nobody_set_give_way_to_one_that_somebody_did);
 	tcase_add_test(tc, code_may_pass_through_pairs_that_are_refused_at_the_end);
 }
 

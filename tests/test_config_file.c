@@ -126,6 +126,23 @@ static const struct {
 	{"buffers:\n  receive: 8\n  count: 4\n",
 	 "a.yaml:3:3: buffers.count: buffers.receive must not exceed buffers.count "
 	 "(0 takes half of buffers.count)"},
+	{"buffers:\n  budget: 1MiB\n",
+	 "a.yaml:2:3: buffers.budget: buffers.budget must not be less than buffers.count x "
+	 "buffers.size (0 has just these, and never more)"},
+	{"buffers: {budget: 4MiB, count: 1025}\n",
+	 "a.yaml:1:25: buffers.count: buffers.budget must not be less than buffers.count x "
+	 "buffers.size (0 has just these, and never more)"},
+	{"buffers:\n  budget: 64MiB\n  count: 1024\n  size: 128KiB\n",
+	 "a.yaml:4:3: buffers.size: buffers.budget must not be less than buffers.count x "
+	 "buffers.size (0 has just these, and never more)"},
+	{"buffers:\n  small: 4KiB\n",
+	 "a.yaml:2:3: buffers.small: buffers.small must be less than buffers.size "
+	 "(0 has none of another size)"},
+	{"buffers:\n  large: 16KiB\n  size: 16KiB\n",
+	 "a.yaml:3:3: buffers.size: buffers.large must be more than buffers.size "
+	 "(0 has none of another size)"},
+	{"buffers: {small: 100}\n", "a.yaml:1:18: buffers.small: '100' is not a power of two "
+				    "(the nearest are 64B and 128B)"},
 	{"server:\n  low_water: 1MiB\n",
 	 "a.yaml:2:3: server.low_water: server.low_water must be less than server.high_water "
 	 "(they are 1MiB and 256KiB)"},

@@ -2,7 +2,9 @@
  * Provided buffers: the engine picks one when bytes arrive, on every engine.
  */
 #include "engine_world.h"
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -497,6 +499,135 @@ START_TEST(what_cannot_pick_buffers_says_so)
 }
 END_TEST
 
+/*
+ * Datagrams, with who sent them.
+ */
+
+static struct msghdr layout = {.msg_namelen = sizeof(struct sockaddr_in)};
+
+#define FRONT (sizeof(struct io_uring_recvmsg_out) + sizeof(struct sockaddr_in))
+
+static void datagrams_next(int name, int fd)
+{
+	io_uring_prep_recvmsg_multishot(sqe_next(), fd, &layout, 0);
+	sqe_is(name, IOSQE_BUFFER_SELECT)->buf_group = GROUP;
+}
+
+/* Two sockets that send to each other; returns the name of the second. */
+static struct sockaddr_in datagram_sockets(int *near, int *far)
+{
+	struct sockaddr_in addr[2];
+	int fds[2], i;
+
+	for (i = 0; i < 2; i++) {
+		socklen_t size = sizeof(addr[i]);
+
+		addr[i] = (struct sockaddr_in){.sin_family = AF_INET,
+					       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		fds[i] = owned_fd(socket(AF_INET, SOCK_DGRAM, 0));
+		ck_assert_int_eq(bind(fds[i], (struct sockaddr *)&addr[i], size), 0);
+		ck_assert_int_eq(getsockname(fds[i], (struct sockaddr *)&addr[i], &size), 0);
+	}
+	ck_assert_int_eq(connect(fds[1], (struct sockaddr *)&addr[0], sizeof(addr[0])), 0);
+	*near = fds[0];
+	*far = fds[1];
+	return addr[1];
+}
+
+/* The n-th completion has this datagram, from that sender, in the buffer of that number. */
+static void assert_datagram(int name, int n, int number, const char *text,
+			    const struct sockaddr_in *from)
+{
+	const struct outcome *outcome = outcome_of(name);
+	struct io_uring_recvmsg_out out;
+
+	ck_assert_int_eq(outcome->results[n], (int)(FRONT + strlen(text)));
+	ck_assert_uint_ne(outcome->flags[n] & IORING_CQE_F_BUFFER, 0);
+	ck_assert_int_eq((int)(outcome->flags[n] >> IORING_CQE_BUFFER_SHIFT), number);
+	memcpy(&out, buffers[number], sizeof(out));
+	ck_assert_uint_eq(out.namelen, sizeof(*from));
+	ck_assert_uint_eq(out.payloadlen, strlen(text));
+	ck_assert_uint_eq(out.controllen, 0);
+	ck_assert_mem_eq(buffers[number] + sizeof(out), from, sizeof(*from));
+	ck_assert_mem_eq(buffers[number] + FRONT, text, strlen(text));
+}
+
+START_TEST(a_multishot_message_comes_with_a_header_and_its_sender)
+{
+	struct sockaddr_in from;
+	int near, far;
+
+	engine_with_buffers(_i, 4);
+	from = datagram_sockets(&near, &far);
+	datagrams_next(A, near);
+	peer_sends(far, "one");
+	peer_sends(far, "three");
+	collect(2);
+	assert_datagram(A, 0, 0, "one", &from);
+	assert_datagram(A, 1, 1, "three", &from);
+	ck_assert(has_more(A, 0) && has_more(A, 1));
+
+	peer_sends(far, "later");
+	collect(1);
+	assert_datagram(A, 2, 2, "later", &from);
+}
+END_TEST
+
+START_TEST(an_empty_datagram_has_a_buffer_and_ends_it)
+{
+	struct sockaddr_in from;
+	int near, far;
+
+	engine_with_buffers(_i, 4);
+	from = datagram_sockets(&near, &far);
+	datagrams_next(A, near);
+	collect(0);
+	peer_sends(far, "");
+	collect(1);
+
+	assert_datagram(A, 0, 0, "", &from);
+	ck_assert(!has_more(A, 0));
+	ck_assert(outcome_of(A)->over);
+}
+END_TEST
+
+START_TEST(a_message_that_does_not_fit_is_cut)
+{
+	char text[SIZE];
+	int near, far;
+
+	memset(text, 'x', sizeof(text));
+	engine_with_buffers(_i, 4);
+	(void)datagram_sockets(&near, &far);
+	datagrams_next(A, near);
+	ck_assert_int_eq(send(far, text, sizeof(text), 0), SIZE);
+	collect(1);
+
+	ck_assert_int_eq(outcome_of(A)->results[0], SIZE);
+}
+END_TEST
+
+START_TEST(messages_wait_while_the_ring_is_empty)
+{
+	struct sockaddr_in from;
+	int near, far;
+
+	engine_with_buffers(_i, 1);
+	from = datagram_sockets(&near, &far);
+	peer_sends(far, "one");
+	peer_sends(far, "two");
+	datagrams_next(A, near);
+	collect(2);
+	assert_datagram(A, 0, 0, "one", &from);
+	assert_end(A, 1, -ENOBUFS);
+
+	give(1);
+	datagrams_next(B, near);
+	collect_some();
+	assert_datagram(B, 0, 1, "two", &from);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine buffers");
@@ -524,5 +655,10 @@ int main(void)
 	tc = engine_case(suite, "other ops");
 	engine_test(tc, a_read_of_a_pipe_picks_a_buffer);
 	engine_test(tc, what_cannot_pick_buffers_says_so);
+	tc = engine_case(suite, "datagrams");
+	engine_test(tc, a_multishot_message_comes_with_a_header_and_its_sender);
+	engine_test(tc, an_empty_datagram_has_a_buffer_and_ends_it);
+	engine_test(tc, a_message_that_does_not_fit_is_cut);
+	engine_test(tc, messages_wait_while_the_ring_is_empty);
 	return engine_run(suite);
 }

@@ -3,6 +3,9 @@
  */
 #include "engine_world.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static char data[256];
@@ -150,6 +153,262 @@ START_TEST(empty_places_and_those_beyond_the_table_are_no_descriptors)
 }
 END_TEST
 
+static struct sfr__engine *engine_with_slots(int number, unsigned count)
+{
+	static const int empty[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
+	struct sfr__engine *engine = engine_in(number, NULL);
+
+	ck_assert_int_eq(engine->calls->files_add(engine, empty, count), 0);
+	return engine;
+}
+
+static void fixed_recv_next(int name, int slot)
+{
+	io_uring_prep_recv(sqe_next(), slot, data, 10, 0);
+	sqe_is(name, IOSQE_FIXED_FILE);
+}
+
+START_TEST(a_slot_is_given_another_file_and_emptied)
+{
+	struct sfr__engine *engine = engine_with_slots(_i, 2);
+	int near, far, other_near, other_far;
+
+	pair_of_unix_sockets(&near, &far);
+	pair_of_unix_sockets(&other_near, &other_far);
+	ck_assert_int_eq(engine->calls->files_update(engine, 1, near), 0);
+	fixed_recv_next(A, 1);
+	collect(0);
+	ck_assert_int_eq(engine->calls->files_update(engine, 1, other_near), 0);
+	fixed_recv_next(B, 1);
+	collect(0);
+	ck_assert_int_eq(engine->calls->files_update(engine, 1, -1), 0);
+	fixed_recv_next(C, 1);
+	collect(1);
+
+	ck_assert_int_eq(result_of(C), -EBADF);
+	ck_assert_int_eq(write(far, "abc", 3), 3);
+	collect(1);
+	ck_assert_int_eq(result_of(A), 3);
+	ck_assert_int_eq(write(other_far, "abcd", 4), 4);
+	collect(1);
+	ck_assert_int_eq(result_of(B), 4);
+}
+END_TEST
+
+START_TEST(a_slot_takes_no_file_that_there_is_not)
+{
+	struct sfr__engine *engine = engine_with_slots(_i, 2);
+	const int none[2] = {-1, 1000000};
+	int fd = file_with("0123456789");
+
+	ck_assert_int_eq(engine->calls->files_update(engine, 0, fd), 0);
+	ck_assert_int_eq(engine->calls->files_update(engine, 0, 1000000), -EBADF);
+	ck_assert_int_eq(engine->calls->files_update(engine, 2, fd), -EINVAL);
+	ck_assert_int_eq(engine->calls->files_remove(engine), 0);
+	ck_assert_int_eq(engine->calls->files_update(engine, 0, fd), -ENXIO);
+	ck_assert_int_eq(engine->calls->files_add(engine, none, 2), -EBADF);
+	ck_assert_int_eq(engine->calls->files_remove(engine), -ENXIO);
+}
+END_TEST
+
+START_TEST(a_table_of_files_makes_way_for_another)
+{
+	struct sfr__engine *engine = engine_with_slots(_i, 2);
+	int fds[1], near, far;
+
+	pair_of_unix_sockets(&near, &far);
+	fds[0] = near;
+	ck_assert_int_eq(engine->calls->files_add(engine, fds, 1), -EBUSY);
+	ck_assert_int_eq(engine->calls->files_remove(engine), 0);
+	ck_assert_int_eq(engine->calls->files_add(engine, fds, 1), 0);
+	fd_empty(near);
+	fixed_recv_next(A, 0);
+	collect(0);
+	ck_assert_int_eq(engine->calls->files_remove(engine), 0);
+	fixed_recv_next(B, 0);
+	collect(1);
+
+	ck_assert_int_eq(result_of(B), -EBADF);
+	ck_assert_int_eq(write(far, "abc", 3), 3);
+	collect(1);
+	ck_assert_int_eq(result_of(A), 3);
+}
+END_TEST
+
+/* A socket that listens, and the other end of a connection that waits to be accepted. */
+static void listener_and_peer(int *listener, int *peer)
+{
+	struct sockaddr_in addr;
+
+	*listener = listening_socket(&addr, 4);
+	*peer = owned_fd(socket(AF_INET, SOCK_STREAM, 0));
+	ck_assert_int_eq(connect(*peer, (struct sockaddr *)&addr, sizeof(addr)), 0);
+}
+
+START_TEST(what_is_won_goes_into_a_slot)
+{
+	int listener, peer, before;
+
+	engine_with_slots(_i, 3);
+	listener_and_peer(&listener, &peer);
+	before = open_descriptors();
+	io_uring_prep_accept_direct(sqe_next(), listener, NULL, NULL, 0, 0);
+	sqe_is(A, 0);
+	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_RDONLY, 0, 1);
+	sqe_is(B, 0);
+	io_uring_prep_socket_direct(sqe_next(), AF_UNIX, SOCK_STREAM, 0, 2, 0);
+	sqe_is(C, 0);
+	collect(3);
+	ck_assert_int_eq(result_of(A), 0);
+	ck_assert_int_eq(result_of(B), 0);
+	ck_assert_int_eq(result_of(C), 0);
+
+	ck_assert_int_eq(write(peer, "abc", 3), 3);
+	fixed_recv_next(D, 0);
+	io_uring_prep_read(sqe_next(), 1, data + 16, 10, 0);
+	sqe_is(E, IOSQE_FIXED_FILE);
+	fixed_recv_next(F, 2);
+	collect(3);
+	ck_assert_int_eq(result_of(D), 3);
+	ck_assert_int_eq(result_of(E), 10);
+	ck_assert_int_eq(result_of(F), -EINVAL); /* not connected */
+
+	io_uring_prep_close_direct(sqe_next(), 0);
+	sqe_is(G, 0);
+	io_uring_prep_close_direct(sqe_next(), 1);
+	sqe_is(H, 0);
+	io_uring_prep_close_direct(sqe_next(), 2);
+	sqe_is(CANCEL, 0);
+	collect(3);
+	ck_assert_int_eq(result_of(G), 0);
+	ck_assert_int_eq(result_of(H), 0);
+	ck_assert_int_eq(result_of(CANCEL), 0);
+	ck_assert_int_eq(read(peer, data, 1), 0); /* nobody has the other end */
+	ck_assert_int_le(open_descriptors(), before + 1); /* that one of the engine's workers */
+}
+END_TEST
+
+START_TEST(what_is_won_replaces_what_a_slot_had)
+{
+	struct sfr__engine *engine = engine_with_slots(_i, 1);
+	int near, far;
+
+	pair_of_unix_sockets(&near, &far);
+	ck_assert_int_eq(engine->calls->files_update(engine, 0, near), 0);
+	fd_empty(near);
+	fixed_recv_next(A, 0);
+	collect(0);
+	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_RDONLY, 0, 0);
+	sqe_is(B, 0);
+	collect(1);
+	ck_assert_int_eq(result_of(B), 0);
+
+	ck_assert_int_eq(write(far, "abc", 3), 3);
+	collect(1);
+	ck_assert_int_eq(result_of(A), 3);
+	ck_assert_int_eq(read(far, data, 1), 0);
+}
+END_TEST
+
+START_TEST(what_is_won_without_a_slot_is_closed)
+{
+	struct sfr__engine *engine = engine_with_slots(_i, 1);
+	int before = open_descriptors();
+
+	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_RDONLY, 0, 1);
+	sqe_is(A, 0);
+	io_uring_prep_close_direct(sqe_next(), 1);
+	sqe_is(B, 0);
+	io_uring_prep_close_direct(sqe_next(), 0);
+	sqe_is(C, 0);
+	collect(3);
+	ck_assert_int_eq(result_of(A), -EINVAL);
+	ck_assert_int_eq(result_of(B), -EINVAL);
+	ck_assert_int_eq(result_of(C), -EBADF);
+
+	ck_assert_int_eq(engine->calls->files_remove(engine), 0);
+	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_RDONLY, 0, 0);
+	sqe_is(D, 0);
+	io_uring_prep_close_direct(sqe_next(), 0);
+	sqe_is(E, 0);
+	collect(2);
+	ck_assert_int_eq(result_of(D), -ENXIO);
+	ck_assert_int_eq(result_of(E), -ENXIO);
+	ck_assert_int_le(open_descriptors(), before + 1); /* that one of the engine's workers */
+}
+END_TEST
+
+START_TEST(a_slot_has_no_flag_for_programs_that_are_executed)
+{
+	int listener, peer;
+
+	engine_with_slots(_i, 3);
+	listener_and_peer(&listener, &peer);
+	io_uring_prep_accept_direct(sqe_next(), listener, NULL, NULL, SOCK_CLOEXEC, 0);
+	sqe_is(A, 0);
+	collect(1);
+	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_CLOEXEC, 0, 1);
+	sqe_is(B, 0);
+	collect(1);
+	io_uring_prep_socket_direct(sqe_next(), AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, 2, 0);
+	sqe_is(C, 0);
+	collect(1);
+	io_uring_prep_close_direct(sqe_next(), 0);
+	sqe_is(D, 0)->fd = 1;
+	collect(1);
+
+	ck_assert_int_eq(result_of(A), -EINVAL);
+	ck_assert_int_eq(result_of(B), -EINVAL);
+	ck_assert_int_eq(result_of(C), -EINVAL);
+	ck_assert_int_eq(result_of(D), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_chain_opens_reads_and_closes_a_slot)
+{
+	engine_with_slots(_i, 1);
+	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_RDONLY, 0, 0);
+	sqe_is(A, IOSQE_IO_LINK);
+	io_uring_prep_read(sqe_next(), 0, data, 10, 0);
+	sqe_is(B, IOSQE_FIXED_FILE | IOSQE_IO_HARDLINK);
+	io_uring_prep_close_direct(sqe_next(), 0);
+	sqe_is(C, 0);
+	collect(3);
+
+	ck_assert_int_eq(result_of(A), 0);
+	ck_assert_int_eq(result_of(B), 10);
+	ck_assert_int_eq(result_of(C), 0);
+}
+END_TEST
+
+START_TEST(a_slot_of_the_registered_buffers_is_filled_and_emptied)
+{
+	struct iovec slots[2] = {{NULL, 0}, {registered, REGISTERED_SIZE}}, more = {data, 64};
+	struct sfr__engine *engine = engine_in(_i, NULL);
+	int fd = file_with("0123456789");
+
+	ck_assert_int_eq(engine->calls->buffers_update(engine, 0, &more), -ENXIO);
+	ck_assert_int_eq(engine->calls->buffers_add(engine, slots, 2), 0);
+	fixed_next(A, false, fd, data, 8, 0);
+	fixed_next(B, false, fd, registered, 8, 1);
+	collect(2);
+	ck_assert_int_eq(result_of(A), -EFAULT);
+	ck_assert_int_eq(result_of(B), 8);
+
+	ck_assert_int_eq(engine->calls->buffers_update(engine, 0, &more), 0);
+	ck_assert_int_eq(engine->calls->buffers_update(engine, 2, &more), -EINVAL);
+	fixed_next(C, false, fd, data, 8, 0);
+	collect(1);
+	ck_assert_int_eq(result_of(C), 8);
+
+	more = (struct iovec){0};
+	ck_assert_int_eq(engine->calls->buffers_update(engine, 0, &more), 0);
+	fixed_next(D, false, fd, data, 8, 0);
+	collect(1);
+	ck_assert_int_eq(result_of(D), -EFAULT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine tables");
@@ -161,5 +420,15 @@ int main(void)
 	engine_test(tc, without_registered_buffers_there_are_none);
 	engine_test(tc, registered_descriptors_are_used_by_their_index);
 	engine_test(tc, empty_places_and_those_beyond_the_table_are_no_descriptors);
+	engine_test(tc, a_slot_of_the_registered_buffers_is_filled_and_emptied);
+	tc = engine_case(suite, "slots");
+	engine_test(tc, a_slot_is_given_another_file_and_emptied);
+	engine_test(tc, a_slot_takes_no_file_that_there_is_not);
+	engine_test(tc, a_table_of_files_makes_way_for_another);
+	engine_test(tc, what_is_won_goes_into_a_slot);
+	engine_test(tc, what_is_won_replaces_what_a_slot_had);
+	engine_test(tc, what_is_won_without_a_slot_is_closed);
+	engine_test(tc, a_slot_has_no_flag_for_programs_that_are_executed);
+	engine_test(tc, a_chain_opens_reads_and_closes_a_slot);
 	return engine_run(suite);
 }

@@ -3,6 +3,7 @@
  */
 #include "world.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,34 @@ static int many_buffers(sfr_loop *loop)
 	return take_buffers(loop, 3000);
 }
 
+/* All of the budget, and an op with each buffer: whoever has one can build. */
+static int grown_buffers(sfr_loop *loop)
+{
+	static sfr_op *ops[3000];
+	static const size_t sizes[] = {100, 4096, 50000};
+	int i, before = calls, count = 0, r = 0;
+
+	for (i = 0; i < 1500 && r == 0; i++) {
+		sfr_buf *buf;
+
+		errno = 0;
+		buf = sfr_buf_get(loop, sizes[i % 3]);
+		if (!buf) {
+			r = -errno;
+			break;
+		}
+		ops[count] = sfr_send(loop, -1, buf);
+		if (!ops[count])
+			return -EIO;
+		count++;
+	}
+	for (i = 0; i < count; i++)
+		(void)sfr_submit(ops[i], note, NULL);
+	if (sfr_loop_run(loop) < 0 || calls != before + count)
+		return -EIO;
+	return r;
+}
+
 static int many_ops(sfr_loop *loop)
 {
 	int i, before = calls, submitted = 0;
@@ -220,6 +249,30 @@ static int a_stream(sfr_loop *loop)
 	}
 	(void)sfr_cancel(loop, ticket);
 	return turns_until(loop, before + 2) && last_result == -ECANCELED ? 0 : -EIO;
+}
+
+static int registered_files(sfr_loop *loop)
+{
+	int fds[2] = {sock_a, -1}, names[2], r;
+
+	r = sfr_files_register(loop, fds, 2, names);
+	if (r < 0)
+		return r;
+	r = sfr_await(sfr_into(sfr_openat(loop, AT_FDCWD, "/dev/null", O_RDONLY, 0), names[1]),
+		      NULL);
+	return sfr_files_unregister(loop) < 0 ? -EIO : r;
+}
+
+static int registered_buffers(sfr_loop *loop)
+{
+	static char mem[4096];
+	sfr_buf *buf = sfr_buf_wrap(loop, mem, sizeof(mem), NULL, NULL);
+	int r = buf ? sfr_buffers_register(loop, &buf, 1) : -ENOMEM;
+
+	sfr_buf_release(buf);
+	if (r == -SFR_EUNSUPPORTED) /* in this world */
+		return 0;
+	return r == 0 ? sfr_buffers_unregister(loop, NULL) : r;
 }
 
 /* A server that echoes, and a client that says something in two pieces. */
@@ -291,10 +344,17 @@ static const struct {
 	int (*act)(sfr_loop *loop);
 	bool only_mappings; /* it allocates so often that only the growth of tables is of interest */
 } acts[] = {
-	{"nothing", nothing, false},          {"a post", a_post, false},
-	{"a connect", a_connect, false},      {"two buffers", two_buffers, false},
-	{"many buffers", many_buffers, true}, {"many ops", many_ops, false},
-	{"a stream", a_stream, false},        {"an echo", an_echo, false},
+	{"nothing", nothing, false},
+	{"a post", a_post, false},
+	{"a connect", a_connect, false},
+	{"two buffers", two_buffers, false},
+	{"many buffers", many_buffers, true},
+	{"grown buffers", grown_buffers, true},
+	{"many ops", many_ops, false},
+	{"a stream", a_stream, false},
+	{"registered files", registered_files, false},
+	{"registered buffers", registered_buffers, false},
+	{"an echo", an_echo, false},
 };
 
 /* One life of a loop, with one allocation failing. Returns false with a reason if it went wrong. */
@@ -316,7 +376,7 @@ static bool life_with_failure(const sfr_config *config, int (*act)(sfr_loop *), 
 
 START_TEST(each_allocation_may_fail_and_the_loop_works_on)
 {
-	sfr_config *config = config_in(_i, "buffers.count=64");
+	sfr_config *config = config_in(_i, "buffers.count=64 buffers.budget=256MiB");
 	size_t i;
 
 	pair_of_sockets(&sock_a, &sock_b);

@@ -8,6 +8,7 @@
 #define NONE 0U
 #define ACCEPT (1U << SFR__FEATURE_ACCEPT_MULTI)
 #define RECV (1U << SFR__FEATURE_RECV_MULTI)
+#define READ (1U << SFR__FEATURE_READ_MULTI)
 #define NAPI (1U << SFR__FEATURE_NAPI)
 #define MIN_WAIT (1U << SFR__FEATURE_MIN_WAIT)
 #define SQPOLL (1U << SFR__QUIRK_SQPOLL)
@@ -35,11 +36,11 @@ static const struct {
 	{"6.6.17-amd64", ACCEPT, NONE},
 	{"6.6.18", NONE, NONE},
 	{"6.6.118", NONE, NONE},
-	{"6.7.5", ACCEPT, NONE},
-	{"6.7.6", NONE, NONE},
-	{"6.8.0", NONE, NONE},
-	{"6.9.0", NAPI, NONE},
-	{"6.11.0-8-generic", NAPI, NONE},
+	{"6.7.5", ACCEPT | READ, NONE},
+	{"6.7.6", READ, NONE},
+	{"6.8.0", READ, NONE},
+	{"6.9.0", NAPI | READ, NONE},
+	{"6.11.0-8-generic", NAPI | READ, NONE},
 	{"6.12.58", NAPI, MIN_WAIT},
 	{"6.12.59", NONE, MIN_WAIT},
 	{"6.12.64", NONE, NONE},

@@ -51,13 +51,31 @@ static sfr_op *send_of(sfr_loop *loop, int fd, sfr_buf *buf)
 	return sfr_send(loop, fd, buf);
 }
 
+static sfr_op *send_zc_of(sfr_loop *loop, int fd, sfr_buf *buf)
+{
+	return sfr_send_zc(loop, fd, buf);
+}
+
+static sfr_op *sendto_of(sfr_loop *loop, int fd, sfr_buf *buf)
+{
+	return sfr_sendto(loop, fd, buf, NULL, 0);
+}
+
+static sfr_op *recvfrom_of(sfr_loop *loop, int fd, sfr_buf *buf)
+{
+	return sfr_recvfrom(loop, fd, buf);
+}
+
 static const struct {
 	const char *name;
 	sfr_op *(*build)(sfr_loop *loop, int fd, sfr_buf *buf);
 	bool fills;
 } givers[] = {
-	{"read", read_of, true},          {"read_at", read_at_of, true}, {"write", write_of, false},
-	{"write_at", write_at_of, false}, {"recv", recv_of, true},       {"send", send_of, false},
+	{"send_zc", send_zc_of, false},   {"sendto", sendto_of, false},
+	{"recvfrom", recvfrom_of, true},  {"read", read_of, true},
+	{"read_at", read_at_of, true},    {"write", write_of, false},
+	{"write_at", write_at_of, false}, {"recv", recv_of, true},
+	{"send", send_of, false},
 };
 
 #define GIVERS (sizeof(givers) / sizeof(givers[0]))

@@ -29,7 +29,10 @@ static void wake_nobody(void *above)
 
 static void queue_up(void)
 {
-	pool = sfr__pool_new(BLOCK, BLOCKS, 1000, false);
+	static const struct sfr__pool_plan plan = {
+		.size = BLOCK, .count = BLOCKS, .extra_max = 1000};
+
+	pool = sfr__pool_new(&plan);
 	ck_assert_ptr_nonnull(pool);
 	ck_assert_int_eq(sfr__pool_bind(pool, NULL, reserve_nothing, wake_nobody), 0);
 	sfr__pool_take_over(pool);

@@ -277,6 +277,15 @@ START_TEST(one_peer_that_never_reads_does_not_keep_8_buffers_from_the_others)
 }
 END_TEST
 
+START_TEST(one_peer_that_never_reads_does_not_keep_a_whole_budget_from_the_others)
+{
+	never_readers_leave_the_others_alone(
+		_i,
+		"buffers.count=2 buffers.budget=32KiB server.high_water=64KiB server.low_water=16KiB",
+		1);
+}
+END_TEST
+
 START_TEST(a_hundred_peers_that_never_read_do_not_keep_64_buffers_from_the_others)
 {
 	never_readers_leave_the_others_alone(
@@ -541,6 +550,7 @@ int main(void)
 	world_test(tcase, peers_that_send_nothing_hold_no_buffer);
 	world_test(tcase, a_peer_that_finishes_before_it_reads_hears_everything);
 	world_test(tcase, one_peer_that_never_reads_does_not_keep_8_buffers_from_the_others);
+	world_test(tcase, one_peer_that_never_reads_does_not_keep_a_whole_budget_from_the_others);
 	world_test(tcase, a_hundred_peers_that_never_read_do_not_keep_64_buffers_from_the_others);
 	world_test(tcase, relief_comes_by_itself_when_nothing_else_happens);
 	world_test(tcase, a_peer_that_reads_late_hears_everything_that_was_copied_out);

@@ -439,8 +439,8 @@ static void *run_until_stopped(void *arg)
 {
 	struct moved *moved = arg;
 
+	ck_assert_int_ge(sfr_loop_step(moved->loop, 0), 0); /* takes it over, and may build now */
 	sfr_submit(pending_read(moved->loop), record, &seen);
-	ck_assert_int_ge(sfr_loop_step(moved->loop, 0), 0);
 	atomic_store(&moved->running, 1);
 	ck_assert_int_eq(sfr_loop_run(moved->loop), 0);
 	loop_end();

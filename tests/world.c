@@ -1,6 +1,5 @@
 #include "world.h"
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,71 +13,19 @@
 #define DESCRIPTORS_MAX 1024
 #define HOLDERS_MAX 64
 
-static const struct {
-	const char *name, *engine, *settings;
-} worlds[] = {
-	{"uring, as it comes", "uring", ""},
-	{"uring without multishot", "uring", "features.recv_multi=off features.accept_multi=off"},
-	{"uring without buffer rings", "uring", "features.buffer_rings=off"},
-	{"uring without deferred task work", "uring", "features.defer_taskrun=off"},
-	{"uring without a single issuer", "uring", "features.single_issuer=off"},
-	{"uring without fixed buffers", "uring", "features.fixed_buffers=off"},
-	{"uring as on Linux 5.11", "uring",
-	 "features.single_issuer=off features.defer_taskrun=off features.coop_taskrun=off "
-	 "features.submit_all=off features.recv_multi=off features.accept_multi=off "
-	 "features.buffer_rings=off features.fixed_buffers=off features.new_opcodes=off features.no_iowait=off "
-	 "features.min_wait=off features.napi=off"},
-	{"uring with kernel polling", "uring", "ring.sqpoll=force ring.sqpoll_idle=1ms"},
-	{"uring with 8 entries", "uring", "ring.entries=8 ring.cq_entries=8"},
-	{"uring that spins", "uring", "ring.spin=20us"},
-	{"epoll", "epoll", ""},
-	{"epoll with 8 entries", "epoll", "ring.entries=8 ring.cq_entries=8"},
-	{"epoll without features, spinning", "epoll",
-	 "ring.spin=20us features.recv_multi=off features.accept_multi=off "
-	 "features.buffer_rings=off"},
-};
-
-#define WORLDS ((int)(sizeof(worlds) / sizeof(worlds[0])))
-
-/* The worlds that this machine has, by the numbers that tests know them by. */
-static int usable[WORLDS], usable_count;
-
 static sfr_loop *the_loop;
 static int descriptors_before;
 static int owned[DESCRIPTORS_MAX], owned_count;
 static struct seen *holders[HOLDERS_MAX];
 static int holders_count;
 
-static void settings_apply(sfr_config *config, const char *settings)
-{
-	char copy[1024], *word, *rest = copy;
-
-	snprintf(copy, sizeof(copy), "%s", settings ? settings : "");
-	while ((word = strtok_r(rest, " ", &rest))) {
-		char *value = strchr(word, '=');
-		sfr_config_error error;
-		int r;
-
-		*value++ = '\0';
-		r = sfr_config_set(config, word, value, &error);
-		ck_assert_msg(r == 0, "%s: %s", word, error.message);
-	}
-}
-
 sfr_config *config_in(int world, const char *more)
 {
-	sfr_config *config;
+	char why[256];
+	sfr_config *config = worlds_config(world, more, why, sizeof(why));
 
-	ck_assert_int_eq(sfr_config_new(&config, "default"), 0);
-	ck_assert_int_eq(sfr_config_set(config, "engine", worlds[usable[world]].engine, NULL), 0);
-	settings_apply(config, worlds[usable[world]].settings);
-	settings_apply(config, more);
+	ck_assert_msg(config != NULL, "%s", why);
 	return config;
-}
-
-bool world_has_buffer_rings(int world)
-{
-	return !strstr(worlds[usable[world]].settings, "buffer_rings=off");
 }
 
 static int loop_make(sfr_loop **out, int world, const char *more)
@@ -94,7 +41,7 @@ sfr_loop *loop_in(int world, const char *more)
 {
 	int r = loop_make(&the_loop, world, more);
 
-	ck_assert_msg(r == 0, "no loop in the world \"%s\": %s", worlds[usable[world]].name,
+	ck_assert_msg(r == 0, "no loop in the world \"%s\": %s", worlds_name(world),
 		      sfr_strerror(r));
 	return the_loop;
 }
@@ -143,46 +90,6 @@ TCase *world_case(Suite *suite, const char *name)
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
 	return tcase;
-}
-
-/* Whether a loop can be made on an engine; if not, it is said once. */
-static bool engine_works(const char *engine)
-{
-	sfr_config *config;
-	sfr_loop *loop;
-	int r = sfr_config_new(&config, "default");
-
-	if (r == 0)
-		r = sfr_config_set(config, "engine", engine, NULL);
-	if (r == 0)
-		r = sfr_loop_new(&loop, config);
-	sfr_config_free(config);
-	if (r < 0)
-		printf("skip - worlds of engine %s: it does not work here: %s\n", engine,
-		       sfr_strerror(r));
-	else
-		sfr_loop_free(loop);
-	return r == 0;
-}
-
-int world_count(void)
-{
-	bool uring, epoll;
-	int i;
-
-	if (usable_count)
-		return usable_count;
-	uring = engine_works("uring");
-	epoll = engine_works("epoll");
-	for (i = 0; i < WORLDS; i++)
-		if (strcmp(worlds[i].engine, "uring") == 0 ? uring : epoll)
-			usable[usable_count++] = i;
-	return usable_count;
-}
-
-bool world_has_uring(void)
-{
-	return world_count() && strcmp(worlds[usable[0]].engine, "uring") == 0;
 }
 
 int world_run(Suite *suite)
@@ -348,18 +255,6 @@ bool under_valgrind(void)
 	const char *preload = getenv("LD_PRELOAD");
 
 	return preload && strstr(preload, "vgpreload");
-}
-
-int open_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
 }
 
 uint64_t stat_held(sfr_loop *loop)

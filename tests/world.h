@@ -8,19 +8,12 @@
 #ifndef SFR_TESTS_WORLD_H
 #define SFR_TESTS_WORLD_H
 
-#include <safer_ring.h>
+#include "worlds.h"
 #include <check.h>
 
-/* How many worlds there are on this machine: without io_uring fewer, and that is said. */
-int world_count(void);
-bool world_has_uring(void);
-
 /* The one loop of a test, made with the settings of the world and, if not NULL, more of them:
- * "buffers.count=4 ring.spin=20us". */
+ * "buffers.count=4 ring.spin=20us". Its slab does not grow unless buffers.budget is among them. */
 sfr_loop *loop_in(int world, const char *more);
-
-/* Whether receives wait for buffers in a ring, or poll first. */
-bool world_has_buffer_rings(int world);
 
 /* The settings it would be made with; the test frees them. */
 sfr_config *config_in(int world, const char *more);
@@ -86,7 +79,6 @@ void log_listen(void);
 /* Valgrind lets no other thread run while one sleeps in the ring. */
 bool under_valgrind(void);
 
-int open_descriptors(void);
 uint64_t stat_held(sfr_loop *loop); /* slab buffers that are neither free nor with the kernel */
 
 #endif

@@ -271,6 +271,23 @@ static void advise_memory(struct list *list)
 	    "force");
 }
 
+static void advise_budget(struct list *list)
+{
+	const struct sfr__settings *settings = &list->facts->config.settings;
+	uint64_t budget = settings->buffers.budget;
+	uint64_t memory = list->facts->machine.memory;
+	char bytes[TEXT_AMOUNT_SIZE], all[TEXT_AMOUNT_SIZE];
+	struct advice *advice;
+
+	if (memory == 0 || budget <= memory / 2 || !is_chosen(list, "buffers.budget") ||
+	    budget == settings->buffers.size * settings->buffers.count)
+		return;
+	advice = advice_add(list, "buffers.budget");
+	SAY(advice->trouble, "the buffers of one loop may come to take %s of the %s that there are",
+	    text_amount(budget, bytes), text_amount(memory, all));
+	SAY(advice->fix, "have less, or 0: then there are buffers.count and never more");
+}
+
 static void advise_huge_pages(struct list *list)
 {
 	const struct sfr__settings *settings = &list->facts->config.settings;
@@ -353,6 +370,7 @@ unsigned advice_collect(const struct facts *facts, enum advice_scope scope,
 	advise_ring_memory(&list);
 	advise_locked_memory(&list);
 	advise_memory(&list);
+	advise_budget(&list);
 	advise_huge_pages(&list);
 	advise_files(&list);
 	return list.count;

@@ -1,5 +1,5 @@
 /*
- * Ops. The table has a row for each builder that include/safer_ring/op.h declares, which is tested.
+ * Ops. The table has a row for each builder that the headers declare, which is tested.
  */
 #include "safer_ring_ops.h"
 #include "safer_ring_json.h"
@@ -11,6 +11,7 @@ enum {
 	LOOP = -1, /* as an opcode: the loop does it, whatever the engine */
 	NO_FEATURE = SFR__FEATURES,
 	OR_WORKER, /* no feature either; without the opcode a worker of the loop does it */
+	OR_PIDFD,  /* no feature either; without the opcode a part of it is done with a pidfd */
 };
 
 struct op {
@@ -35,11 +36,18 @@ static const struct op ops[] = {
 	 NO_FEATURE, "pwritev2; files: or a worker"},
 	{"sfr_recv", "RECV", IORING_OP_RECV, "5.6", NO_FEATURE, NO_FEATURE, "recv"},
 	{"sfr_send", "SEND", IORING_OP_SEND, "5.6", NO_FEATURE, NO_FEATURE, "send"},
+	{"sfr_send_zc", "SEND_ZC", IORING_OP_SEND, "6.0", SFR__FEATURE_SEND_ZC, NO_FEATURE, "send"},
+	{"sfr_sendto", "SENDMSG", IORING_OP_SENDMSG, "5.3", NO_FEATURE, NO_FEATURE, "sendmsg"},
+	{"sfr_recvfrom", "RECVMSG", IORING_OP_RECVMSG, "5.3", NO_FEATURE, NO_FEATURE, "recvmsg"},
+	{"sfr_recvfrom_multi", "RECVMSG, multishot, into buffers", IORING_OP_RECVMSG, "6.0",
+	 SFR__FEATURE_RECV_MULTI, SFR__FEATURE_BUFFER_RINGS, "recvmsg, each time it is ready"},
 	{"sfr_accept", "ACCEPT", IORING_OP_ACCEPT, "5.5", NO_FEATURE, NO_FEATURE, "accept4"},
 	{"sfr_accept_multi", "ACCEPT, multishot", IORING_OP_ACCEPT, "5.19",
 	 SFR__FEATURE_ACCEPT_MULTI, NO_FEATURE, "accept4, each time it is ready"},
 	{"sfr_recv_multi", "RECV, multishot, provided buffers", IORING_OP_RECV, "6.0",
 	 SFR__FEATURE_RECV_MULTI, SFR__FEATURE_BUFFER_RINGS, "recv, each time it is ready"},
+	{"sfr_read_multi", "READ_MULTISHOT, provided buffers", IORING_OP_READ, "6.7",
+	 SFR__FEATURE_READ_MULTI, SFR__FEATURE_BUFFER_RINGS, "poll, then preadv2"},
 	{"sfr_connect", "CONNECT", IORING_OP_CONNECT, "5.5", NO_FEATURE, NO_FEATURE,
 	 "connect; if it blocks: a worker"},
 	{"sfr_timeout", "the loop's own timers", LOOP, "", NO_FEATURE, NO_FEATURE,
@@ -47,6 +55,8 @@ static const struct op ops[] = {
 	{"sfr_interval", "the loop's own timers", LOOP, "", NO_FEATURE, NO_FEATURE,
 	 "the loop's own timers"},
 	{"sfr_poll", "POLL_ADD", IORING_OP_POLL_ADD, "5.1", NO_FEATURE, NO_FEATURE, "poll"},
+	{"sfr_poll_multi", "POLL_ADD, again each time", IORING_OP_POLL_ADD, "5.1", NO_FEATURE,
+	 NO_FEATURE, "poll, each time"},
 	{"sfr_shutdown", "SHUTDOWN", IORING_OP_SHUTDOWN, "5.11", NO_FEATURE, NO_FEATURE,
 	 "shutdown"},
 	{"sfr_close", "CLOSE", IORING_OP_CLOSE, "5.6", NO_FEATURE, NO_FEATURE,
@@ -66,13 +76,22 @@ static const struct op ops[] = {
 	{"sfr_linkat", "LINKAT", IORING_OP_LINKAT, "5.15", OR_WORKER, NO_FEATURE, "a worker"},
 	{"sfr_symlinkat", "SYMLINKAT", IORING_OP_SYMLINKAT, "5.15", OR_WORKER, NO_FEATURE,
 	 "a worker"},
+	{"sfr_splice", "SPLICE", IORING_OP_SPLICE, "5.7", NO_FEATURE, NO_FEATURE,
+	 "splice; files: a worker"},
+	{"sfr_signal", "a handler of signals", LOOP, "", NO_FEATURE, NO_FEATURE,
+	 "a handler of signals"},
+	{"sfr_waitid", "WAITID", SFR__OP_CODE_WAITID, "6.7", OR_PIDFD, NO_FEATURE,
+	 "waitid, once a pidfd is ready"},
+	{"sfr_msg", "the other loop's mailbox", LOOP, "", NO_FEATURE, NO_FEATURE,
+	 "the other loop's mailbox"},
+	{"sfr_raw", "any", LOOP, "", NO_FEATURE, NO_FEATURE, "what it knows"},
 	{"sfr_work", "a worker of the loop", LOOP, "", NO_FEATURE, NO_FEATURE,
 	 "a worker of the loop"},
 };
 
 enum { OPS = sizeof(ops) / sizeof(ops[0]) };
 
-enum here { HERE_UNKNOWN, HERE_NO, HERE_WORKER, HERE_LESS, HERE_YES };
+enum here { HERE_UNKNOWN, HERE_NO, HERE_WORKER, HERE_PIDFD, HERE_LESS, HERE_YES };
 
 static bool is_used(const struct facts *facts, unsigned feature)
 {
@@ -103,15 +122,15 @@ static enum here op_here(const struct facts *facts, const struct op *op)
 	if (!facts_uring_works(facts))
 		return HERE_NO;
 	if (!(facts->probe.ops >> op->opcode & 1))
-		return op->feature == OR_WORKER ? HERE_WORKER : HERE_NO;
+		return op->feature == OR_WORKER  ? HERE_WORKER
+		       : op->feature == OR_PIDFD ? HERE_PIDFD
+						 : HERE_NO;
 	return lacks(facts, op->feature) || lacks(facts, op->other) ? HERE_LESS : HERE_YES;
 }
 
-static const char *const here_words[] = {[HERE_UNKNOWN] = "?",
-					 [HERE_NO] = "no",
-					 [HERE_WORKER] = "worker",
-					 [HERE_LESS] = "less",
-					 [HERE_YES] = "yes"};
+static const char *const here_words[] = {
+	[HERE_UNKNOWN] = "?",   [HERE_NO] = "no",     [HERE_WORKER] = "worker",
+	[HERE_PIDFD] = "pidfd", [HERE_LESS] = "less", [HERE_YES] = "yes"};
 
 static void head_write(FILE *out, const struct facts *facts)
 {
@@ -125,7 +144,7 @@ static void head_write(FILE *out, const struct facts *facts)
 			   facts->probing == FACTS_PROBED   ? "does not work"
 			   : facts->probing == FACTS_KILLED ? "is deadly"
 							    : "was not tried");
-	(void)fprintf(out, "\n%-17s %-34s %-5s %-6s  %s\n", "operation", "uring", "since", "here",
+	(void)fprintf(out, "\n%-18s %-34s %-5s %-6s  %s\n", "operation", "uring", "since", "here",
 		      "epoll");
 }
 
@@ -150,7 +169,7 @@ void ops_text(FILE *out, const struct facts *facts)
 {
 	head_write(out, facts);
 	for (unsigned i = 0; i < OPS; i++)
-		(void)fprintf(out, "%-17s %-34s %-5s %-6s  %s\n", ops[i].name, ops[i].uring,
+		(void)fprintf(out, "%-18s %-34s %-5s %-6s  %s\n", ops[i].name, ops[i].uring,
 			      ops[i].since, here_words[op_here(facts, &ops[i])], ops[i].epoll);
 	(void)fputc('\n', out);
 	for (unsigned i = 0; i < SFR__FEATURES; i++)
@@ -158,6 +177,10 @@ void ops_text(FILE *out, const struct facts *facts)
 	text_words(out, 0,
 		   "worker: this kernel has no such opcode, and a thread of the loop's makes the "
 		   "system call.");
+	text_words(
+		out, 0,
+		"pidfd: this kernel has no such opcode; the end of one child can be waited for, and "
+		"nothing else.");
 	text_words(out, 0, "uring: the opcodes of io_uring; since: the Linux that had them first.");
 	text_words(
 		out, 0,

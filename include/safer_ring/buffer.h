@@ -24,16 +24,21 @@ struct sfr_buf {
 	unsigned char *data; /**< The contents; NULL while the loop owns the buffer. */
 	uint32_t len;        /**< Bytes of contents. */
 	uint32_t cap; /**< Bytes the whole buffer has room for; received, perhaps just `len`. */
-	struct sfr_buf *next; /**< The library's: links buffers that wait together. */
+	struct sfr_buf
+		*next; /**< In a chain, the next part: see sfr_buf_append(). Not to be written. */
 };
 
 /**
- * Take a buffer from the loop's slab, or from the heap if it must be larger than a slab buffer.
+ * Take a buffer. It is one of buffers.small, buffers.size or buffers.large, the smallest that fits and is
+ * to be had; what must be larger than all of them comes from the heap. More are made, within
+ * buffers.budget, when there is none; their memory stays with the loop.
  *
- * @param loop    Loop whose slab it comes from, and in whose operations it will be used.
- * @param min_cap Bytes it must have room for; 0 for any.
- * @return The buffer, yours, with len 0 and contents undefined. NULL with errno SFR_EPOOLEMPTY when
- *         the slab has none left, ENOMEM when the heap has none, EMSGSIZE above 1 GiB.
+ * @param loop    Loop that it comes from, and in whose operations it will be used.
+ * @param min_cap Bytes it must have room for; 0 for any, and then for buffers.size.
+ * @return The buffer, yours, with len 0 and contents undefined; it begins on a cache line, and from
+ *         4 KiB on a page. NULL with errno SFR_EPOOLEMPTY when there is none left within the budget,
+ *         ENOMEM when the system has no memory, EMSGSIZE above 1 GiB;
+ *         SFR_ETHREAD or SFR_EFORKED on a wrong thread or in a child of fork.
  * @thread The loop's.
  * @since 0.1
  */
@@ -67,6 +72,35 @@ SFR_API sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len);
  */
 SFR_API sfr_buf *sfr_buf_wrap(sfr_loop *loop, void *mem, size_t cap,
 			      void (*on_release)(void *mem, void *arg), void *arg);
+
+/**
+ * Make another reference to a buffer's contents: one payload, many receivers. Nothing is copied. While
+ * there is more than one reference each is read-only: operations that send or write take it, and those
+ * that would fill it end with -SFR_ESHARED. The memory goes back with the last one.
+ *
+ * @param buf Stays yours. A chain is shared part by part.
+ * @return The other reference, yours, with a window of its own on the same bytes. NULL with errno ENOMEM,
+ *         or SFR_EINFLIGHT if buf is not yours to share.
+ * @thread The loop's; of a buffer of a stand-alone pool, any.
+ * @since 0.1
+ */
+SFR_API sfr_buf *sfr_buf_share(sfr_buf *buf);
+
+/**
+ * Make a chain: sent and written as if it were one buffer. Its parts are at head, head->next and so on.
+ * Costs a walk along head's chain: to build a long one, begin at its end.
+ *
+ * @param head Taken, and given back as the result. NULL: the result is tail.
+ * @param tail Taken: from now on it is head's, to be touched and not to be released or given. A chain
+ *             itself, if you like. NULL is nothing.
+ * @return head, yours. What is done with it is done with all parts: releasing, sending, sharing. Only
+ *         sfr_write(), sfr_write_at(), sfr_send(), sfr_send_zc(), sfr_sendto() and sfr_conn_send() take a
+ *         chain; other operations end with -EINVAL. If head or tail was not yours, or they are of
+ *         different loops, that is misuse and reported, and the chain is head's alone.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API sfr_buf *sfr_buf_append(sfr_buf *head, sfr_buf *tail);
 
 /**
  * The contents, if they are yours to touch.

@@ -26,6 +26,7 @@ enum sfr_error {
 	SFR_EUNSUPPORTED,     /**< This engine or kernel cannot do this operation. */
 	SFR_ETHREAD,          /**< The call came from another thread than the loop's. */
 	SFR_EFORKED,          /**< The call came from a forked child; the loop is its parent's. */
+	SFR_ESHARED,          /**< The buffer has other references, and is read-only. */
 };
 
 /**

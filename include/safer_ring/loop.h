@@ -2,7 +2,10 @@
  * The run loop.
  *
  * A loop belongs to one thread: the one that made it until the first turn, then the one that took that
- * turn. Only sfr_loop_stop(), sfr_loop_post() and sfr_buf_release() may be called from elsewhere.
+ * turn. Only sfr_loop_stop(), sfr_loop_post() and sfr_buf_release() may be called from elsewhere. Any other
+ * call that would change something does nothing there but report the misuse (see safety.abort), and answers
+ * SFR_ETHREAD, or in a child of fork SFR_EFORKED, in the way in which it reports errors. Calls that only
+ * look are not checked. In a child sfr_loop_post() answers -SFR_EFORKED, and sfr_loop_stop() does nothing.
  * Callbacks run inside sfr_loop_run(), sfr_loop_step(), sfr_loop_drain() and sfr_await(), nowhere else;
  * in a callback those four answer -SFR_ENESTED.
  */
@@ -148,20 +151,25 @@ SFR_API const char *sfr_loop_refusal(const sfr_loop *loop);
 
 /** Counters of one loop, since it was made. Fields are only ever added, at the end. */
 typedef struct sfr_loop_stats {
-	uint64_t turns;         /**< Turns taken. */
-	uint64_t enters;        /**< System calls made to submit and wait. */
-	uint64_t cqes;          /**< Completions reaped. */
-	uint64_t ops;           /**< Operations submitted. */
-	uint64_t parked;        /**< Times a receive had to wait for a buffer. */
-	uint64_t overflows;     /**< Turns that found the completion queue overflown. */
-	uint64_t bufs_total;    /**< Buffers in the slab. */
-	uint64_t bufs_free;     /**< Of these, in the slab now. */
-	uint64_t bufs_ring;     /**< Of these, with the kernel for whatever arrives next. */
-	uint64_t bufs_held;     /**< Of these, with callers, in operations or in send queues. */
+	uint64_t turns;     /**< Turns taken. */
+	uint64_t enters;    /**< System calls made to submit and wait. */
+	uint64_t cqes;      /**< Completions reaped. */
+	uint64_t ops;       /**< Operations submitted. */
+	uint64_t parked;    /**< Times a receive had to wait for a buffer. */
+	uint64_t overflows; /**< Turns that found the completion queue overflown. */
+	uint64_t
+		bufs_total; /**< Buffers that were made, of all sizes; without those of the heap. */
+	uint64_t bufs_free; /**< Of these, to be had. */
+	uint64_t bufs_ring; /**< Of these, with the kernel for whatever arrives next. */
+	uint64_t bufs_held; /**< Of these, with callers, in operations or in send queues. */
 	uint64_t bufs_held_max; /**< The most that were held so at the end of a turn. */
 	uint64_t
 		heap_allocs; /**< Times the heap was asked, for buffers, connections, gathered sends. */
 	uint64_t copied_out; /**< Bytes copied to the heap to free buffers held by slow readers. */
+	uint64_t budget; /**< Bytes that all buffers may take together; 0: see buffers.budget. */
+	uint64_t bytes_made; /**< Bytes that those of bufs_total take; they stay until the end. */
+	uint64_t bytes_heap; /**< Bytes of buffers of the heap that are out. */
+	uint64_t bytes_max;  /**< The most that both ever were together. */
 } sfr_loop_stats;
 
 /**

@@ -8,6 +8,10 @@
  * exactly once, and its buffer comes back with it; a multishot one calls any number of times, and its
  * last call has a negative result, or 0 where that is the end of a stream.
  *
+ * On a thread that is not the loop's, or in a child of fork, every builder gives NULL with errno SFR_ETHREAD
+ * or SFR_EFORKED, and so does one without memory, with ENOMEM. A buffer is taken then as well: released, as
+ * sfr_buf_release() does from any thread.
+ *
  * Descriptors are borrowed: keep them open until the callback. At most one receive and one send should
  * be in flight per stream socket; the kernel may reorder more (connections, in server.h, see to that).
  */
@@ -47,7 +51,9 @@ typedef uint64_t sfr_ticket;
  * @param done Called on the loop's thread, never inside this call. NULL: nobody wants to know, and the
  *             buffer goes back to the slab.
  * @param arg  Handed to done.
- * @return Its ticket, for sfr_cancel(); 0 if op was NULL, and then done is never called.
+ * @return Its ticket, for sfr_cancel(); 0 if op was NULL, and then done is never called. Also 0, with errno
+ *         SFR_ETHREAD or SFR_EFORKED, on a wrong thread or in a child of fork: op stays as it is, the
+ *         loop's thread's to submit or discard.
  * @thread The loop's.
  * @since 0.1
  */
@@ -60,7 +66,8 @@ SFR_API sfr_ticket sfr_submit(sfr_op *op, sfr_done *done, void *arg);
  * @param buf_out Receives the operation's buffer, yours (NULL if it has none). May be NULL: the buffer
  *                goes back to the slab.
  * @return The operation's result; -SFR_ENESTED inside a callback, with the buffer in buf_out;
- *         -ENOMEM if op was NULL; an error of the engine, and then the loop keeps the buffer.
+ *         -ENOMEM if op was NULL; -SFR_ETHREAD or -SFR_EFORKED if it was for that, or on a wrong thread or
+ *         in a child of fork; an error of the engine, and then the loop keeps the buffer.
  * @thread The loop's. Other callbacks may run meanwhile.
  * @since 0.1
  */
@@ -89,7 +96,7 @@ SFR_API int sfr_cancel(sfr_loop *loop, sfr_ticket ticket);
  * Ask for all operations on a descriptor to end, as sfr_cancel() does for one. Those that close or shut
  * it down go on. Looks at every operation there is: for rare use.
  *
- * @return How many were asked.
+ * @return How many were asked; -SFR_ETHREAD, -SFR_EFORKED.
  * @thread The loop's.
  * @since 0.1
  */
@@ -124,8 +131,8 @@ SFR_API sfr_op *sfr_within(sfr_op *op, uint64_t ns);
  * Have a read, write, receive or send go on until the whole length is done: all that is in the buffer, or
  * all the room there is in it. The end of a file or stream ends it, too.
  *
- * @param op Building: one of sfr_read(), sfr_write(), sfr_recv(), sfr_send() and their _at forms; others
- *           end with -EINVAL. NULL is nothing.
+ * @param op Building: one of sfr_read(), sfr_write(), their _at forms, sfr_recv(), sfr_send() and
+ *           sfr_send_zc(); others end with -EINVAL. NULL is nothing.
  * @return op.
  * @par Result
  *      Bytes done in all, fewer than the length only if something ended it: the end of a file, an error,
@@ -195,6 +202,18 @@ SFR_API sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf);
 SFR_API sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf);
 
 /**
+ * As sfr_send(), and the kernel sends from the buffer itself instead of from a copy of it: worth it from
+ * some 10 KiB on, and on real networks only. The buffer comes back when the kernel has let go of it,
+ * which for a connection is when the peer has acknowledged it. Cancelling stops what was not sent yet, but
+ * does not hasten that, nor does a deadline or a drain; closing the connection with a reset does.
+ *
+ * @par Result As sfr_send(). Where the kernel or the socket cannot do it, as with Unix sockets, it is a
+ *      plain send.
+ * @thread The loop's. @since 0.1
+ */
+SFR_API sfr_op *sfr_send_zc(sfr_loop *loop, int fd, sfr_buf *buf);
+
+/**
  * Accept one connection.
  * @par Result
  *      The descriptor, yours, close-on-exec (0 is a descriptor too); else the error of accept(2).
@@ -220,6 +239,20 @@ SFR_API sfr_op *sfr_accept_multi(sfr_loop *loop, int fd);
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_recv_multi(sfr_loop *loop, int fd);
+
+/** Make a socket. @par Result Its descriptor, yours, close-on-exec; else the error of socket(2). @since 0.1 */
+SFR_API sfr_op *sfr_socket(sfr_loop *loop, int domain, int type, int protocol);
+
+/**
+ * Read from a pipe, terminal or the like until it ends, as sfr_recv_multi() does from a socket: each
+ * arrival is a buffer of the slab, and yours. A file is read from its current position to its end.
+ *
+ * @par Result
+ *      Bytes read, with their buffer. Last: 0 without buffer at the end of the file; else the error of
+ *      read(2).
+ * @thread The loop's. @since 0.1
+ */
+SFR_API sfr_op *sfr_read_multi(sfr_loop *loop, int fd);
 
 /**
  * Connect a socket.
@@ -256,6 +289,15 @@ SFR_API sfr_op *sfr_interval(sfr_loop *loop, uint64_t ns);
 SFR_API sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events);
 
 /**
+ * Call back whenever a descriptor is ready, until cancelled: at most once a turn, and in each turn in
+ * which it is. So do with it what it is ready for, or cancel.
+ *
+ * @par Result As sfr_poll().
+ * @thread The loop's. @since 0.1
+ */
+SFR_API sfr_op *sfr_poll_multi(sfr_loop *loop, int fd, unsigned events);
+
+/**
  * Shut down one or both directions of a socket. It cannot be cancelled.
  *
  * @param how SHUT_RD, SHUT_WR or SHUT_RDWR.
@@ -273,79 +315,6 @@ SFR_API sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how);
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_close(sfr_loop *loop, int fd);
-
-/*
- * Files and directories. Paths are copied. `dirfd` is borrowed until the callback, or AT_FDCWD. Where the
- * kernel has no operation for one of these, a worker thread of the loop makes the system call
- * (ring.workers says how many there may be).
- */
-
-/** Make a socket. @par Result Its descriptor, yours, close-on-exec; else the error of socket(2). @since 0.1 */
-SFR_API sfr_op *sfr_socket(sfr_loop *loop, int domain, int type, int protocol);
-
-/** Open a file. @par Result Its descriptor, yours, close-on-exec; else the error of openat(2). @since 0.1 */
-SFR_API sfr_op *sfr_openat(sfr_loop *loop, int dirfd, const char *path, int flags, unsigned mode);
-
-/**
- * Ask about a file.
- *
- * @param flags As of statx(2), with AT_EMPTY_PATH also for `dirfd` itself.
- * @param mask  STATX_BASIC_STATS or the like.
- * @param buf   Given, whatever happens; room for a struct statx, or the result is -EINVAL. Comes back
- *              with one in it.
- * @return As for every operation with a buffer, see sfr_read().
- * @par Result 0, and buf->len is sizeof(struct statx); else the error of statx(2), and it is 0.
- * @thread The loop's. @since 0.1
- */
-SFR_API sfr_op *sfr_statx(sfr_loop *loop, int dirfd, const char *path, int flags, unsigned mask,
-			  sfr_buf *buf);
-
-/** Have a file's contents and attributes on its disk. @par Result 0; the error of fsync(2). @since 0.1 */
-SFR_API sfr_op *sfr_fsync(sfr_loop *loop, int fd);
-
-/** As sfr_fsync(), without attributes that reading does not need. @since 0.1 */
-SFR_API sfr_op *sfr_fdatasync(sfr_loop *loop, int fd);
-
-/** Reserve or free room in a file. @par Result 0; the error of fallocate(2). @since 0.1 */
-SFR_API sfr_op *sfr_fallocate(sfr_loop *loop, int fd, int mode, uint64_t off, uint64_t len);
-
-/** Cut a file, or extend it with zeros. @par Result 0; the error of ftruncate(2). @since 0.1 */
-SFR_API sfr_op *sfr_ftruncate(sfr_loop *loop, int fd, uint64_t len);
-
-/** Remove a name; AT_REMOVEDIR for a directory. @par Result 0; the error of unlinkat(2). @since 0.1 */
-SFR_API sfr_op *sfr_unlinkat(sfr_loop *loop, int dirfd, const char *path, int flags);
-
-/** Give a file another name. @par Result 0; the error of renameat2(2). @since 0.1 */
-SFR_API sfr_op *sfr_renameat(sfr_loop *loop, int dirfd, const char *path, int new_dirfd,
-			     const char *new_path, unsigned flags);
-
-/** Make a directory. @par Result 0; the error of mkdirat(2). @since 0.1 */
-SFR_API sfr_op *sfr_mkdirat(sfr_loop *loop, int dirfd, const char *path, unsigned mode);
-
-/** Give a file a further name. @par Result 0; the error of linkat(2). @since 0.1 */
-SFR_API sfr_op *sfr_linkat(sfr_loop *loop, int dirfd, const char *path, int new_dirfd,
-			   const char *new_path, int flags);
-
-/** Make a symbolic link to `target`. @par Result 0; the error of symlinkat(2). @since 0.1 */
-SFR_API sfr_op *sfr_symlinkat(sfr_loop *loop, const char *target, int dirfd, const char *path);
-
-/** A function that may block. Runs on another thread; returns 0, a count, or a negative error. */
-typedef int sfr_work_fn(void *arg);
-
-/**
- * Have a worker thread of the loop run a function that may block.
- *
- * @param fn  Called once, on a thread of the loop's in which all signals are blocked, unless the
- *            operation is cancelled before its turn comes. It must not touch the loop but for
- *            sfr_loop_post(), sfr_loop_stop() and sfr_buf_release().
- * @param arg Handed to fn; yours, and good until the callback.
- * @return As for every operation without a buffer, see sfr_nop().
- * @par Result
- *      What fn returned; -EAGAIN if there is not a single thread to be had. A function that runs cannot
- *      be interrupted: cancelled or past its deadline, it still ends with its own result.
- * @thread The loop's. @since 0.1
- */
-SFR_API sfr_op *sfr_work(sfr_loop *loop, sfr_work_fn *fn, void *arg);
 
 SFR_END_DECLS
 

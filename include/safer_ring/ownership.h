@@ -12,23 +12,32 @@
 #ifndef SAFER_RING_OWNERSHIP_H
 #define SAFER_RING_OWNERSHIP_H
 
-#include <safer_ring/buffer.h>
-#include <safer_ring/op.h>
+#include <safer_ring/datagram.h>
+#include <safer_ring/file.h>
+#include <safer_ring/pool.h>
 #include <safer_ring/server.h>
+#include <safer_ring/system.h>
 
 /* X(return type, name, parameters, position of the buffer) */
-#define SFR__BUF_TAKERS(X)                                \
-	X(void, sfr_buf_release, (sfr_buf *), 1)          \
-	X(int, sfr_conn_send, (sfr_conn *, sfr_buf *), 2) \
+#define SFR__BUF_TAKERS(X)                                      \
+	X(void, sfr_buf_release, (sfr_buf *), 1)                \
+	X(int, sfr_conn_send, (sfr_conn *, sfr_buf *), 2)       \
+	X(sfr_buf *, sfr_buf_append, (sfr_buf *, sfr_buf *), 2) \
 	SFR__BUF_OPS(X)
 
-#define SFR__BUF_OPS(X)                                                      \
-	X(sfr_op *, sfr_read, (sfr_loop *, int, sfr_buf *), 3)               \
-	X(sfr_op *, sfr_read_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3)  \
-	X(sfr_op *, sfr_write, (sfr_loop *, int, sfr_buf *), 3)              \
-	X(sfr_op *, sfr_write_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3) \
-	X(sfr_op *, sfr_recv, (sfr_loop *, int, sfr_buf *), 3)               \
-	X(sfr_op *, sfr_send, (sfr_loop *, int, sfr_buf *), 3)               \
+#define SFR__BUF_OPS(X)                                                                           \
+	X(sfr_op *, sfr_read, (sfr_loop *, int, sfr_buf *), 3)                                    \
+	X(sfr_op *, sfr_read_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3)                       \
+	X(sfr_op *, sfr_write, (sfr_loop *, int, sfr_buf *), 3)                                   \
+	X(sfr_op *, sfr_write_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3)                      \
+	X(sfr_op *, sfr_recv, (sfr_loop *, int, sfr_buf *), 3)                                    \
+	X(sfr_op *, sfr_send, (sfr_loop *, int, sfr_buf *), 3)                                    \
+	X(sfr_op *, sfr_send_zc, (sfr_loop *, int, sfr_buf *), 3)                                 \
+	X(sfr_op *, sfr_sendto, (sfr_loop *, int, sfr_buf *, const struct sockaddr *, socklen_t), \
+	  3)                                                                                      \
+	X(sfr_op *, sfr_recvfrom, (sfr_loop *, int, sfr_buf *), 3)                                \
+	X(sfr_op *, sfr_waitid, (sfr_loop *, int, unsigned, int, sfr_buf *), 5)                   \
+	X(sfr_op *, sfr_raw, (sfr_loop *, const struct io_uring_sqe *, sfr_buf *), 3)             \
 	X(sfr_op *, sfr_statx, (sfr_loop *, int, const char *, int, unsigned, sfr_buf *), 6)
 
 #define SFR__BARE_OPS(X)                                                                           \
@@ -36,6 +45,12 @@
 	X(sfr_op *, sfr_accept, (sfr_loop *, int), 0)                                              \
 	X(sfr_op *, sfr_accept_multi, (sfr_loop *, int), 0)                                        \
 	X(sfr_op *, sfr_recv_multi, (sfr_loop *, int), 0)                                          \
+	X(sfr_op *, sfr_recvfrom_multi, (sfr_loop *, int), 0)                                      \
+	X(sfr_op *, sfr_read_multi, (sfr_loop *, int), 0)                                          \
+	X(sfr_op *, sfr_poll_multi, (sfr_loop *, int, unsigned), 0)                                \
+	X(sfr_op *, sfr_splice, (sfr_loop *, int, int64_t, int, int64_t, unsigned, unsigned), 0)   \
+	X(sfr_op *, sfr_signal, (sfr_loop *, int), 0)                                              \
+	X(sfr_op *, sfr_msg, (sfr_loop *, sfr_loop *, uint64_t), 0)                                \
 	X(sfr_op *, sfr_connect, (sfr_loop *, int, const struct sockaddr *, socklen_t), 0)         \
 	X(sfr_op *, sfr_timeout, (sfr_loop *, uint64_t), 0)                                        \
 	X(sfr_op *, sfr_interval, (sfr_loop *, uint64_t), 0)                                       \
@@ -58,6 +73,8 @@
 #define SFR__BUF_GIVERS(X)                                                                         \
 	X(sfr_buf *, sfr_buf_get, (sfr_loop *, size_t), 0)                                         \
 	X(sfr_buf *, sfr_buf_from, (sfr_loop *, const void *, size_t), 0)                          \
+	X(sfr_buf *, sfr_buf_share, (sfr_buf *), 0)                                                \
+	X(sfr_buf *, sfr_pool_get, (sfr_pool *), 0)                                                \
 	X(sfr_buf *, sfr_buf_wrap, (sfr_loop *, void *, size_t, void (*)(void *, void *), void *), \
 	  0)
 
@@ -114,6 +131,8 @@ static inline void *sfr__analyzer_keep(void *arg)
 
 #define sfr_buf_get(loop, min_cap) sfr__analyzer_fill(sfr_buf_get(loop, min_cap))
 #define sfr_buf_from(loop, bytes, len) sfr__analyzer_fill(sfr_buf_from(loop, bytes, len))
+#define sfr_buf_share(buf) sfr__analyzer_fill(sfr_buf_share(buf))
+#define sfr_pool_get(pool) sfr__analyzer_fill(sfr_pool_get(pool))
 #define sfr_buf_wrap(loop, mem, cap, on_release, arg)                                   \
 	sfr__analyzer_fill(sfr_buf_wrap(loop, sfr__analyzer_keep(mem), cap, on_release, \
 					sfr__analyzer_keep(arg)))

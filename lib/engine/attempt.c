@@ -13,13 +13,13 @@ static const struct io_uring_buf *buf_pick(struct sfr__request *request,
 					   struct sfr__buf_group *group)
 {
 	const struct io_uring_buf *buf;
+	uint32_t limit = request->sqe.opcode == IORING_OP_RECVMSG ? 0 : request->sqe.len;
 
 	if (!group || group->head == io_uring_smp_load_acquire(&group->ring->tail))
 		return NULL;
 	buf = &group->ring->bufs[group->head & (group->entries - 1)];
 	request->at = (unsigned char *)(uintptr_t)buf->addr;
-	request->len = request->sqe.len && request->sqe.len < buf->len ? request->sqe.len
-								       : buf->len;
+	request->len = limit && limit < buf->len ? limit : buf->len;
 	return buf;
 }
 
@@ -70,13 +70,26 @@ static int attempt_once(struct sfr__interpreter *interpreter, struct sfr__reques
 	return interpreter->calls->attempt(interpreter, request);
 }
 
+/* Whether nothing more is to come. An empty datagram counts, as it does in the kernel. */
+static bool is_last(const struct sfr__request *request, int result)
+{
+	switch (request->sqe.opcode) {
+	case IORING_OP_ACCEPT:
+		return result < 0;
+	case IORING_OP_RECVMSG:
+		return result <= (int)sfr__request_front(request);
+	default:
+		return result <= 0;
+	}
+}
+
 /*
  * Post what comes, each with F_MORE. Without room for a completion it waits, and loses nothing. A
- * buffer that was not filled took the last bytes there were: asking for more would be in vain.
+ * buffer that a stream did not fill took the last bytes there were: asking for more would be in vain.
  */
 static int attempt_many(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
-	bool accepts = request->sqe.opcode == IORING_OP_ACCEPT;
+	bool is_stream = request->sqe.opcode == IORING_OP_RECV;
 	int count, r;
 
 	for (count = 0; count < MANY; count++) {
@@ -85,11 +98,11 @@ static int attempt_many(struct sfr__interpreter *interpreter, struct sfr__reques
 		r = attempt_once(interpreter, request);
 		if (r == -ENOBUFS && count)
 			break; /* whether there is more to receive is not known */
-		if (r < 0 || (r == 0 && !accepts))
+		if (is_last(request, r))
 			return r;
 		sfr__cq_write(interpreter, request, r, request->flags | IORING_CQE_F_MORE);
 		request->flags = 0;
-		if (!accepts && (uint32_t)r < request->len)
+		if (is_stream && (uint32_t)r < request->len)
 			break;
 	}
 	return SFR__NOT_YET;

@@ -40,9 +40,20 @@ struct sfr__engine_calls {
 	int (*buf_ring_add)(struct sfr__engine *engine, void *ring, unsigned entries,
 			    unsigned group);
 
-	/* The tables that IOSQE_FIXED_FILE and buf_index refer to; each at most once. 0 or -errno. */
+	/*
+	 * The table that IOSQE_FIXED_FILE refers to: -EBUSY if there is one. It keeps its files open by
+	 * itself; -1 is an empty slot. Requests in flight keep their files, whatever becomes of a slot. 0 or
+	 * -errno.
+	 */
 	int (*files_add)(struct sfr__engine *engine, const int *fds, unsigned count);
+	int (*files_update)(struct sfr__engine *engine, unsigned slot, int fd);
+	int (*files_remove)(struct sfr__engine *engine);
+
+	/* The table that buf_index refers to: once. Empty slots are all zero; a slot is changed only while
+	 * no request uses it. 0 or -errno. */
 	int (*buffers_add)(struct sfr__engine *engine, const struct iovec *buffers, unsigned count);
+	int (*buffers_update)(struct sfr__engine *engine, unsigned slot,
+			      const struct iovec *buffer);
 
 	/* Nothing is in flight: free it. */
 	void (*close)(struct sfr__engine *engine);
@@ -54,6 +65,7 @@ struct sfr__engine {
 	const struct sfr__engine_calls *calls;
 	sfr__features features; /* what it has, and is allowed to use */
 	uint64_t ops;           /* the opcodes it knows, a bit each */
+	bool locks;             /* registered buffers are locked: RLIMIT_MEMLOCK counts them */
 	uint64_t enters;
 	uint64_t overflows;
 };

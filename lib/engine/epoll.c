@@ -44,6 +44,7 @@ struct epoll {
 	bool done_watched; /* epoll tells of it */
 	bool no_pwait2;    /* this kernel, or emulator, sleeps in milliseconds */
 	unsigned skipped;  /* enters since epoll was last asked */
+	unsigned looks;    /* at what is ready */
 	int events_count;  /* seen, and not dealt with */
 	struct epoll_event events[EVENTS_MAX];
 };
@@ -96,15 +97,23 @@ static int work_watch(struct epoll *epoll)
 /* A worker may begin after the descriptor was closed and its number is another file's. */
 static int request_copy(struct sfr__request *request)
 {
-	int copy;
+	int copy, copy_in = -1;
 
 	if (request->fd < 0 || request->sqe.opcode == IORING_OP_CLOSE ||
 	    waiting_of(request)->has_copy)
 		return 0;
 	copy = fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
-	if (copy < 0)
-		return -errno;
+	if (copy >= 0 && request->sqe.opcode == IORING_OP_SPLICE)
+		copy_in = fcntl(request->fd_in, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0 || (copy_in < 0 && request->sqe.opcode == IORING_OP_SPLICE)) {
+		int r = -errno;
+
+		if (copy >= 0)
+			(void)close(copy); /* never used */
+		return r;
+	}
 	request->fd = copy;
+	request->fd_in = copy_in;
 	waiting_of(request)->has_copy = true;
 	return 0;
 }
@@ -114,6 +123,8 @@ static void request_forget_copy(struct sfr__request *request)
 	if (waiting_of(request)->has_copy)
 		(void)close(
 			request->fd); /* the file is the caller's, who closes it where it matters */
+	if (waiting_of(request)->has_copy && request->fd_in >= 0)
+		(void)close(request->fd_in); /* and so is this one */
 	waiting_of(request)->has_copy = false;
 }
 
@@ -155,6 +166,17 @@ static void work_collect(struct epoll *epoll)
 	}
 }
 
+/* A splice has two descriptors, and may wait for one and then for the other: it holds on to both. */
+static int request_watch(struct epoll *epoll, struct sfr__request *request)
+{
+	int r = request->sqe.opcode == IORING_OP_SPLICE ? request_copy(request) : 0;
+
+	if (r == 0)
+		r = sfr__watch_add(&epoll->watches, request, sfr__syscall_fd(request),
+				   sfr__syscall_events(request));
+	return r;
+}
+
 /*
  * What the interpreter asks for.
  */
@@ -173,13 +195,16 @@ static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__requ
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 	int r;
 
+	if (sfr__syscall_blocks(request) ||
+	    waiting_of(request)->waiter.fd != sfr__syscall_fd(request))
+		sfr__watch_remove(&epoll->watches, request); /* it waits for something else now */
 	if (waiting_of(request)->waiter.watched && forward)
 		sfr__watch_revive(&epoll->watches, request);
 	if (waiting_of(request)->waiter.watched || waiting_of(request)->with_workers)
 		return 0;
 	if (sfr__syscall_blocks(request))
 		return request_work(epoll, request);
-	r = sfr__watch_add(&epoll->watches, request, sfr__syscall_events(request));
+	r = request_watch(epoll, request);
 	if (r != -EPERM) /* which says of a file or device that it is always ready */
 		return r;
 	return request->sqe.opcode == IORING_OP_POLL_ADD ? -EINVAL : request_work(epoll, request);
@@ -214,6 +239,20 @@ static int epoll_check(struct sfr__interpreter *interpreter, int fd)
 	return fcntl(fd, F_GETFD) < 0 ? -errno : 0;
 }
 
+static int epoll_keep(struct sfr__interpreter *interpreter, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	(void)interpreter;
+	return copy < 0 ? (errno == EMFILE ? -EMFILE : -EBADF) : copy;
+}
+
+static void epoll_drop(struct sfr__interpreter *interpreter, int fd)
+{
+	epoll_closing(interpreter, fd);
+	(void)close(fd); /* a copy, or never used */
+}
+
 static uint64_t epoll_now(struct sfr__interpreter *interpreter)
 {
 	(void)interpreter;
@@ -227,6 +266,8 @@ static const struct sfr__interpreter_calls interpreter_calls = {
 	.ended = epoll_ended,
 	.closing = epoll_closing,
 	.check = epoll_check,
+	.keep = epoll_keep,
+	.drop = epoll_drop,
 	.now = epoll_now,
 };
 
@@ -274,7 +315,10 @@ static void set_renew(struct epoll *epoll)
 		(void)work_watch(epoll); /* it was there before */
 }
 
-/* Find out what is ready, and deal with it. 0, also when interrupted; -errno. */
+/*
+ * Find out what is ready, and deal with it. 0, also when interrupted; -errno. Epoll tells in the same order
+ * every time, and the completion queue or the buffers may not do for all: each time another one begins.
+ */
 static int epoll_look(struct epoll *epoll, int64_t timeout_ns)
 {
 	int count, i;
@@ -284,13 +328,15 @@ static int epoll_look(struct epoll *epoll, int64_t timeout_ns)
 	count = epoll->events_count ? epoll->events_count : epoll_sleep(epoll, timeout_ns);
 	epoll->events_count = 0;
 	for (i = 0; i < count; i++) {
-		const struct epoll_event *event = &epoll->events[i];
+		const struct epoll_event *event =
+			&epoll->events[((unsigned)i + epoll->looks) % (unsigned)count];
 
 		if (event->data.u64 == DONE_DATA)
 			work_collect(epoll);
 		else
 			sfr__watch_ready(&epoll->watches, (int)event->data.u64, event->events);
 	}
+	epoll->looks++;
 	sfr__interpreter_tick(&epoll->interpreter);
 	return count < 0 && count != -EINTR ? count : 0;
 }
@@ -346,43 +392,31 @@ static int epoll_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned e
 	return sfr__interpreter_buf_ring_add(&epoll_of(engine)->interpreter, ring, entries, group);
 }
 
-/* The first of the fixed files, and the table of them. */
-static void files_drop(struct sfr__interpreter *interpreter, unsigned count)
-{
-	while (count--)
-		if (interpreter->files[count] >= 0)
-			(void)close(interpreter->files[count]); /* copies of ours */
-	free(interpreter->files);
-	interpreter->files = NULL;
-	interpreter->files_count = 0;
-}
-
-/* A registered file stays open, whatever becomes of its descriptor. */
 static int epoll_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
 {
-	struct sfr__interpreter *interpreter = &epoll_of(engine)->interpreter;
-	unsigned i;
-	int r = 0;
+	return sfr__interpreter_files_add(&epoll_of(engine)->interpreter, fds, count);
+}
 
-	for (i = 0; r == 0 && i < count; i++)
-		if (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0)
-			r = -EBADF;
-	if (r == 0)
-		r = sfr__interpreter_files_add(interpreter, fds, count);
-	for (i = 0; r == 0 && i < count; i++) {
-		interpreter->files[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
-		if (fds[i] >= 0 && interpreter->files[i] < 0) {
-			r = -errno;
-			files_drop(interpreter, i);
-		}
-	}
-	return r;
+static int epoll_files_update(struct sfr__engine *engine, unsigned slot, int fd)
+{
+	return sfr__interpreter_files_update(&epoll_of(engine)->interpreter, slot, fd);
+}
+
+static int epoll_files_remove(struct sfr__engine *engine)
+{
+	return sfr__interpreter_files_remove(&epoll_of(engine)->interpreter);
 }
 
 static int epoll_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
 			     unsigned count)
 {
 	return sfr__interpreter_buffers_add(&epoll_of(engine)->interpreter, buffers, count);
+}
+
+static int epoll_buffers_update(struct sfr__engine *engine, unsigned slot,
+				const struct iovec *buffer)
+{
+	return sfr__interpreter_buffers_update(&epoll_of(engine)->interpreter, slot, buffer);
 }
 
 static void epoll_close(struct sfr__engine *engine)
@@ -392,7 +426,6 @@ static void epoll_close(struct sfr__engine *engine)
 	sfr__workers_fini(&epoll->workers);
 	if (epoll->done_fd >= 0)
 		(void)close(epoll->done_fd); /* nobody waits for it any more */
-	files_drop(&epoll->interpreter, epoll->interpreter.files_count);
 	sfr__interpreter_fini(&epoll->interpreter);
 	sfr__watches_fini(&epoll->watches);
 	free(epoll);
@@ -405,14 +438,18 @@ static const struct sfr__engine_calls epoll_calls = {
 	.pending = epoll_pending,
 	.buf_ring_add = epoll_buf_ring_add,
 	.files_add = epoll_files_add,
+	.files_update = epoll_files_update,
+	.files_remove = epoll_files_remove,
 	.buffers_add = epoll_buffers_add,
+	.buffers_update = epoll_buffers_update,
 	.close = epoll_close,
 };
 
 static sfr__features features_offered(const struct sfr__settings *settings)
 {
-	static const enum sfr__feature has[] = {SFR__FEATURE_RECV_MULTI, SFR__FEATURE_ACCEPT_MULTI,
-						SFR__FEATURE_BUFFER_RINGS};
+	static const enum sfr__feature has[] = {
+		SFR__FEATURE_RECV_MULTI, SFR__FEATURE_ACCEPT_MULTI, SFR__FEATURE_BUFFER_RINGS,
+		SFR__FEATURE_FIXED_BUFFERS, SFR__FEATURE_DIRECT_FILES};
 	sfr__features features = 0;
 	size_t i;
 

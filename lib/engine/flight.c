@@ -68,6 +68,7 @@ struct sfr__request *sfr__request_take(struct sfr__interpreter *interpreter,
 	request->next = NULL;
 	request->done = 0;
 	request->fd = request->number = sqe->fd;
+	request->fd_in = sqe->splice_fd_in;
 	request->no_more = false;
 	request->time_ns = 0;
 	request->flags = 0;

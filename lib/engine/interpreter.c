@@ -77,10 +77,12 @@ static void chain_cancel(struct sfr__interpreter *interpreter, struct sfr__reque
 static void request_end(struct sfr__interpreter *interpreter, struct sfr__request *request,
 			int result)
 {
-	bool broken = sfr__request_failed(request, result) &&
-		      !(request->sqe.flags & IOSQE_IO_HARDLINK);
 	struct sfr__request *next = request->next, *limit = NULL;
+	bool broken;
 
+	if (result >= 0 && sfr__request_fills_slot(request))
+		result = sfr__tables_win(interpreter, request, result);
+	broken = sfr__request_failed(request, result) && !(request->sqe.flags & IOSQE_IO_HARDLINK);
 	if (next && next->sqe.opcode == IORING_OP_LINK_TIMEOUT) {
 		limit = next;
 		next = limit->next;
@@ -254,6 +256,10 @@ static int request_start(struct sfr__interpreter *interpreter, struct sfr__reque
 		timeout_arm(interpreter, request, timeout_fired);
 		sfr__flight_enter(interpreter, request);
 		return SFR__NOT_YET;
+	case IORING_OP_CLOSE:
+		if (request->sqe.file_index)
+			return sfr__tables_close(interpreter, request->sqe.file_index - 1);
+		break;
 	default:
 		break;
 	}

@@ -44,6 +44,10 @@ struct sfr__interpreter_calls {
 	/* 0, or -EBADF if there is no such descriptor. */
 	int (*check)(struct sfr__interpreter *interpreter, int fd);
 
+	/* Another descriptor of the same file, or -errno; and an end to one. */
+	int (*keep)(struct sfr__interpreter *interpreter, int fd);
+	void (*drop)(struct sfr__interpreter *interpreter, int fd);
+
 	uint64_t (*now)(struct sfr__interpreter *interpreter);
 };
 
@@ -68,7 +72,7 @@ struct sfr__interpreter {
 	struct sfr__link late;        /* ended, and the completion queue was full */
 	struct sfr__buf_group *groups;
 	unsigned groups_count;
-	int *files;
+	int *files; /* descriptors of its own */
 	unsigned files_count;
 	struct iovec *buffers;
 	unsigned buffers_count;
@@ -102,7 +106,11 @@ int sfr__interpreter_buf_ring_add(struct sfr__interpreter *interpreter, void *ri
 				  unsigned entries, unsigned number);
 int sfr__interpreter_files_add(struct sfr__interpreter *interpreter, const int *fds,
 			       unsigned count);
+int sfr__interpreter_files_update(struct sfr__interpreter *interpreter, unsigned slot, int fd);
+int sfr__interpreter_files_remove(struct sfr__interpreter *interpreter);
 int sfr__interpreter_buffers_add(struct sfr__interpreter *interpreter, const struct iovec *buffers,
 				 unsigned count);
+int sfr__interpreter_buffers_update(struct sfr__interpreter *interpreter, unsigned slot,
+				    const struct iovec *buffer);
 
 #endif

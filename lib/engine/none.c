@@ -10,7 +10,11 @@
 #include "../probe.h"
 #include <safer_ring/buffer.h>
 #include <safer_ring/loop.h>
-#include <safer_ring/op.h>
+#include <safer_ring/datagram.h>
+#include <safer_ring/file.h>
+#include <safer_ring/pool.h>
+#include <safer_ring/registry.h>
+#include <safer_ring/system.h>
 #include <safer_ring/server.h>
 #include <errno.h>
 #include <string.h>
@@ -40,6 +44,11 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	memset(out, 0, size);
 }
 
+void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
+{
+	memset(out, 0, sizeof(*out));
+}
+
 /* X(type, name, parameters, answer) */
 #define ANSWERING(X)                                                                               \
 	X(int, sfr_loop_run, (sfr_loop * loop), -ENOSYS)                                           \
@@ -58,6 +67,8 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	X(void *, sfr_buf_access, (sfr_buf * buf), NULL)                                           \
 	X(bool, sfr_buf_is_owned, (const sfr_buf *buf), false)                                     \
 	X(sfr_buf *, sfr_buf_get, (sfr_loop * loop, size_t min_cap), NULL)                         \
+	X(sfr_buf *, sfr_buf_share, (sfr_buf * buf), NULL)                                         \
+	X(sfr_buf *, sfr_buf_append, (sfr_buf * head, sfr_buf * tail), head)                       \
 	X(sfr_buf *, sfr_buf_from, (sfr_loop * loop, const void *bytes, size_t len), NULL)         \
 	X(sfr_buf *, sfr_buf_wrap,                                                                 \
 	  (sfr_loop * loop, void *mem, size_t cap, void (*on_release)(void *, void *), void *arg), \
@@ -68,6 +79,15 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	X(int, sfr_abandon, (sfr_loop * loop, sfr_ticket ticket), -ENOSYS)                         \
 	X(sfr_op *, sfr_within, (sfr_op * op, uint64_t ns), op)                                    \
 	X(sfr_op *, sfr_all, (sfr_op * op), op)                                                    \
+	X(sfr_op *, sfr_into, (sfr_op * op, int fixed), op)                                        \
+	X(sfr_pool *, sfr_pool_new, (size_t count, size_t buf_size), NULL)                         \
+	X(sfr_buf *, sfr_pool_get, (sfr_pool * pool), NULL)                                        \
+	X(int, sfr_pool_free, (sfr_pool * pool), 0)                                                \
+	X(int, sfr_files_register, (sfr_loop * loop, const int *fds, unsigned n, int *fixed_out),  \
+	  -ENOSYS)                                                                                 \
+	X(int, sfr_files_unregister, (sfr_loop * loop), -ENOSYS)                                   \
+	X(int, sfr_buffers_register, (sfr_loop * loop, sfr_buf * *bufs, unsigned n), -ENOSYS)      \
+	X(int, sfr_buffers_unregister, (sfr_loop * loop, sfr_buf * *out), -ENOSYS)                 \
 	X(sfr_op *, sfr_nop, (sfr_loop * loop), NULL)                                              \
 	X(sfr_op *, sfr_read, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
 	X(sfr_op *, sfr_read_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), NULL)      \
@@ -75,9 +95,17 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	X(sfr_op *, sfr_write_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), NULL)     \
 	X(sfr_op *, sfr_recv, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
 	X(sfr_op *, sfr_send, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
+	X(sfr_op *, sfr_send_zc, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                    \
 	X(sfr_op *, sfr_accept, (sfr_loop * loop, int fd), NULL)                                   \
 	X(sfr_op *, sfr_accept_multi, (sfr_loop * loop, int fd), NULL)                             \
 	X(sfr_op *, sfr_recv_multi, (sfr_loop * loop, int fd), NULL)                               \
+	X(sfr_op *, sfr_read_multi, (sfr_loop * loop, int fd), NULL)                               \
+	X(sfr_op *, sfr_sendto,                                                                    \
+	  (sfr_loop * loop, int fd, sfr_buf *buf, const struct sockaddr *addr, socklen_t size),    \
+	  NULL)                                                                                    \
+	X(sfr_op *, sfr_recvfrom, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                   \
+	X(sfr_op *, sfr_recvfrom_multi, (sfr_loop * loop, int fd), NULL)                           \
+	X(socklen_t, sfr_buf_peer, (const sfr_buf *buf, struct sockaddr_storage *out), 0)          \
 	X(sfr_op *, sfr_connect,                                                                   \
 	  (sfr_loop * loop, int fd, const struct sockaddr *addr, socklen_t size), NULL)            \
 	X(sfr_op *, sfr_timeout, (sfr_loop * loop, uint64_t ns), NULL)                             \
@@ -109,6 +137,17 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	  NULL)                                                                                    \
 	X(sfr_op *, sfr_symlinkat,                                                                 \
 	  (sfr_loop * loop, const char *target, int dirfd, const char *path), NULL)                \
+	X(sfr_op *, sfr_splice,                                                                    \
+	  (sfr_loop * loop, int fd_in, int64_t off_in, int fd_out, int64_t off_out, unsigned len,  \
+	   unsigned flags),                                                                        \
+	  NULL)                                                                                    \
+	X(sfr_op *, sfr_poll_multi, (sfr_loop * loop, int fd, unsigned events), NULL)              \
+	X(sfr_op *, sfr_signal, (sfr_loop * loop, int signo), NULL)                                \
+	X(sfr_op *, sfr_waitid,                                                                    \
+	  (sfr_loop * loop, int idtype, unsigned id, int options, sfr_buf *buf), NULL)             \
+	X(sfr_op *, sfr_msg, (sfr_loop * loop, sfr_loop * target, uint64_t value), NULL)           \
+	X(sfr_op *, sfr_raw, (sfr_loop * loop, const struct io_uring_sqe *sqe, sfr_buf *buf),      \
+	  NULL)                                                                                    \
 	X(sfr_op *, sfr_work, (sfr_loop * loop, sfr_work_fn * fn, void *arg), NULL)                \
 	X(int, sfr_serve,                                                                          \
 	  (sfr_loop * loop, const char *address, const sfr_handlers *handlers, void *arg,          \
@@ -126,15 +165,16 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	X(sfr_loop *, sfr_conn_loop, (const sfr_conn *conn), NULL)                                 \
 	X(void *, sfr_conn_data, (const sfr_conn *conn), NULL)
 
-#define SILENT(X)                                  \
-	X(sfr_loop_stop, (sfr_loop * loop))        \
-	X(sfr_buf_release, (sfr_buf * buf))        \
-	X(sfr_op_discard, (sfr_op * op))           \
-	X(sfr_server_close, (sfr_server * server)) \
-	X(sfr_conn_shutdown, (sfr_conn * conn))    \
-	X(sfr_conn_close, (sfr_conn * conn))       \
-	X(sfr_conn_pause, (sfr_conn * conn))       \
-	X(sfr_conn_resume, (sfr_conn * conn))      \
+#define SILENT(X)                                                         \
+	X(sfr_loop_stop, (sfr_loop * loop))                               \
+	X(sfr_loop_on_msg, (sfr_loop * loop, sfr_msg_fn * fn, void *arg)) \
+	X(sfr_buf_release, (sfr_buf * buf))                               \
+	X(sfr_op_discard, (sfr_op * op))                                  \
+	X(sfr_server_close, (sfr_server * server))                        \
+	X(sfr_conn_shutdown, (sfr_conn * conn))                           \
+	X(sfr_conn_close, (sfr_conn * conn))                              \
+	X(sfr_conn_pause, (sfr_conn * conn))                              \
+	X(sfr_conn_resume, (sfr_conn * conn))                             \
 	X(sfr_conn_set_data, (sfr_conn * conn, void *data))
 
 #define ANSWER(type, name, parameters, answer) \

@@ -28,6 +28,7 @@ struct sfr__request {
 	uint32_t len;
 	uint32_t done;  /* bytes of it transferred by earlier attempts */
 	int fd;         /* what sqe.fd stands for */
+	int fd_in;      /* of a splice: what sqe.splice_fd_in stands for */
 	int number;     /* the descriptor by which it can be cancelled; -1 once that was closed */
 	bool no_more;   /* of a message: what was transferred is all that there is */
 	int32_t result; /* the CQE: */
@@ -49,7 +50,8 @@ static inline bool sfr__request_is_multishot(const struct sfr__request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 
-	return (sqe->opcode == IORING_OP_RECV && sqe->ioprio & IORING_RECV_MULTISHOT) ||
+	return ((sqe->opcode == IORING_OP_RECV || sqe->opcode == IORING_OP_RECVMSG) &&
+		sqe->ioprio & IORING_RECV_MULTISHOT) ||
 	       (sqe->opcode == IORING_OP_ACCEPT && sqe->ioprio & IORING_ACCEPT_MULTISHOT);
 }
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/fs.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +22,8 @@ enum {
 	CONNECTING = 1, /* the connection is being made: its socket will be writable */
 	BLOCKING = 2,   /* of a file: the rest is for a worker */
 	LATER = 3,      /* nothing to wait for: it is tried again after a while */
+	FILLING = 4,    /* of a splice: there will be bytes in what it reads from */
+	EMPTYING = 5,   /* of a splice: there will be room in what it writes to */
 };
 
 /* How long a worker sleeps in a connect, for it to go on by itself. */
@@ -296,6 +299,34 @@ static int recv_try(struct sfr__request *request)
 							  message_flags(request))));
 }
 
+/* A datagram, with what the kernel puts before it into a provided buffer. */
+static int recvmsg_try_provided(struct sfr__request *request)
+{
+	const struct msghdr *asked = (const void *)(uintptr_t)request->sqe.addr;
+	struct io_uring_recvmsg_out out;
+	uint32_t front = sfr__request_front(request);
+	struct iovec payload = {request->at + front, request->len - front};
+	struct msghdr msg = {.msg_name = request->at + sizeof(out),
+			     .msg_namelen = asked->msg_namelen,
+			     .msg_control = request->at + sizeof(out) + asked->msg_namelen,
+			     .msg_controllen = asked->msg_controllen,
+			     .msg_iov = &payload,
+			     .msg_iovlen = 1};
+	int r;
+
+	if (request->len < front)
+		return -EFAULT;
+	r = message_result(request, recvmsg(request->fd, &msg, message_flags(request)));
+	if (r < 0)
+		return r;
+	out = (struct io_uring_recvmsg_out){.namelen = msg.msg_namelen,
+					    .controllen = (uint32_t)msg.msg_controllen,
+					    .payloadlen = (uint32_t)r,
+					    .flags = (uint32_t)msg.msg_flags};
+	memcpy(request->at, &out, sizeof(out));
+	return (int)front + r;
+}
+
 static int send_try(struct sfr__request *request)
 {
 	return message_result(request, send(request->fd, request->at + request->done,
@@ -382,6 +413,99 @@ static int connect_do(struct sfr__request *request)
 }
 
 /*
+ * Splices: two descriptors, each of which may have to be waited for.
+ */
+
+struct side {
+	int fd;
+	uint64_t off;
+	bool is_pipe, is_file, is_nonblocking;
+	int access; /* O_RDONLY, O_WRONLY or O_RDWR; -1: there is no such descriptor */
+};
+
+static struct side side_of(int fd, uint64_t off)
+{
+	struct stat stat;
+	struct side side = {.fd = fd, .off = off, .access = -1};
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fstat(fd, &stat) < 0)
+		return side;
+	side.is_pipe = S_ISFIFO(stat.st_mode);
+	side.is_file = is_file(&stat);
+	side.is_nonblocking = flags & O_NONBLOCK;
+	side.access = flags & O_ACCMODE;
+	return side;
+}
+
+/* What is there is moved as far as there is room. A pipe is asked not to wait; not every kernel asks a
+ * socket or terminal the same, which takes so little without. */
+static int splice_move(const struct sfr__request *request, const struct side *in,
+		       const struct side *out)
+{
+	unsigned flags = request->sqe.splice_flags & ~SPLICE_F_FD_IN_FIXED;
+	bool may_block = !out->is_pipe && !out->is_file && !out->is_nonblocking;
+	size_t size = may_block && request->len > PIPE_BUF ? PIPE_BUF : request->len;
+	loff_t off_in = (loff_t)in->off, off_out = (loff_t)out->off;
+
+	return result_of(splice(in->fd, in->off == POSITION ? NULL : &off_in, out->fd,
+				out->off == POSITION ? NULL : &off_out, size,
+				flags | SPLICE_F_NONBLOCK));
+}
+
+static bool side_is_wrong(const struct side *side, int access)
+{
+	return side->access < 0 || side->access == access ||
+	       (side->is_pipe && side->off != POSITION);
+}
+
+/* One side is not ready. Who asked not to wait, in one way or the other, is told. */
+static int splice_wait(struct sfr__request *request, const struct side *side, unsigned step)
+{
+	if (request->sqe.splice_flags & SPLICE_F_NONBLOCK || side->is_nonblocking)
+		return -EAGAIN;
+	request->step = step;
+	return SFR__NOT_YET;
+}
+
+/* What the system refuses it refuses before it waits. Files may wait for their disk, so a worker moves
+ * their bytes, and does not wait for the pipe. */
+static int splice_try(struct sfr__request *request)
+{
+	struct side in = side_of(request->fd_in, request->sqe.splice_off_in);
+	struct side out = side_of(request->fd, request->sqe.off);
+	int r;
+
+	if (!request->len || (!in.is_pipe && !out.is_pipe) || side_is_wrong(&in, O_WRONLY) ||
+	    side_is_wrong(&out, O_RDONLY))
+		return splice_move(request, &in, &out);
+	if (!ready_for(in.fd, POLLIN))
+		return splice_wait(request, &in, FILLING);
+	if (!ready_for(out.fd, POLLOUT))
+		return splice_wait(request, &out, EMPTYING);
+	if (!in.is_file && !out.is_file) {
+		r = splice_move(request, &in, &out);
+		if (r != -EAGAIN || request->sqe.splice_flags & SPLICE_F_NONBLOCK)
+			return r;
+	}
+	request->step = BLOCKING;
+	return SFR__NOT_YET;
+}
+
+/* Somebody else can have been faster at the pipe: then it is tried again. */
+static int splice_do(struct sfr__request *request)
+{
+	struct side in = side_of(request->fd_in, request->sqe.splice_off_in);
+	struct side out = side_of(request->fd, request->sqe.off);
+	int r = splice_move(request, &in, &out);
+
+	if (r != -EAGAIN || request->sqe.splice_flags & SPLICE_F_NONBLOCK)
+		return r;
+	request->step = LATER;
+	return SFR__NOT_YET;
+}
+
+/*
  * All of them.
  */
 
@@ -416,8 +540,11 @@ int sfr__syscall_try(struct sfr__request *request)
 		return recv_try(request);
 	case IORING_OP_SEND:
 		return send_try(request);
-	case IORING_OP_SENDMSG:
 	case IORING_OP_RECVMSG:
+		if (sqe->flags & IOSQE_BUFFER_SELECT)
+			return recvmsg_try_provided(request);
+		return message_whole(request, message_result(request, message_move(request)));
+	case IORING_OP_SENDMSG:
 		return message_whole(request, message_result(request, message_move(request)));
 	case IORING_OP_READ:
 	case IORING_OP_READV:
@@ -426,6 +553,8 @@ int sfr__syscall_try(struct sfr__request *request)
 	case IORING_OP_WRITEV:
 	case IORING_OP_WRITE_FIXED:
 		return bytes_try(request);
+	case IORING_OP_SPLICE:
+		return splice_try(request);
 	case IORING_OP_POLL_ADD:
 		return poll_try(request);
 	case IORING_OP_ACCEPT:
@@ -454,11 +583,18 @@ bool sfr__syscall_is_for_later(const struct sfr__request *request)
 	return request->step == LATER;
 }
 
+int sfr__syscall_fd(const struct sfr__request *request)
+{
+	return request->step == FILLING ? request->fd_in : request->fd;
+}
+
 uint32_t sfr__syscall_events(const struct sfr__request *request)
 {
 	switch (request->sqe.opcode) {
 	case IORING_OP_POLL_ADD:
 		return request->sqe.poll32_events & POLL_EVENTS;
+	case IORING_OP_SPLICE:
+		return request->step == FILLING ? EPOLLIN : EPOLLOUT;
 	case IORING_OP_CONNECT:
 	case IORING_OP_SEND:
 	case IORING_OP_SENDMSG:
@@ -491,6 +627,8 @@ int sfr__syscall_do(struct sfr__request *request)
 	const char *path2 = (const char *)(uintptr_t)sqe->addr2;
 
 	switch (sqe->opcode) {
+	case IORING_OP_SPLICE:
+		return splice_do(request);
 	case IORING_OP_CONNECT:
 		return connect_do(request);
 	case IORING_OP_CLOSE:

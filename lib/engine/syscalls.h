@@ -19,7 +19,10 @@ bool sfr__syscall_blocks(const struct sfr__request *request);
 /* Whether it is to be tried again after a while. Asked when a worker gave SFR__NOT_YET. */
 bool sfr__syscall_is_for_later(const struct sfr__request *request);
 
-/* What its descriptor must become before another try is worth it: EPOLLIN, EPOLLOUT ... */
+/* The descriptor that it waits for, and not for a worker. */
+int sfr__syscall_fd(const struct sfr__request *request);
+
+/* What that descriptor must become before another try is worth it: EPOLLIN, EPOLLOUT ... */
 uint32_t sfr__syscall_events(const struct sfr__request *request);
 
 /* Do it, however long it takes: on a worker. A result; or SFR__NOT_YET: the rest is for trying. */

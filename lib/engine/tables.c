@@ -1,4 +1,5 @@
 #include "tables.h"
+#include "language.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +14,27 @@ struct sfr__buf_group *sfr__tables_group(struct sfr__interpreter *interpreter, u
 	return NULL;
 }
 
-static int fixed_file(const struct sfr__interpreter *interpreter, struct sfr__request *request)
+/* The file at an index, or -EBADF. */
+static int fixed_file(const struct sfr__interpreter *interpreter, unsigned index)
 {
-	unsigned index = (unsigned)request->sqe.fd;
-
 	if (index >= interpreter->files_count || interpreter->files[index] < 0)
 		return -EBADF;
-	request->fd = interpreter->files[index];
-	request->number = -1;
-	return 0;
+	return interpreter->files[index];
+}
+
+static int files_resolve(const struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	if (request->sqe.flags & IOSQE_FIXED_FILE) {
+		request->fd = fixed_file(interpreter, (unsigned)request->sqe.fd);
+		request->number = -1;
+		if (request->fd < 0)
+			return request->fd;
+	}
+	if (request->sqe.opcode != IORING_OP_SPLICE ||
+	    !(request->sqe.splice_flags & SPLICE_F_FD_IN_FIXED))
+		return 0;
+	request->fd_in = fixed_file(interpreter, (unsigned)request->sqe.splice_fd_in);
+	return request->fd_in < 0 ? request->fd_in : 0;
 }
 
 /* Whether its bytes are inside the registered buffer that it names. */
@@ -48,10 +61,12 @@ static bool uses_fixed_buffer(const struct sfr__request *request)
 
 int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
-	int r = request->sqe.flags & IOSQE_FIXED_FILE ? fixed_file(interpreter, request) : 0;
+	int r = files_resolve(interpreter, request);
 
 	if (r == 0 && uses_fixed_buffer(request))
 		r = fixed_buffer(interpreter, request);
+	if (sfr__request_fills_slot(request))
+		sfr__request_close_on_exec(request); /* no program finds what only a slot names */
 	request->at = (unsigned char *)(uintptr_t)request->sqe.addr;
 	request->len = request->sqe.len;
 	return r;
@@ -76,15 +91,101 @@ int sfr__interpreter_buf_ring_add(struct sfr__interpreter *interpreter, void *ri
 	return 0;
 }
 
+static int slot_check(const struct sfr__interpreter *interpreter, unsigned slot)
+{
+	return !interpreter->files ? -ENXIO : slot >= interpreter->files_count ? -EINVAL : 0;
+}
+
+/* The table has this descriptor from now on; -1: none. */
+static void slot_put(struct sfr__interpreter *interpreter, unsigned slot, int fd)
+{
+	int before = interpreter->files[slot];
+
+	interpreter->files[slot] = fd;
+	if (before >= 0)
+		interpreter->calls->drop(interpreter, before);
+}
+
+int sfr__tables_win(struct sfr__interpreter *interpreter, const struct sfr__request *request,
+		    int fd)
+{
+	unsigned slot = request->sqe.file_index - 1;
+	int r = slot_check(interpreter, slot);
+
+	if (r == 0)
+		slot_put(interpreter, slot, fd);
+	else
+		interpreter->calls->drop(interpreter, fd);
+	return r;
+}
+
+int sfr__tables_close(struct sfr__interpreter *interpreter, unsigned slot)
+{
+	int r = slot_check(interpreter, slot);
+
+	if (r == 0 && interpreter->files[slot] < 0)
+		r = -EBADF;
+	if (r == 0)
+		slot_put(interpreter, slot, -1);
+	return r;
+}
+
+/* A slot gets a descriptor of its own. 0 or -errno, and it stays as it was. */
+static int slot_keep(struct sfr__interpreter *interpreter, unsigned slot, int fd)
+{
+	if (fd != -1)
+		fd = interpreter->calls->keep(interpreter, fd);
+	if (fd < -1)
+		return fd;
+	slot_put(interpreter, slot, fd);
+	return 0;
+}
+
+static void files_free(struct sfr__interpreter *interpreter)
+{
+	unsigned i;
+
+	for (i = 0; i < interpreter->files_count; i++)
+		slot_put(interpreter, i, -1);
+	free(interpreter->files);
+	interpreter->files = NULL;
+	interpreter->files_count = 0;
+}
+
 int sfr__interpreter_files_add(struct sfr__interpreter *interpreter, const int *fds, unsigned count)
 {
+	unsigned i;
+	int r = 0;
+
 	if (interpreter->files)
 		return -EBUSY;
+	if (!count)
+		return -EINVAL;
 	interpreter->files = malloc(count * sizeof(*fds));
 	if (!interpreter->files)
 		return -ENOMEM;
-	memcpy(interpreter->files, fds, count * sizeof(*fds));
 	interpreter->files_count = count;
+	for (i = 0; i < count; i++)
+		interpreter->files[i] = -1;
+	for (i = 0; r == 0 && i < count; i++)
+		r = slot_keep(interpreter, i, fds[i]);
+	if (r < 0)
+		files_free(interpreter);
+	return r;
+}
+
+int sfr__interpreter_files_update(struct sfr__interpreter *interpreter, unsigned slot, int fd)
+{
+	int r = slot_check(interpreter, slot);
+
+	return r == 0 ? slot_keep(interpreter, slot, fd) : r;
+}
+
+int sfr__interpreter_files_remove(struct sfr__interpreter *interpreter)
+{
+	if (!interpreter->files)
+		return -ENXIO;
+	files_free(interpreter);
 	return 0;
 }
 
@@ -101,9 +202,20 @@ int sfr__interpreter_buffers_add(struct sfr__interpreter *interpreter, const str
 	return 0;
 }
 
+int sfr__interpreter_buffers_update(struct sfr__interpreter *interpreter, unsigned slot,
+				    const struct iovec *buffer)
+{
+	if (!interpreter->buffers)
+		return -ENXIO;
+	if (slot >= interpreter->buffers_count)
+		return -EINVAL;
+	interpreter->buffers[slot] = *buffer;
+	return 0;
+}
+
 void sfr__tables_free(struct sfr__interpreter *interpreter)
 {
+	files_free(interpreter);
 	free(interpreter->groups);
-	free(interpreter->files);
 	free(interpreter->buffers);
 }

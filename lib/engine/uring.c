@@ -170,13 +170,37 @@ static int uring_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned e
 
 static int uring_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
 {
-	return io_uring_register_files(&uring_of(engine)->ring, fds, count);
+	/* Not through liburing, which would raise this process's RLIMIT_NOFILE. */
+	return io_uring_register((unsigned)uring_of(engine)->ring.ring_fd, IORING_REGISTER_FILES,
+				 fds, count);
+}
+
+static int uring_files_update(struct sfr__engine *engine, unsigned slot, int fd)
+{
+	int r = io_uring_register_files_update(&uring_of(engine)->ring, slot, &fd, 1);
+
+	return r < 0 ? r : 0;
+}
+
+static int uring_files_remove(struct sfr__engine *engine)
+{
+	return io_uring_unregister_files(&uring_of(engine)->ring);
 }
 
 static int uring_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
 			     unsigned count)
 {
 	return io_uring_register_buffers(&uring_of(engine)->ring, buffers, count);
+}
+
+static int uring_buffers_update(struct sfr__engine *engine, unsigned slot,
+				const struct iovec *buffer)
+{
+	__u64 no_tag = 0;
+	int r = io_uring_register_buffers_update_tag(&uring_of(engine)->ring, slot, buffer, &no_tag,
+						     1);
+
+	return r < 0 ? r : 0;
 }
 
 static void uring_close(struct sfr__engine *engine)
@@ -194,7 +218,10 @@ static const struct sfr__engine_calls uring_calls = {
 	.pending = uring_pending,
 	.buf_ring_add = uring_buf_ring_add,
 	.files_add = uring_files_add,
+	.files_update = uring_files_update,
+	.files_remove = uring_files_remove,
 	.buffers_add = uring_buffers_add,
+	.buffers_update = uring_buffers_update,
 	.close = uring_close,
 };
 
@@ -303,6 +330,7 @@ int sfr__uring_open(struct sfr__engine **out, const struct sfr__settings *settin
 		return r;
 	}
 	uring->engine.calls = &uring_calls;
+	uring->engine.locks = true;
 	uring->enter_flags = IORING_ENTER_GETEVENTS;
 	if (sfr__has(uring->engine.features, SFR__FEATURE_NO_IOWAIT))
 		uring->enter_flags |= IORING_ENTER_NO_IOWAIT;

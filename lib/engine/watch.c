@@ -164,22 +164,24 @@ static int watch_update(struct sfr__watches *watches, struct watch *watch, int f
 	return 0;
 }
 
-int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, uint32_t events)
+int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, int fd,
+		   uint32_t events)
 {
-	struct watch *watch = watch_get(watches, request->fd);
+	struct watch *watch = watch_get(watches, fd);
 	int r;
 
 	if (!watch)
-		return request->fd < 0 ? -EBADF : -ENOMEM;
+		return fd < 0 ? -EBADF : -ENOMEM;
+	waiter_of(request)->fd = fd;
 	waiter_of(request)->events = events;
 	watch->in_vain = 0;
 	sfr__list_append(&watch->requests, &request->link);
-	r = watch_update(watches, watch, request->fd, true);
+	r = watch_update(watches, watch, fd, true);
 	if (r == -ENOENT) { /* who waited here before waited for another file */
 		sfr__list_unlink(&request->link);
-		watch_lose(watches, watch, request->fd);
+		watch_lose(watches, watch, fd);
 		sfr__list_append(&watch->requests, &request->link);
-		r = watch_update(watches, watch, request->fd, true);
+		r = watch_update(watches, watch, fd, true);
 	}
 	if (r < 0)
 		sfr__list_unlink(&request->link);
@@ -250,12 +252,12 @@ void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events)
 
 void sfr__watch_revive(struct sfr__watches *watches, struct sfr__request *request)
 {
-	struct watch *watch = watch_at(watches, request->fd);
+	struct watch *watch = watch_at(watches, waiter_of(request)->fd);
 
 	if (!watch->in_vain)
 		return;
 	watch->in_vain = 0;
-	if (watch_update(watches, watch, request->fd, false) < 0)
+	if (watch_update(watches, watch, waiter_of(request)->fd, false) < 0)
 		sfr__interpreter_retry(watches->interpreter, request);
 }
 
@@ -267,9 +269,9 @@ void sfr__watch_remove(struct sfr__watches *watches, struct sfr__request *reques
 		return;
 	waiter_of(request)->watched = false;
 	sfr__list_unlink(&request->link);
-	watch = watch_at(watches, request->fd);
+	watch = watch_at(watches, waiter_of(request)->fd);
 	if (watch->manner != ONCE || watch->outlives)
-		(void)watch_update(watches, watch, request->fd, false);
+		(void)watch_update(watches, watch, waiter_of(request)->fd, false);
 }
 
 /* Those who wait for `watch` go on waiting for another descriptor of the same file. */
@@ -287,7 +289,7 @@ static int watch_move(struct sfr__watches *watches, struct watch *watch, int fd,
 
 		sfr__list_unlink(&request->link);
 		sfr__list_append(&kept->requests, &request->link);
-		request->fd = copy;
+		request->fd = waiter_of(request)->fd = copy;
 		request->number = -1;
 	}
 	watch_drop(watches, watch, fd);

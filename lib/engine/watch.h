@@ -19,7 +19,8 @@
 /* What is to be known of a request besides. Its engine's structure begins with this. */
 struct sfr__waiter {
 	struct sfr__request request;
-	uint32_t events; /* that it waits for */
+	int fd;          /* that it waits for */
+	uint32_t events; /* of it */
 	bool watched;
 };
 
@@ -34,8 +35,9 @@ struct sfr__watches {
 int sfr__watches_init(struct sfr__watches *watches, struct sfr__interpreter *interpreter);
 void sfr__watches_fini(struct sfr__watches *watches);
 
-/* Wait until its descriptor is ready for one of the events. 0 or -errno: -EPERM if it always is. */
-int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, uint32_t events);
+/* Wait until a descriptor is ready for one of the events. 0 or -errno: -EPERM if it always is. */
+int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, int fd,
+		   uint32_t events);
 
 /* A try was not in vain: epoll is worth asking again. */
 void sfr__watch_revive(struct sfr__watches *watches, struct sfr__request *request);

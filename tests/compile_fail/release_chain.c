@@ -1,4 +1,4 @@
-/* Releasing a link of a chain ends it, `next` and all: read that first. */
+/* Releasing the head of a chain releases all of it, `next` and what it leads to. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_buf_release' */
 /* analyzer: clang: Use of memory after it is freed */
@@ -6,15 +6,10 @@
 
 void release_all(sfr_buf *first)
 {
-	sfr_buf *next;
-
-	for (sfr_buf *buf = first; buf; buf = next) {
 #ifdef MISTAKE
+	for (sfr_buf *buf = first; buf; buf = buf->next)
 		sfr_buf_release(buf);
-		next = buf->next;
 #else
-		next = buf->next;
-		sfr_buf_release(buf);
+	sfr_buf_release(first);
 #endif
-	}
 }

@@ -1,0 +1,269 @@
+#include "fixed_file.h"
+#include "log.h"
+#include "op.h"
+#include <safer_ring/error.h>
+#include <safer_ring/registry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * The table.
+ */
+
+int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_out)
+{
+	int r = sfr__loop_check(loop, "files were registered");
+	uint8_t *slots;
+	unsigned i;
+
+	if (r < 0)
+		return r;
+	if (!fds || !fixed_out || n == 0 || n > SFR__FIXED_FILES_MAX)
+		return -EINVAL;
+	if (loop->files.slots)
+		return -EBUSY;
+	slots = calloc(n, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	r = loop->engine->calls->files_add(loop->engine, fds, n);
+	if (r < 0) {
+		free(slots);
+		return r;
+	}
+	for (i = 0; i < n; i++) {
+		slots[i] = fds[i] < 0 ? SFR__SLOT_EMPTY : SFR__SLOT_FULL;
+		fixed_out[i] = INT_MIN + (int)i;
+	}
+	loop->files = (struct sfr__fixed_files){slots, n};
+	return 0;
+}
+
+/* Submitted, not done, and on a name or with a slot to fill. Raw ones may have a slot's number. */
+static bool op_needs_table(const sfr_op *op)
+{
+	if (op->state <= SFR__OP_BUILDING)
+		return false;
+	return op->flags & SFR__OP_SLOT ||
+	       (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE) ||
+	       (op->kind == SFR__OP_SPLICE && sfr__fd_is_fixed(sfr__fixed_splice_in(op))) ||
+	       (sfr__op_is(op, SFR__KIND_ON_FD) && sfr__fd_is_fixed(op->sqe.fd));
+}
+
+static bool table_is_needed(const sfr_loop *loop)
+{
+	const sfr_op *op = (const sfr_op *)(const void *)loop->ops.region.base;
+	const sfr_op *end = op + loop->ops.made;
+
+	while (op < end && !op_needs_table(op))
+		op++;
+	return op < end;
+}
+
+int sfr_files_unregister(sfr_loop *loop)
+{
+	int r = sfr__loop_check(loop, "files were unregistered");
+
+	if (r < 0)
+		return r;
+	if (!loop->files.slots)
+		return -SFR_ENOTREGISTERED;
+	if (table_is_needed(loop))
+		return -SFR_EOPSINFLIGHT;
+	r = loop->engine->calls->files_remove(loop->engine);
+	if (r == 0)
+		sfr__fixed_files_fini(&loop->files);
+	return r;
+}
+
+void sfr__fixed_files_fini(struct sfr__fixed_files *files)
+{
+	free(files->slots);
+	*files = (struct sfr__fixed_files){0};
+}
+
+/*
+ * Ops on a slot.
+ */
+
+static bool has_direct_files(const sfr_loop *loop)
+{
+	return sfr__has(loop->engine->features, SFR__FEATURE_DIRECT_FILES);
+}
+
+/* What is a name is that even if there is no such slot: the engine says so when it looks. */
+void sfr__fixed_file_write(const sfr_op *op, struct io_uring_sqe *sqe)
+{
+	unsigned slot = sfr__fd_slot(op->sqe.fd);
+
+	if (!sfr__op_is(op, SFR__KIND_ON_FD))
+		return;
+	if (op->kind != SFR__OP_CLOSE) {
+		sqe->fd = (int)slot;
+		sqe->flags |= IOSQE_FIXED_FILE;
+	} else if (has_direct_files(op->loop)) {
+		sqe->fd = 0;
+		sqe->file_index = slot + 1;
+	} else { /* an older kernel would close descriptor 0: the slot is emptied when this is done */
+		sqe->opcode = IORING_OP_NOP;
+		sqe->fd = -1;
+	}
+}
+
+void sfr__fixed_splice(sfr_op *op)
+{
+	if (!sfr__fd_is_fixed(op->sqe.splice_fd_in))
+		return;
+	op->sqe.splice_fd_in = (int)sfr__fd_slot(op->sqe.splice_fd_in);
+	op->sqe.splice_flags |= SPLICE_F_FD_IN_FIXED;
+}
+
+int sfr__fixed_splice_in(const sfr_op *op)
+{
+	bool fixed = op->sqe.splice_flags & SPLICE_F_FD_IN_FIXED;
+
+	return fixed ? INT_MIN + op->sqe.splice_fd_in : op->sqe.splice_fd_in;
+}
+
+static bool is_missing(const struct sfr__fixed_files *files, int fd)
+{
+	unsigned slot = sfr__fd_slot(fd);
+
+	return sfr__fd_is_fixed(fd) &&
+	       (slot >= files->count || files->slots[slot] != SFR__SLOT_FULL);
+}
+
+bool sfr__fixed_file_is_missing(const sfr_op *op)
+{
+	const struct sfr__fixed_files *files = &op->loop->files;
+
+	if (op->kind == SFR__OP_SPLICE && is_missing(files, sfr__fixed_splice_in(op)))
+		return true;
+	return sfr__op_is(op, SFR__KIND_ON_FD) && is_missing(files, op->sqe.fd);
+}
+
+int sfr__fixed_file_refuse(const sfr_op *op)
+{
+	if (sfr__fixed_file_is_missing(op))
+		return -SFR_ENOTREGISTERED;
+	sfr__log(
+		(enum sfr_log_level)op->loop->settings.log.level, SFR_LOG_WARN,
+		"sfr_%s: not on a registered file: this kernel has no opcode for it, and a worker of "
+		"the loop needs a descriptor",
+		sfr__kinds[op->kind].name);
+	return -SFR_EUNSUPPORTED;
+}
+
+/*
+ * Ops that fill or empty a slot.
+ */
+
+static bool can_fill(const sfr_op *op)
+{
+	return op->kind == SFR__OP_ACCEPT || op->kind == SFR__OP_OPENAT ||
+	       op->kind == SFR__OP_SOCKET;
+}
+
+/* Have the engine do it at once. There is no descriptor whose flag for programs that are executed could be
+ * set, and kernels refuse it. */
+static void fill_directly(sfr_op *op, unsigned slot)
+{
+	op->sqe.file_index = slot + 1;
+	if (op->kind == SFR__OP_OPENAT)
+		op->sqe.open_flags &= ~(unsigned)O_CLOEXEC;
+	else if (op->kind == SFR__OP_ACCEPT)
+		op->sqe.accept_flags &= ~(unsigned)SOCK_CLOEXEC;
+	else
+		op->sqe.off &= ~(uint64_t)SOCK_CLOEXEC; /* its type */
+}
+
+sfr_op *sfr_into(sfr_op *op, int fixed)
+{
+	if (!op || sfr__op_check(op) < 0 || op->result < 0)
+		return op;
+	if (!can_fill(op)) {
+		op->result = -EINVAL;
+		return op;
+	}
+	if (!sfr__fd_is_fixed(fixed)) {
+		op->result = -SFR_ENOTREGISTERED;
+		return op;
+	}
+	op->flags |= SFR__OP_SLOT;
+	if (has_direct_files(op->loop) && !(op->flags & SFR__OP_ERRAND))
+		fill_directly(op, sfr__fd_slot(fixed));
+	else
+		op->sqe.addr3 = sfr__fd_slot(
+			fixed); /* of which engines take no notice in these ops */
+	return op;
+}
+
+static unsigned slot_of(const sfr_op *op)
+{
+	if (op->kind == SFR__OP_CLOSE)
+		return sfr__fd_slot(op->sqe.fd);
+	return op->sqe.file_index ? op->sqe.file_index - 1 : (unsigned)op->sqe.addr3;
+}
+
+int sfr__slot_begin(const sfr_op *op)
+{
+	struct sfr__fixed_files *files = &op->loop->files;
+	unsigned slot = slot_of(op);
+
+	if (slot >= files->count)
+		return -SFR_ENOTREGISTERED;
+	if (op->kind == SFR__OP_CLOSE)
+		return 0;
+	if (files->slots[slot] != SFR__SLOT_EMPTY)
+		return -EBUSY;
+	files->slots[slot] = SFR__SLOT_AWAITED;
+	return 0;
+}
+
+static int slot_update(const sfr_loop *loop, unsigned slot, int fd)
+{
+	return loop->engine->calls->files_update(loop->engine, slot, fd);
+}
+
+/* The engine gave a descriptor: it goes into the slot in a step of its own. */
+static int slot_move_in(const sfr_loop *loop, unsigned slot, int fd)
+{
+	int r = slot_update(loop, slot, fd);
+
+	(void)close(fd); /* never used by itself */
+	return r;
+}
+
+static int fill_end(const sfr_op *op, uint8_t *state, int result)
+{
+	if (result >= 0 && !op->sqe.file_index)
+		result = slot_move_in(op->loop, slot_of(op), result);
+	if (result >= 0 && !op->done) {
+		(void)slot_update(op->loop, slot_of(op),
+				  -1); /* else the next to come replaces it */
+		result = -ECANCELED;
+	}
+	*state = result < 0 ? SFR__SLOT_EMPTY : SFR__SLOT_FULL;
+	return result;
+}
+
+static int empty_end(const sfr_op *op, uint8_t *state, int result)
+{
+	bool was_full = *state == SFR__SLOT_FULL;
+
+	if (result == 0 && !has_direct_files(op->loop))
+		result = was_full ? slot_update(op->loop, slot_of(op), -1) : -SFR_ENOTREGISTERED;
+	if (was_full && (result == 0 || result == -EBADF))
+		*state = SFR__SLOT_EMPTY;
+	return result == -EBADF ? -SFR_ENOTREGISTERED : result;
+}
+
+int sfr__slot_end(const sfr_op *op, int result)
+{
+	uint8_t *state = &op->loop->files.slots[slot_of(op)];
+
+	return op->kind == SFR__OP_CLOSE ? empty_end(op, state, result)
+					 : fill_end(op, state, result);
+}

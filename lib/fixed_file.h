@@ -1,0 +1,60 @@
+/*
+ * Fixed files: the descriptors that a loop's engine keeps in a table.
+ *
+ * The name of a slot is an int far below every descriptor there is, and below AT_FDCWD. Ops carry the name;
+ * only the entry that is written to the engine's queue has the slot's number instead.
+ *
+ * What is in the table is the engine's business. What is kept here of a slot is whether it is free to be
+ * filled: the kernel would replace a file without a word.
+ */
+#ifndef SFR_LIB_FIXED_FILE_H
+#define SFR_LIB_FIXED_FILE_H
+
+#include <safer_ring/op.h>
+#include <limits.h>
+
+#define SFR__FIXED_FILES_MAX 32768
+
+enum sfr__slot_state {
+	SFR__SLOT_EMPTY,
+	SFR__SLOT_AWAITED, /* an op that is submitted will fill it */
+	SFR__SLOT_FULL,
+};
+
+struct sfr__fixed_files {
+	uint8_t *slots; /* enum sfr__slot_state of each; NULL: there is no table */
+	unsigned count;
+};
+
+static inline bool sfr__fd_is_fixed(int fd)
+{
+	return fd < INT_MIN + SFR__FIXED_FILES_MAX;
+}
+
+static inline unsigned sfr__fd_slot(int fd)
+{
+	return (unsigned)fd - (unsigned)INT_MIN;
+}
+
+struct io_uring_sqe;
+
+/* Make the entry of an op that has a name for a descriptor one that the engine understands. */
+void sfr__fixed_file_write(const sfr_op *op, struct io_uring_sqe *sqe);
+
+/* The other descriptor of a splice has its slot in the entry from the first. And by which name it goes. */
+void sfr__fixed_splice(sfr_op *op);
+int sfr__fixed_splice_in(const sfr_op *op);
+
+/* Whether an op has the name of a slot that is not full. */
+bool sfr__fixed_file_is_missing(const sfr_op *op);
+
+/* A worker of the loop was to do an op, and has no descriptor to do it with: why not. */
+int sfr__fixed_file_refuse(const sfr_op *op);
+
+/* An op with SFR__OP_SLOT is submitted; and is done: what its result comes to. 0 or an error. */
+int sfr__slot_begin(const sfr_op *op);
+int sfr__slot_end(const sfr_op *op, int result);
+
+void sfr__fixed_files_fini(struct sfr__fixed_files *files);
+
+#endif

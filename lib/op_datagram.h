@@ -1,0 +1,32 @@
+/*
+ * Datagrams, and who sent them.
+ *
+ * A buffer with a datagram begins as the kernel lays out those that it receives into provided buffers:
+ * a header, then room for the longest address, SFR_PEER_ROOM bytes in all. Its data is behind that.
+ */
+#ifndef SFR_LIB_OP_DATAGRAM_H
+#define SFR_LIB_OP_DATAGRAM_H
+
+#include "op.h"
+
+/* 0 if the blocks of the slab and this socket can be used to receive datagrams again and again. */
+int sfr__datagrams_check(const sfr_loop *loop, int fd);
+
+/* An empty datagram, or the end of them: has the socket been shut down? */
+bool sfr__datagrams_ended(int fd);
+
+/* Have an op receive one datagram into its buffer. 0 or -ENOMEM. */
+int sfr__recvfrom_prepare(sfr_op *op, int fd, unsigned flags);
+
+/* It has: note in the buffer, which is still given, who sent it. */
+void sfr__recvfrom_arrived(sfr_op *op, sfr_buf *buf);
+
+/* The end of an op that receives one. */
+void sfr__recvfrom_complete(sfr_op *op, int result);
+
+/* Have an op receive datagrams into provided buffers; and the size of one that came in such a buffer,
+ * whose window is its data from then on. */
+void sfr__recvfrom_multi_prepare(sfr_op *op, int fd);
+int sfr__datagram_unwrap(sfr_buf *buf);
+
+#endif

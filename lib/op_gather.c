@@ -1,0 +1,52 @@
+#include "op_gather.h"
+#include <errno.h>
+#include <limits.h>
+
+/* A gather on the op's chain. NULL, and the op's result, if it cannot be. */
+static struct sfr__gather *gather_new(sfr_op *op)
+{
+	sfr_loop *loop = op->loop;
+	struct sfr__gather *gather;
+
+	if (sfr__chain_len(op->buf) > INT_MAX) { /* more than a result can say */
+		op->result = -EMSGSIZE;
+		return NULL;
+	}
+	gather = sfr__gather_take(&loop->gathers, sfr__chain_parts(op->buf),
+				  &loop->stats.heap_allocs);
+	if (!gather) {
+		op->result = -ENOMEM;
+		return NULL;
+	}
+	sfr__gather_fill(gather, op->buf);
+	op->flags |= SFR__OP_GATHERED;
+	return gather;
+}
+
+void sfr__op_gather_send(sfr_op *op, int fd, unsigned flags)
+{
+	struct sfr__gather *gather = gather_new(op);
+
+	if (gather)
+		io_uring_prep_sendmsg(&op->sqe, fd, &gather->msg, flags);
+}
+
+void sfr__op_gather_write(sfr_op *op, int fd, uint64_t off)
+{
+	struct sfr__gather *gather = gather_new(op);
+
+	if (gather)
+		io_uring_prep_writev(&op->sqe, fd, gather->vectors,
+				     (unsigned)gather->msg.msg_iovlen, off);
+}
+
+bool sfr__op_gather_advance(sfr_op *op, uint32_t count)
+{
+	struct sfr__gather *gather = sfr__op_gather_of(op);
+
+	gather->done += count;
+	sfr__gather_fill(gather, op->buf);
+	if (op->sqe.opcode == IORING_OP_WRITEV)
+		op->sqe.len = (uint32_t)gather->msg.msg_iovlen;
+	return gather->msg.msg_iovlen > 0;
+}

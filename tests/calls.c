@@ -1,0 +1,476 @@
+#define _GNU_SOURCE /* for statx; before any other header */
+#include "calls.h"
+#include "pending.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct seen seen, other;
+
+void caller_init(struct caller *caller, sfr_loop *loop)
+{
+	int i;
+
+	seen = other = (struct seen){0};
+	*caller = (struct caller){.loop = loop, .buf_count = COUNT_OF(caller->bufs)};
+	caller->server = serve(loop, &echo_all, &here);
+	caller->conn = dial(loop, caller->server, &note_all, &there);
+	pair_of_pipe_ends(&caller->read_end, &caller->write_end);
+	caller->ticket = sfr_submit(sfr_read(loop, caller->read_end, sfr_buf_get(loop, 64)), record,
+				    &seen);
+	caller->op = sfr_read(loop, caller->read_end, sfr_buf_get(loop, 64));
+	for (i = 0; i < caller->buf_count; i++)
+		caller->bufs[i] = sfr_buf_get(loop, i % 4 ? 64 : 100000); /* some of the heap */
+}
+
+void caller_check(struct caller *caller)
+{
+	sfr_loop *loop = caller->loop;
+	uint64_t before = there.bytes;
+
+	turns_until(loop, there.opened == 1 && here.opened == 1);
+	ck_assert_int_eq(conn_say(caller->conn, "hello", 5), 5);
+	turns_until(loop, there.bytes >= before + 5);
+	ck_assert_int_eq(seen.calls, 0);
+	ck_assert_int_eq(write(caller->write_end, "abc", 3), 3);
+	turn_until(loop, &seen.calls, 1);
+	ck_assert_int_eq(seen.result, 3);
+	sfr_submit(caller->op, record, &other);
+	ck_assert_int_eq(write(caller->write_end, "defg", 4), 4);
+	turn_until(loop, &other.calls, 1);
+	ck_assert_int_eq(other.result, 4);
+	while (caller->buf_count)
+		sfr_buf_release(caller->bufs[--caller->buf_count]);
+	ck_assert_int_eq(there.closed + here.closed, 0);
+	ck_assert_uint_eq(sfr_server_conns(caller->server), 1);
+	ck_assert_ptr_null(sfr_conn_data(caller->conn));
+}
+
+/* What makes something. */
+static int why_none(const void *made)
+{
+	return made ? 0 : errno;
+}
+
+static sfr_buf *buf_next(struct caller *caller)
+{
+	sfr_buf *buf = caller->bufs[--caller->buf_count];
+
+	caller->bufs[caller->buf_count] = NULL;
+	return buf;
+}
+
+#define IN caller->loop
+#define FD caller->read_end
+#define BUF buf_next(caller)
+
+#define MAKES(name, ...)                                  \
+	static int call_##name(struct caller *caller)     \
+	{                                                 \
+		errno = 0;                                \
+		return why_none(sfr_##name(__VA_ARGS__)); \
+	}
+#define ANSWERS(name, ...)                            \
+	static int call_##name(struct caller *caller) \
+	{                                             \
+		int r = (int)sfr_##name(__VA_ARGS__); \
+                                                      \
+		return r < 0 ? -r : 0;                \
+	}
+#define DOES(name, ...)                               \
+	static int call_##name(struct caller *caller) \
+	{                                             \
+		sfr_##name(__VA_ARGS__);              \
+		return 0;                             \
+	}
+
+/*
+ * Operations.
+ */
+
+static const struct sockaddr_in somewhere = {.sin_family = AF_INET};
+#define ADDRESS (const struct sockaddr *)&somewhere, sizeof(somewhere)
+
+static int never(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static const struct io_uring_sqe *raw_nop(void)
+{
+	static struct io_uring_sqe sqe;
+
+	io_uring_prep_nop(&sqe);
+	return &sqe;
+}
+
+MAKES(nop, IN)
+MAKES(read, IN, FD, BUF)
+MAKES(read_at, IN, FD, BUF, 0)
+MAKES(write, IN, FD, BUF)
+MAKES(write_at, IN, FD, BUF, 0)
+MAKES(recv, IN, FD, BUF)
+MAKES(send, IN, FD, BUF)
+MAKES(send_zc, IN, FD, BUF)
+MAKES(accept, IN, FD)
+MAKES(accept_multi, IN, FD)
+MAKES(recv_multi, IN, FD)
+MAKES(socket, IN, AF_INET, SOCK_STREAM, 0)
+MAKES(read_multi, IN, FD)
+MAKES(connect, IN, FD, ADDRESS)
+MAKES(timeout, IN, 1)
+MAKES(interval, IN, 1)
+MAKES(poll, IN, FD, POLLIN)
+MAKES(poll_multi, IN, FD, POLLIN)
+MAKES(shutdown, IN, FD, SHUT_RDWR)
+MAKES(close, IN, FD)
+MAKES(sendto, IN, FD, BUF, ADDRESS)
+MAKES(recvfrom, IN, FD, BUF)
+MAKES(recvfrom_multi, IN, FD)
+MAKES(openat, IN, AT_FDCWD, "/dev/null", O_RDONLY, 0)
+MAKES(statx, IN, AT_FDCWD, "/", 0, STATX_BASIC_STATS, BUF)
+MAKES(fsync, IN, FD)
+MAKES(fdatasync, IN, FD)
+MAKES(fallocate, IN, FD, 0, 0, 1)
+MAKES(ftruncate, IN, FD, 0)
+MAKES(unlinkat, IN, AT_FDCWD, "/nowhere/at/all", 0)
+MAKES(renameat, IN, AT_FDCWD, "/nowhere/at/all", AT_FDCWD, "/nowhere/else", 0)
+MAKES(mkdirat, IN, AT_FDCWD, "/nowhere/at/all", 0)
+MAKES(linkat, IN, AT_FDCWD, "/nowhere/at/all", AT_FDCWD, "/nowhere/else", 0)
+MAKES(symlinkat, IN, "/nowhere/at/all", AT_FDCWD, "/nowhere/else")
+MAKES(splice, IN, FD, -1, FD, -1, 1, 0)
+MAKES(work, IN, never, NULL)
+MAKES(signal, IN, SIGUSR2)
+MAKES(waitid, IN, P_PID, 1, WEXITED, BUF)
+MAKES(msg, IN, caller->loop, 1)
+MAKES(raw, IN, raw_nop(), BUF)
+
+static int call_submit(struct caller *caller)
+{
+	errno = 0;
+	return sfr_submit(same(caller->op), NULL, NULL) ? 0 : errno;
+}
+
+static int call_await(struct caller *caller)
+{
+	sfr_buf *none = caller->bufs[0];
+	int r = sfr_await(same(caller->op), &none);
+
+	if (none)
+		return EISNAM; /* it is the loop's thread's */
+	return r < 0 ? -r : 0;
+}
+
+static int call_within(struct caller *caller)
+{
+	return sfr_within(caller->op, 1) == caller->op ? 0 : EISNAM;
+}
+
+static int call_all(struct caller *caller)
+{
+	return sfr_all(caller->op) == caller->op ? 0 : EISNAM;
+}
+
+static int call_into(struct caller *caller)
+{
+	return sfr_into(caller->op, -2) == caller->op ? 0 : EISNAM;
+}
+
+DOES(op_discard, same(caller->op))
+ANSWERS(cancel, IN, caller->ticket)
+ANSWERS(cancel_fd, IN, FD)
+ANSWERS(abandon, IN, caller->ticket)
+
+/*
+ * Loops and buffers.
+ */
+
+static void ran(sfr_loop *loop, void *arg)
+{
+	struct caller *caller = arg;
+
+	(void)loop;
+	caller->posted++;
+}
+
+static int call_loop_new(struct caller *caller)
+{
+	sfr_loop *own;
+	int r = sfr_loop_new(&own, NULL);
+
+	if (r == 0)
+		r = sfr_await(sfr_nop(own), NULL);
+	if (r == 0)
+		r = sfr_loop_free(own);
+	(void)caller;
+	return -r;
+}
+
+static int call_loop_stats_get(struct caller *caller)
+{
+	sfr_loop_stats stats = {.turns = 1};
+
+	sfr_loop_stats_get(caller->loop, &stats, sizeof(stats));
+	return stats.turns || stats.bufs_total ? EISNAM : 0;
+}
+
+static int call_loop_orphan_list(struct caller *caller)
+{
+	sfr_orphan orphan;
+
+	(void)sfr_loop_orphan_list(caller->loop, &orphan, 1);
+	return 0;
+}
+
+ANSWERS(loop_run, IN)
+ANSWERS(loop_step, IN, 0)
+ANSWERS(loop_drain, IN, -1)
+ANSWERS(loop_free, IN)
+ANSWERS(loop_post, IN, ran, caller)
+DOES(loop_stop, IN)
+DOES(loop_inflight, IN)
+DOES(loop_orphans, IN)
+DOES(loop_now, IN)
+DOES(loop_engine, IN)
+DOES(loop_engine_reason, IN)
+DOES(loop_refusal, IN)
+DOES(loop_on_msg, IN, NULL, NULL)
+
+MAKES(buf_get, IN, 1)
+MAKES(buf_from, IN, "x", 1)
+MAKES(buf_wrap, IN, caller, sizeof(*caller), NULL, NULL)
+MAKES(buf_share, caller->bufs[0])
+MAKES(buf_access, caller->bufs[0])
+DOES(buf_is_owned, caller->bufs[0])
+DOES(buf_release, BUF)
+
+static int call_buf_append(struct caller *caller)
+{
+	sfr_buf *head = BUF, *chain = sfr_buf_append(head, BUF);
+	int r = chain->next ? 0 : EISNAM;
+
+	sfr_buf_release(chain);
+	return r;
+}
+
+static int call_buf_peer(struct caller *caller)
+{
+	struct sockaddr_storage addr;
+
+	return (int)sfr_buf_peer(caller->bufs[0], &addr);
+}
+
+static int call_files_register(struct caller *caller)
+{
+	int fixed;
+
+	return -sfr_files_register(caller->loop, &caller->read_end, 1, &fixed);
+}
+
+ANSWERS(files_unregister, IN)
+ANSWERS(buffers_register, IN, caller->bufs, 1)
+ANSWERS(buffers_unregister, IN, NULL)
+
+/* All that a pool can do. */
+static int call_pool_free(struct caller *caller)
+{
+	sfr_pool *pool = sfr_pool_new(1, 64);
+	sfr_buf *buf = sfr_pool_get(pool);
+	sfr_pool_info info;
+
+	(void)caller;
+	sfr_pool_stats(pool, &info);
+	sfr_buf_release(buf);
+	return info.out == 1 ? -sfr_pool_free(pool) : EISNAM;
+}
+
+/*
+ * Connections.
+ */
+
+static const sfr_handlers nothing;
+
+ANSWERS(serve, IN, "tcp://127.0.0.1:0", &nothing, NULL, NULL)
+ANSWERS(dial, IN, "tcp://127.0.0.1:1", &nothing, NULL, NULL)
+ANSWERS(conn_send, caller->conn, BUF)
+DOES(conn_shutdown, caller->conn)
+DOES(conn_close, caller->conn)
+DOES(conn_pause, caller->conn)
+DOES(conn_resume, caller->conn)
+DOES(conn_set_data, caller->conn, caller)
+DOES(conn_data, caller->conn)
+DOES(conn_queued, caller->conn)
+DOES(conn_loop, caller->conn)
+DOES(server_close, caller->server)
+DOES(server_conns, caller->server)
+
+static int call_conn_peer(struct caller *caller)
+{
+	char text[64];
+
+	(void)sfr_conn_peer(caller->conn, text, sizeof(text));
+	return 0;
+}
+
+static int call_server_address(struct caller *caller)
+{
+	char text[64];
+
+	(void)sfr_server_address(caller->server, text, sizeof(text));
+	return 0;
+}
+
+#define ROW(kind, name)                                \
+	{                                              \
+		"sfr_" #name, CALL_##kind, call_##name \
+	}
+
+const struct call calls[] = {
+	ROW(REFUSED, nop),
+	ROW(REFUSED, read),
+	ROW(REFUSED, read_at),
+	ROW(REFUSED, write),
+	ROW(REFUSED, write_at),
+	ROW(REFUSED, recv),
+	ROW(REFUSED, send),
+	ROW(REFUSED, send_zc),
+	ROW(REFUSED, accept),
+	ROW(REFUSED, accept_multi),
+	ROW(REFUSED, recv_multi),
+	ROW(REFUSED, socket),
+	ROW(REFUSED, read_multi),
+	ROW(REFUSED, connect),
+	ROW(REFUSED, timeout),
+	ROW(REFUSED, interval),
+	ROW(REFUSED, poll),
+	ROW(REFUSED, poll_multi),
+	ROW(REFUSED, shutdown),
+	ROW(REFUSED, close),
+	ROW(REFUSED, sendto),
+	ROW(REFUSED, recvfrom),
+	ROW(REFUSED, recvfrom_multi),
+	ROW(REFUSED, openat),
+	ROW(REFUSED, statx),
+	ROW(REFUSED, fsync),
+	ROW(REFUSED, fdatasync),
+	ROW(REFUSED, fallocate),
+	ROW(REFUSED, ftruncate),
+	ROW(REFUSED, unlinkat),
+	ROW(REFUSED, renameat),
+	ROW(REFUSED, mkdirat),
+	ROW(REFUSED, linkat),
+	ROW(REFUSED, symlinkat),
+	ROW(REFUSED, splice),
+	ROW(REFUSED, work),
+	ROW(REFUSED, signal),
+	ROW(REFUSED, waitid),
+	ROW(REFUSED, msg),
+	ROW(REFUSED, raw),
+	ROW(REFUSED, submit),
+	ROW(REFUSED, await),
+	ROW(SILENT, within),
+	ROW(SILENT, all),
+	ROW(SILENT, into),
+	ROW(SILENT, op_discard),
+	ROW(REFUSED, cancel),
+	ROW(REFUSED, cancel_fd),
+	ROW(REFUSED, abandon),
+	ROW(OPEN, loop_new),
+	ROW(RUNS, loop_run),
+	ROW(RUNS, loop_step),
+	ROW(RUNS, loop_drain),
+	ROW(FREES, loop_free),
+	ROW(POSTS, loop_post),
+	ROW(OPEN, loop_stop),
+	ROW(SILENT, loop_stats_get),
+	ROW(READS, loop_inflight),
+	ROW(READS, loop_orphans),
+	ROW(READS, loop_orphan_list),
+	ROW(READS, loop_now),
+	ROW(OPEN, loop_engine),
+	ROW(OPEN, loop_engine_reason),
+	ROW(READS, loop_refusal),
+	ROW(SILENT, loop_on_msg),
+	ROW(REFUSED, buf_get),
+	ROW(REFUSED, buf_from),
+	ROW(REFUSED, buf_wrap),
+	ROW(REFUSED, buf_share),
+	ROW(OPEN, buf_append),
+	ROW(OPEN, buf_access),
+	ROW(OPEN, buf_is_owned),
+	ROW(OPEN, buf_release),
+	ROW(OPEN, buf_peer),
+	ROW(REFUSED, files_register),
+	ROW(REFUSED, files_unregister),
+	ROW(REFUSED, buffers_register),
+	ROW(REFUSED, buffers_unregister),
+	{"sfr_pool_new", CALL_OPEN, call_pool_free},
+	{"sfr_pool_get", CALL_OPEN, call_pool_free},
+	{"sfr_pool_stats", CALL_OPEN, call_pool_free},
+	ROW(OPEN, pool_free),
+	ROW(REFUSED, serve),
+	ROW(REFUSED, dial),
+	ROW(REFUSED, conn_send),
+	ROW(SILENT, conn_shutdown),
+	ROW(SILENT, conn_close),
+	ROW(SILENT, conn_pause),
+	ROW(SILENT, conn_resume),
+	ROW(SILENT, conn_set_data),
+	ROW(READS, conn_data),
+	ROW(READS, conn_queued),
+	ROW(READS, conn_loop),
+	ROW(READS, conn_peer),
+	ROW(SILENT, server_close),
+	ROW(READS, server_conns),
+	ROW(READS, server_address),
+};
+
+const int calls_count = sizeof(calls) / sizeof(calls[0]);
+
+/* What is to be answered; and whether the log hears of it. */
+static bool call_is_refused(enum call_kind kind, int err)
+{
+	switch (kind) {
+	case CALL_REFUSED:
+	case CALL_SILENT:
+	case CALL_RUNS:
+		return true;
+	case CALL_POSTS:
+	case CALL_FREES:
+		return err == SFR_EFORKED;
+	case CALL_OPEN:
+	case CALL_READS:
+		return false;
+	}
+	return false;
+}
+
+const char *call_check(const struct call *call, struct caller *caller, int err)
+{
+	static char wrong[128];
+	bool refused = call_is_refused(call->kind, err);
+	int expected = refused && call->kind != CALL_SILENT ? err : 0, answer;
+	const char *said = err == SFR_EFORKED ? "in a forked child" : "not the loop's";
+
+	log_listen();
+	answer = call->run(caller);
+	if (answer != expected)
+		snprintf(wrong, sizeof(wrong), "answers %s (%d)", sfr_errname(answer), answer);
+	else if (refused && (log_lines != 1 || !strstr(log_line, said)))
+		snprintf(wrong, sizeof(wrong), "logs %d lines, the last: %.80s", log_lines,
+			 log_line);
+	else if (!refused && log_lines)
+		snprintf(wrong, sizeof(wrong), "logs: %.80s", log_line);
+	else
+		return NULL;
+	return wrong;
+}

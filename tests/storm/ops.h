@@ -1,0 +1,42 @@
+/*
+ * Operations of the storm: each is built as chosen, and what it says is held against the rules.
+ */
+#ifndef SFR_TESTS_STORM_OPS_H
+#define SFR_TESTS_STORM_OPS_H
+
+#include "channels.h"
+#include "model.h"
+#include <stdint.h>
+
+/* How many have been submitted and have not ended, and which of these were abandoned. */
+extern int ops_alive, ops_abandoned, ops_submitted;
+
+/* Of these, receives: each may hold a buffer of its own that nobody was given yet. */
+extern int ops_streams;
+
+/* Another thread may be about to release references. */
+extern bool ops_releases_pending;
+
+/* What is larger comes from the heap. */
+extern uint32_t ops_slab_max;
+
+void ops_reset(void);
+
+/* Count, from before the first process on, how each kind of operation ended; and the table of that. */
+void ops_count_endings(void);
+void ops_print_endings(void);
+
+/* Build one and submit it; now and then discard it instead. */
+void op_start(sfr_loop *loop);
+
+void op_cancel_any(sfr_loop *loop);
+void op_abandon_any(sfr_loop *loop);
+void ops_cancel_channel(sfr_loop *loop);
+
+/* All that wait may be told that they were cancelled. */
+void ops_expect_cancelling(void);
+
+/* No abandoned operation is left: what they kept is back. */
+void ops_abandoned_are_gone(void);
+
+#endif
