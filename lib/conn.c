@@ -147,7 +147,8 @@ static void conn_send_queued(sfr_conn *conn)
 		chain = sfr__send_queue_take(&conn->queue, 1);
 		op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
 	}
-	if (sfr__unlikely(!op)) { /* only a buffer of a stand-alone pool has no slot to be sent in */
+	if (sfr__unlikely(
+		    !op)) { /* only a buffer of a stand-alone pool has no slot to be sent in */
 		sfr__send_queue_drop(&conn->queue, chain);
 		sfr__conn_close(conn, -ENOMEM);
 		return;

@@ -283,7 +283,7 @@ START_TEST(what_is_won_goes_into_a_slot)
 	ck_assert_int_eq(result_of(G), 0);
 	ck_assert_int_eq(result_of(H), 0);
 	ck_assert_int_eq(result_of(CANCEL), 0);
-	ck_assert_int_eq(read(peer, data, 1), 0); /* nobody has the other end */
+	ck_assert_int_eq(read(peer, data, 1), 0);         /* nobody has the other end */
 	ck_assert_int_le(open_descriptors(), before + 1); /* that one of the engine's workers */
 }
 END_TEST
