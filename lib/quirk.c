@@ -8,6 +8,11 @@
  */
 #include "quirk.h"
 
+/* clang-format off */
+/* As a first good release: nobody knows of one. */
+#define NONE_SO_FAR {9999, 0, 0}
+/* clang-format on */
+
 static const struct sfr__quirk quirks[] = {
 	{.feature = SFR__QUIRK_SQPOLL,
 	 .first_bad = {0, 0, 0},
@@ -49,6 +54,16 @@ static const struct sfr__quirk quirks[] = {
 	 .written = "2026-11",
 	 .trouble = "a read of a terminal does not say which buffer its bytes are in",
 	 .source = "axboe/liburing#1257"},
+
+	{.feature = SFR__FEATURE_SEND_ZC,
+	 .beside_sqpoll = true,
+	 .first_bad = {6, 0, 0},
+	 .first_good = NONE_SO_FAR,
+	 .written = "2026-11",
+	 .trouble =
+		 "beside ring.sqpoll, a process that dies before its peer has read leaves a thread "
+		 "of the kernel that burns a core",
+	 .source = "docs/engines.md, seen on 6.18"},
 
 	{.feature = SFR__FEATURE_NAPI,
 	 .first_bad = {6, 9, 0},
