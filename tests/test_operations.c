@@ -2,6 +2,7 @@
  * docs/operations.md against the headers and the table of kinds: what the manual says is what there is.
  */
 #include "op_kind.h"
+#include "pending.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,25 +102,85 @@ static enum sfr__op_kind kind_of(const char *name, size_t length)
 	ck_abort_msg("%.*s is no kind of op", (int)length, name);
 }
 
-START_TEST(what_goes_on_after_a_part_is_told_apart)
+/* What the column so many from the right of a row says: yes or no. */
+static bool says_yes(const char *row, int from_right)
+{
+	const char *at = strchr(row, '\n');
+	int bars = 0;
+
+	while (bars < from_right + 1)
+		bars += *--at == '|';
+	ck_assert(strncmp(at, "| yes", 5) == 0 || strncmp(at, "| no", 4) == 0);
+	return at[2] == 'y';
+}
+
+static void column_is_trait(int from_right, unsigned trait, bool wanted)
 {
 	const char *at;
 
 	texts_read();
 	for (at = manual; (at = strstr(at, "\n| `sfr_")); at++) {
-		const char *name = at + 8, *end = strchr(name, '('), *line_end = strchr(name, '\n');
-		const char *column = line_end;
+		const char *name = at + 8, *end = strchr(name, '(');
 		enum sfr__op_kind kind;
-		int bars = 0;
 
 		if (!end || strncmp(end, "(loop", 5) != 0)
 			continue;
 		kind = kind_of(name, (size_t)(end - name));
-		while (bars < 3) /* the last but one column */
-			bars += *--column == '|';
-		ck_assert_msg(!strncmp(column, "| yes", 5) ==
-				      !!(sfr__kinds[kind].traits & SFR__KIND_LENGTH),
-			      "%.*s: %.10s", (int)(end - name), name, column);
+		ck_assert_msg(says_yes(at + 1, from_right) ==
+				      (!(sfr__kinds[kind].traits & trait) == !wanted),
+			      "%.*s", (int)(end - name), name);
+	}
+}
+
+START_TEST(every_operation_takes_a_deadline)
+{
+	column_is_trait(4, 0, false);
+}
+END_TEST
+
+START_TEST(what_goes_on_after_a_part_is_told_apart)
+{
+	column_is_trait(3, SFR__KIND_LENGTH, true);
+}
+END_TEST
+
+START_TEST(what_ends_once_is_told_apart)
+{
+	column_is_trait(2, SFR__KIND_MULTI, false);
+}
+END_TEST
+
+/* They end by themselves, and soon, or (work) at nobody's request: their endings are tested where they can
+ * be brought about. */
+static const char *const never_wait[] = {
+	"nop",     "shutdown",  "close",     "socket",    "openat",   "statx",
+	"fsync",   "fdatasync", "fallocate", "ftruncate", "unlinkat", "renameat",
+	"mkdirat", "linkat",    "symlinkat", "msg",       "work"};
+
+static bool is_pending_kind(const char *name)
+{
+	size_t length = strlen(name);
+	int i;
+
+	for (i = 0; i < pending_count; i++)
+		if (strncmp(pending_kinds[i].name, name, length) == 0 &&
+		    strchr(" _", pending_kinds[i].name[length])) /* variants count */
+			return true;
+	return false;
+}
+
+START_TEST(every_kind_that_can_wait_is_cancelled_abandoned_limited_and_drained_by_the_suites)
+{
+	enum sfr__op_kind kind;
+	size_t i;
+
+	for (kind = 0; kind < SFR__OP_KINDS; kind++) {
+		const char *name = sfr__kinds[kind].name;
+		bool waits = true;
+
+		for (i = 0; i < sizeof(never_wait) / sizeof(never_wait[0]); i++)
+			waits &= strcmp(never_wait[i], name) != 0;
+		ck_assert_msg(is_pending_kind(name) == waits, "%s", name);
 	}
 }
 END_TEST
@@ -142,8 +203,13 @@ int main(void)
 
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, every_builder_has_its_row);
+	tcase_add_test(tc, every_operation_takes_a_deadline);
 	tcase_add_test(tc, what_goes_on_after_a_part_is_told_apart);
+	tcase_add_test(tc, what_ends_once_is_told_apart);
 	tcase_add_test(tc, every_kind_has_a_name);
+	tcase_add_test(
+		tc,
+		every_kind_that_can_wait_is_cancelled_abandoned_limited_and_drained_by_the_suites);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
