@@ -91,12 +91,12 @@ enum sfr__op_kind {
 
 enum {
 	SFR__OP_BARE = 1,      /* built without buffer: counted against ring.ops_max */
+	SFR__OP_WHOLE = 2,     /* sfr_all(): it goes on after a part */
 	SFR__OP_ERRAND = 4,    /* a worker of the loop does it */
 	SFR__OP_COPIES = 8,    /* what it was passed by pointer is copied, to where sqe.addr says */
-	SFR__OP_WHOLE = 2,     /* sfr_all(): it goes on after a part */
-	SFR__OP_SLOT = 64,     /* it fills or empties a slot of the fixed files: see fixed_file.h */
 	SFR__OP_GATHERED = 16, /* it sends or writes a chain, by way of a gather: see op_gather.h */
 	SFR__OP_SENT = 32,     /* its result is known, and its buffer not back: see op_send_zc.c */
+	SFR__OP_SLOT = 64,     /* it fills or empties a slot of the fixed files: see fixed_file.h */
 	SFR__OP_HOLDS_FD = 128, /* sqe.fd is its own, and goes with it */
 };
 

@@ -102,7 +102,10 @@ static pid_t server_start(unsigned *port)
 	int ends[2];
 	pid_t child;
 
-	if (pipe(ends) < 0 || (child = fork()) < 0)
+	if (pipe(ends) < 0)
+		die("pipe", errno);
+	child = fork();
+	if (child < 0)
 		die("fork", errno);
 	if (child == 0)
 		server_run(ends[1]);
