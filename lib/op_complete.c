@@ -5,6 +5,7 @@
 #include "op_child.h"
 #include "op_datagram.h"
 #include "op_gather.h"
+#include "op_normal.h"
 #include "op_raw.h"
 #include "op_receive.h"
 #include "op_send_zc.h"
@@ -71,20 +72,6 @@ static void whole_complete(sfr_op *op, int result)
 		sfr__op_finish(op, 0);
 }
 
-/*
- * Completion codes that differ between kernels. A call that was interrupted says so in one of several
- * ways, some of them the kernel's own business. Who asked for it is told what he asked for.
- */
-static int result_normal(const sfr_op *op, int result)
-{
-	bool interrupted = result == -EINTR || (result <= -512 && result >= -516);
-	bool asked = op->state != SFR__OP_IN_FLIGHT && !(op->flags & SFR__OP_ERRAND);
-
-	if (result == -EBADF && sfr__fixed_file_is_missing(op))
-		return -SFR_ENOTREGISTERED;
-	return !interrupted ? result : asked ? -ECANCELED : -EINTR;
-}
-
 /* A completion of a kind with steps. True if it is the end of the op, or of one part, and not dealt with. */
 static bool is_end(sfr_op *op, int *result, unsigned flags)
 {
@@ -119,7 +106,7 @@ static bool is_end(sfr_op *op, int *result, unsigned flags)
 void sfr__op_complete(sfr_op *op, int result, unsigned flags)
 {
 	if (sfr__unlikely(result < 0))
-		result = result_normal(op, result);
+		result = sfr__result_normal(op, result);
 	if (sfr__op_is(op, SFR__KIND_STEPS) && !is_end(op, &result, flags))
 		return;
 	if (sfr__unlikely(op->flags & SFR__OP_WHOLE))
