@@ -42,7 +42,8 @@ static int give_parts(struct sfr__buf *head)
 	while (b->view.next) {
 		struct sfr__buf *next = sfr__buf(b->view.next);
 
-		if (!sfr__pool_has(head->pool, next) || next->state != SFR__BUF_LINKED) {
+		if (!sfr__pool_has(head->pool, next) ||
+		    sfr__buf_state_of(next) != SFR__BUF_LINKED) {
 			b->view.next = NULL;
 			return -EINVAL;
 		}
@@ -54,9 +55,11 @@ static int give_parts(struct sfr__buf *head)
 
 static const char *not_owned(const struct sfr__buf *b)
 {
-	return b->state == SFR__BUF_FREE     ? "released"
-	       : b->state == SFR__BUF_LINKED ? "part of a chain"
-					     : "in flight already";
+	enum sfr__buf_state state = sfr__buf_state_of(b);
+
+	return state == SFR__BUF_FREE     ? "released"
+	       : state == SFR__BUF_LINKED ? "part of a chain"
+					  : "in flight already";
 }
 
 int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf)
@@ -64,7 +67,7 @@ int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf)
 	struct sfr__buf *b = sfr__buf(buf);
 	int r = 0;
 
-	if (sfr__unlikely(b->state != SFR__BUF_OWNED))
+	if (sfr__unlikely(sfr__buf_state_of(b) != SFR__BUF_OWNED))
 		return sfr__misuse(pool->abort, -SFR_EINFLIGHT, "a buffer was given that is %s",
 				   not_owned(b));
 	if (sfr__unlikely(!give_one(b)))
@@ -80,7 +83,7 @@ int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf)
 
 static void return_one(struct sfr__buf *b, enum sfr__buf_state state)
 {
-	sfr__invariant(b->state == SFR__BUF_GIVEN);
+	sfr__invariant(sfr__buf_state_of(b) == SFR__BUF_GIVEN);
 	sfr__buf_set_state(b, state);
 	b->view.data = b->base + b->given_at;
 }
@@ -147,12 +150,12 @@ static struct sfr__buf *chain_end(sfr_buf *head)
 	struct sfr__buf *b = sfr__buf(head);
 	size_t parts = 0;
 
-	if (b->state != SFR__BUF_OWNED)
+	if (sfr__buf_state_of(b) != SFR__BUF_OWNED)
 		return NULL;
 	while (b->view.next) {
 		b = sfr__buf(b->view.next);
-		if (!sfr__pool_has(sfr__buf(head)->pool, b) || b->state != SFR__BUF_LINKED ||
-		    ++parts > b->pool->made)
+		if (!sfr__pool_has(sfr__buf(head)->pool, b) ||
+		    sfr__buf_state_of(b) != SFR__BUF_LINKED || ++parts > b->pool->made)
 			return NULL;
 	}
 	return b;
@@ -228,8 +231,9 @@ void *sfr_buf_access(sfr_buf *buf)
 
 bool sfr_buf_is_owned(const sfr_buf *buf)
 {
-	return buf &&
-	       (sfr__buf(buf)->state == SFR__BUF_OWNED || sfr__buf(buf)->state == SFR__BUF_LINKED);
+	enum sfr__buf_state state = buf ? sfr__buf_state_of(sfr__buf(buf)) : SFR__BUF_FREE;
+
+	return state == SFR__BUF_OWNED || state == SFR__BUF_LINKED;
 }
 
 void sfr_buf_release(sfr_buf *buf)
@@ -238,7 +242,7 @@ void sfr_buf_release(sfr_buf *buf)
 
 	if (!buf)
 		return;
-	if (sfr__unlikely(b->state != SFR__BUF_OWNED)) {
+	if (sfr__unlikely(sfr__buf_state_of(b) != SFR__BUF_OWNED)) {
 		(void)sfr__misuse(b->pool->abort, -SFR_EINFLIGHT,
 				  "a buffer was released that is %s", not_owned(b));
 		return;

@@ -39,7 +39,7 @@ struct sfr__buf {
 	uint32_t size;                /* bytes of the window */
 	uint32_t given_at;            /* where its contents begin, from base */
 	uint32_t given_len;           /* and how many there are */
-	uint8_t state;                /* enum sfr__buf_state; written by sfr__buf_set_state */
+	atomic_uchar state;           /* enum sfr__buf_state; see sfr__buf_state_of */
 	uint8_t kind;                 /* enum sfr__buf_kind */
 	bool was_shared;              /* others refer to its memory, or did */
 	uint8_t peer_len;             /* of the address of who sent it: see op_datagram.h */
@@ -52,9 +52,15 @@ static inline struct sfr__buf *sfr__buf(const sfr_buf *buf)
 	return (struct sfr__buf *)(uintptr_t)buf;
 }
 
+/* Who looks for one among all buffers meets those that other threads are just releasing. */
+static inline enum sfr__buf_state sfr__buf_state_of(const struct sfr__buf *b)
+{
+	return (enum sfr__buf_state)atomic_load_explicit(&b->state, memory_order_relaxed);
+}
+
 static inline void sfr__buf_set_state(struct sfr__buf *b, enum sfr__buf_state state)
 {
-	b->state = (uint8_t)state;
+	atomic_store_explicit(&b->state, (unsigned char)state, memory_order_relaxed);
 }
 
 /*

@@ -215,8 +215,8 @@ static bool one_is_given(const sfr_loop *loop)
 	const struct sfr__buf *end = b + loop->pool->made;
 
 	for (; b < end; b++)
-		if (b->state == SFR__BUF_GIVEN && b->kind != SFR__BUF_SLAB && b->payload &&
-		    b->payload->fixed)
+		if (sfr__buf_state_of(b) == SFR__BUF_GIVEN && b->kind != SFR__BUF_SLAB &&
+		    b->payload && b->payload->fixed)
 			return true;
 	return false;
 }

@@ -224,6 +224,7 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	stats = loop->stats;
 	stats.enters = loop->engine->enters;
 	stats.overflows = loop->engine->overflows;
+	stats.timers_moved = loop->wheel.moved;
 	stats.bufs_total = pool->blocks;
 	stats.bufs_free = sfr__pool_free_count(pool);
 	stats.bufs_ring = loop->recv.filled;
@@ -240,19 +241,17 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
  * Buffers of a loop.
  */
 
-/* Whether the caller may take some; else errno says why not. */
-static bool may_take(const sfr_loop *loop)
+/* Somebody takes one who may not: errno says why. Not inlined, or the usual way would save registers for it. */
+static __attribute__((noinline)) sfr_buf *take_refused(const sfr_loop *loop)
 {
-	int r = sfr__loop_check(loop, "a buffer was taken");
-
-	if (sfr__unlikely(r < 0))
-		errno = -r;
-	return r == 0;
+	errno = -sfr__pool_foreign(loop->pool, "a buffer was taken");
+	return NULL;
 }
 
 sfr_buf *sfr_buf_get(sfr_loop *loop, size_t min_cap)
 {
-	return may_take(loop) ? sfr__pool_get(loop->pool, min_cap) : NULL;
+	return sfr__likely(sfr__pool_is_open(loop->pool)) ? sfr__pool_get(loop->pool, min_cap)
+							  : take_refused(loop);
 }
 
 sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len)
@@ -270,5 +269,6 @@ sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len)
 sfr_buf *sfr_buf_wrap(sfr_loop *loop, void *mem, size_t cap,
 		      void (*on_release)(void *mem, void *arg), void *arg)
 {
-	return may_take(loop) ? sfr__pool_wrap(loop->pool, mem, cap, on_release, arg) : NULL;
+	return sfr__pool_is_open(loop->pool) ? sfr__pool_wrap(loop->pool, mem, cap, on_release, arg)
+					     : take_refused(loop);
 }

@@ -42,8 +42,8 @@ int sfr__datagrams_check(const sfr_loop *loop, int fd)
 
 	if (loop->pool->slab.block_size <= SFR_PEER_ROOM)
 		return without_room(loop, loop->pool->slab.block_size);
-	if (fd >= 0) /* what is wrong with the descriptor, the engine will say */
-		(void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 && errno == ENOTSOCK)
+		return -ENOTSOCK; /* which who polls it would not be told; the engine says all else */
 	/* The end of a connection could not be told from an empty datagram. */
 	return type == SOCK_STREAM || type == SOCK_SEQPACKET ? -EPROTOTYPE : 0;
 }
@@ -53,6 +53,12 @@ bool sfr__datagrams_ended(int fd)
 	struct pollfd pollfd = {.fd = fd, .events = POLLRDHUP};
 
 	return fd >= 0 && poll(&pollfd, 1, 0) > 0 && pollfd.revents & POLLRDHUP;
+}
+
+bool sfr__recvfrom_ended(const sfr_op *op)
+{
+	return sfr__fd_is_fixed(op->sqe.fd) ? !sfr__op_gather_of(op)->msg.msg_namelen
+					    : sfr__datagrams_ended(op->sqe.fd);
 }
 
 int sfr__recvfrom_prepare(sfr_op *op, int fd, unsigned flags)

@@ -9,11 +9,15 @@
 
 #include "op.h"
 
-/* 0 if the blocks of the slab and this socket can be used to receive datagrams again and again. */
+/* 0 if the blocks of the slab and this descriptor can be used to receive datagrams again and again. */
 int sfr__datagrams_check(const sfr_loop *loop, int fd);
 
 /* An empty datagram, or the end of them: has the socket been shut down? */
 bool sfr__datagrams_ended(int fd);
+
+/* The same of one that an op received by itself, whichever way it names the socket: who has none to be
+ * asked about is told the end by an empty datagram that nobody sent. */
+bool sfr__recvfrom_ended(const sfr_op *op);
 
 /* Have an op receive one datagram into its buffer. 0 or -ENOMEM. */
 int sfr__recvfrom_prepare(sfr_op *op, int fd, unsigned flags);

@@ -26,12 +26,19 @@ sfr_op *sfr_msg(sfr_loop *loop, sfr_loop *target, uint64_t value)
 	return op;
 }
 
+/* In a child of fork a loop of the parent's is a copy that nobody turns. */
+static int value_send(sfr_loop *target, uint64_t value)
+{
+	if (sfr__pool_is_forked(target->pool))
+		return sfr__pool_foreign(target->pool, "a message was sent");
+	return atomic_load(&target->on_msg) ? sfr__mailbox_send(&target->mailbox, value)
+					    : -ENOTCONN;
+}
+
 /* The value is on its way before this returns, so those of one sender stay in order. */
 void sfr__msg_start(sfr_op *op)
 {
-	sfr_loop *target = (sfr_loop *)(uintptr_t)op->sqe.addr;
-	int r = atomic_load(&target->on_msg) ? sfr__mailbox_send(&target->mailbox, op->sqe.off)
-					     : -ENOTCONN;
+	int r = value_send((sfr_loop *)(uintptr_t)op->sqe.addr, op->sqe.off);
 
 	sfr__op_step(op, SFR__EV_TAKEN);
 	sfr__op_finish_later(op, SFR__EV_CQE_LAST, r);

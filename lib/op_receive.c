@@ -134,8 +134,7 @@ static void receive_patiently(sfr_op *op)
 /* Whether nothing can come any more. */
 static bool is_end(const sfr_op *op, int result)
 {
-	return result == 0 &&
-	       (op->kind != SFR__OP_RECVFROM_MULTI || sfr__datagrams_ended(op->sqe.fd));
+	return result == 0 && (op->kind != SFR__OP_RECVFROM_MULTI || sfr__recvfrom_ended(op));
 }
 
 /* A poll, then a receive, and so on. */
@@ -178,7 +177,7 @@ static sfr_buf *ring_take(sfr_op *op, int *result, unsigned flags)
 	if (op->kind != SFR__OP_RECVFROM_MULTI || !buf)
 		return buf;
 	*result = sfr__datagram_unwrap(buf);
-	if (!is_end(op, *result))
+	if (*result || !sfr__datagrams_ended(op->sqe.fd))
 		return buf;
 	sfr_buf_release(buf);
 	return NULL;

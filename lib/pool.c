@@ -11,7 +11,8 @@
 #define RARE __attribute__((noinline)) /* or the usual way would save registers for it */
 #define PAGE ((size_t)4096) /* what large buffers are aligned to, whatever the page is here */
 
-_Thread_local uintptr_t sfr__thread_number;
+/* Said again, or gcc would forget it here. */
+_Thread_local uintptr_t sfr__thread_number __attribute__((tls_model("initial-exec")));
 
 uintptr_t sfr__thread_number_new(void)
 {
@@ -130,7 +131,7 @@ void sfr__pool_close(struct sfr__pool *pool)
 	/* While `left` is still one too high nobody else can free the pool. */
 	sfr__pool_collect(pool);
 	atomic_store(&pool->left, pool->out + 1);
-	atomic_store(&pool->thread, 0);
+	atomic_store(&pool->thread, SFR__THREAD_NONE);
 	for (late = atomic_exchange(&pool->returned, CLOSED); late;) {
 		sfr_buf *next = late->next;
 
@@ -364,7 +365,7 @@ sfr_buf *sfr__pool_get(struct sfr__pool *pool, size_t min_cap)
 {
 	const uint32_t size = pool->slab.block_size;
 
-	if (sfr__likely(pool->slab.free_count && min_cap <= size &&
+	if (sfr__likely(pool->slab.free_count && pool->free && min_cap <= size &&
 			(min_cap > pool->small_max || !min_cap)))
 		return sfr__pool_window(pool, sfr__slab_take(&pool->slab), size, 0);
 	return get_by_size(pool, min_cap);
@@ -450,7 +451,7 @@ sfr_buf *sfr__pool_share(struct sfr__buf *b)
 
 static void buf_poison(struct sfr__buf *b)
 {
-	if (sfr__unlikely(b->pool->poison) && b->kind == SFR__BUF_SLAB)
+	if (b->pool->poison && b->kind == SFR__BUF_SLAB)
 		memset(b->base, POISON, b->size);
 }
 
@@ -486,17 +487,23 @@ static bool memory_release(struct sfr__buf *b)
 	return sfr__slab_give(slab_of(b->pool, b->base), b->base);
 }
 
-/* On the owner's thread. */
-static void buf_free(struct sfr__buf *b)
+static inline void descriptor_give(struct sfr__pool *pool, struct sfr__buf *b)
 {
-	struct sfr__pool *pool = b->pool;
-
-	pool->extras -= !memory_release(b);
 	sfr__buf_set_state(b, SFR__BUF_FREE);
 	b->view.data = NULL;
 	b->view.next = pool->free ? &pool->free->view : NULL;
 	pool->free = b;
 	pool->out--;
+}
+
+/* On the owner's thread. */
+static RARE void buf_free(struct sfr__buf *b)
+{
+	struct sfr__pool *pool = b->pool;
+	bool is_own = memory_release(b); /* may release others, by way of on_release */
+
+	pool->extras -= !is_own;
+	descriptor_give(pool, b);
 }
 
 /* The loop is gone: memory of the slab goes with the pool, the rest at once. */
@@ -549,18 +556,38 @@ static RARE void give_from_elsewhere(struct sfr__buf *b)
 {
 	if (atomic_load(&b->pool->thread) == maker_self())
 		payload_release(b);
-	sfr__buf_set_state(b, SFR__BUF_GIVEN);
+	sfr__buf_set_state(b, SFR__BUF_FREE);
+	b->view.data = NULL;
 	buf_free_remote(b);
+}
+
+static RARE void give_specially(struct sfr__buf *b)
+{
+	if (!b->was_shared)
+		buf_poison(b);
+	if (sfr__pool_is_mine(b->pool))
+		buf_free(b);
+	else
+		give_from_elsewhere(b);
+}
+
+/* One of the main slab that nothing is special about. */
+static inline bool is_usual(const struct sfr__pool *pool, const struct sfr__buf *b)
+{
+	return b->kind == SFR__BUF_SLAB && !b->was_shared && !pool->poison &&
+	       sfr__pool_is_mine(pool) && sfr__slab_has(&pool->slab, b->base);
 }
 
 void sfr__pool_give(struct sfr__buf *b)
 {
-	if (!b->was_shared)
-		buf_poison(b);
-	if (sfr__likely(sfr__pool_is_mine(b->pool)))
-		buf_free(b);
-	else
-		give_from_elsewhere(b);
+	struct sfr__pool *pool = b->pool;
+
+	if (sfr__likely(is_usual(pool, b))) {
+		pool->extras -= !sfr__slab_give(&pool->slab, b->base);
+		descriptor_give(pool, b);
+	} else {
+		give_specially(b);
+	}
 }
 
 sfr_buf *sfr__pool_wrap(struct sfr__pool *pool, void *mem, size_t cap,

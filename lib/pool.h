@@ -32,8 +32,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* The owner of a stand-alone pool: no thread's number, nor one that a maker has. */
-#define SFR__THREAD_NONE 1
+/* The owner where there is none: no thread's number, nor one that a maker has, nor that of a thread without
+ * one, so that who compares need not give it one. */
+#define SFR__THREAD_NONE UINTPTR_MAX
 
 struct sfr__pool {
 	/* What each get and each release reads. */
@@ -45,7 +46,7 @@ struct sfr__pool {
 	struct sfr__buf *free;       /* descriptors that were used before, through view.next */
 	size_t out;                  /* descriptors that are not free */
 	size_t extras;               /* of these, not for a block of their own */
-	atomic_uintptr_t thread;     /* the owner; odd: its maker, nobody runs it yet; 0: gone */
+	atomic_uintptr_t thread;     /* the owner; odd: its maker, nobody runs it yet; or NONE */
 	_Atomic(sfr_buf *) returned; /* released by other threads; CLOSED when the loop is gone */
 
 	struct sfr__slab small;   /* perhaps there is none */
@@ -160,7 +161,7 @@ static inline bool sfr__pool_is_open(const struct sfr__pool *pool)
 {
 	uintptr_t thread = atomic_load_explicit(&pool->thread, memory_order_relaxed);
 
-	return (thread & ~(uintptr_t)1) == sfr__thread_self();
+	return (thread & ~(uintptr_t)1) == sfr__thread_number;
 }
 
 /* Whether this is a child of fork, and the pool its parent's. */
@@ -175,7 +176,7 @@ int sfr__pool_foreign(const struct sfr__pool *pool, const char *what);
 /* Whether the caller is on the owner's thread. */
 static inline bool sfr__pool_is_mine(const struct sfr__pool *pool)
 {
-	return atomic_load_explicit(&pool->thread, memory_order_relaxed) == sfr__thread_self();
+	return atomic_load_explicit(&pool->thread, memory_order_relaxed) == sfr__thread_number;
 }
 
 #endif

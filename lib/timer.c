@@ -90,6 +90,7 @@ static void slot_cascade(struct sfr__wheel *wheel, unsigned level)
 
 		sfr__list_unlink(&timer->link);
 		wheel_place(wheel, timer);
+		wheel->moved++;
 	}
 }
 
@@ -109,6 +110,7 @@ static unsigned slot_fire(struct sfr__wheel *wheel)
 		timer->fire(timer);
 		fired++;
 	}
+	wheel->moved += fired;
 	return fired;
 }
 

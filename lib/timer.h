@@ -34,6 +34,7 @@ struct sfr__wheel {
 	uint64_t occupied[SFR__WHEEL_LEVELS];
 	struct sfr__link slots[SFR__WHEEL_LEVELS][SFR__WHEEL_SLOTS];
 	uint64_t count;
+	uint64_t moved; /* times that a timer fired, or came to a lower level */
 };
 
 void sfr__wheel_init(struct sfr__wheel *wheel, uint64_t now_ns);

@@ -236,6 +236,34 @@ START_TEST(memory_of_the_callers_comes_back_from_ops_nobody_watches_and_from_dis
 }
 END_TEST
 
+static void release_inner(void *mem, void *inner)
+{
+	(void)mem;
+	unwrapped++;
+	sfr_buf_release(inner);
+}
+
+/* More often than there may be buffers beside those of the slab. */
+START_TEST(a_part_of_another_buffer_is_wrapped_and_releases_it)
+{
+	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	int i;
+
+	unwrapped = 0;
+	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
+	for (i = 0; i < 1000; i++) {
+		sfr_buf *inner = sfr_buf_get(loop, i % 2 ? 1 : 100000);
+		sfr_buf *part = sfr_buf_wrap(loop, inner->data + 1, 10, release_inner, inner);
+
+		ck_assert_ptr_nonnull(part);
+		sfr_buf_release(part);
+	}
+
+	ck_assert_int_eq(unwrapped, 1000);
+	ck_assert_uint_eq(stat_held(loop), 0);
+}
+END_TEST
+
 START_TEST(nothing_and_too_much_cannot_be_wrapped)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
@@ -536,6 +564,29 @@ START_TEST(what_another_thread_releases_is_back_in_the_next_turn_or_when_it_is_n
 }
 END_TEST
 
+START_TEST(what_another_thread_released_cannot_be_touched_from_then_on)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_buf *bufs[3] = {sfr_buf_get(loop, 1), sfr_buf_get(loop, 100000), NULL};
+	sfr_buf *again[2] = {same(bufs[0]), same(bufs[1])};
+	pthread_t thread;
+	int i;
+
+	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, release_all_there, bufs), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+
+	log_listen();
+	for (i = 0; i < 2; i++) {
+		ck_assert_ptr_null(again[i]->data);
+		ck_assert(!sfr_buf_is_owned(again[i]));
+		sfr_buf_release(again[i]);
+		ck_assert_int_eq(log_lines, i + 1);
+		ck_assert_ptr_nonnull(strstr(log_line, "released that is released"));
+	}
+}
+END_TEST
+
 #define abort_test(tcase, test) \
 	tcase_add_loop_test_raise_signal(tcase, test, SIGABRT, 0, world_count())
 
@@ -557,6 +608,7 @@ int main(void)
 	world_test(
 		tc,
 		memory_of_the_callers_comes_back_from_ops_nobody_watches_and_from_discarded_ones);
+	world_test(tc, a_part_of_another_buffer_is_wrapped_and_releases_it);
 	world_test(tc, nothing_and_too_much_cannot_be_wrapped);
 	tc = world_case(suite, "owning");
 	tcase_add_test(tc, nothing_is_nobodys);
@@ -577,5 +629,6 @@ int main(void)
 	world_test(tc, buffers_outlive_their_loop);
 	world_test(tc, another_thread_may_release_what_is_left_of_a_loop);
 	world_test(tc, what_another_thread_releases_is_back_in_the_next_turn_or_when_it_is_needed);
+	world_test(tc, what_another_thread_released_cannot_be_touched_from_then_on);
 	return world_run(suite);
 }

@@ -489,6 +489,42 @@ START_TEST(a_socket_that_is_shut_down_brings_no_empty_datagrams)
 }
 END_TEST
 
+/* There is no descriptor to ask whether it was. */
+START_TEST(a_registered_socket_that_is_shut_down_brings_none_either)
+{
+	sfr_loop *loop = loop_with_sockets(_i, NULL);
+	sfr_ticket ticket;
+	int fixed;
+
+	ck_assert_int_eq(connect(here, (struct sockaddr *)&there_addr, sizeof(there_addr)), 0);
+	ck_assert_int_eq(sfr_files_register(loop, &here, 1, &fixed), 0);
+	ticket = sfr_submit(sfr_recvfrom_multi(loop, fixed), record, &seen);
+	send_there_to_here("");
+	turn_until(loop, &seen.calls, 1);
+	ck_assert_ptr_nonnull(seen.buf);
+	seen_release(&seen);
+	ck_assert_int_eq(shutdown(here, SHUT_RD), 0);
+	ck_assert_int_eq(sfr_await(sfr_timeout(loop, 20000000), NULL), 0);
+	(void)sfr_cancel(loop, ticket); /* it may have ended */
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+
+	ck_assert_int_eq(seen.calls, 2);
+	ck_assert_ptr_null(seen.buf);
+}
+END_TEST
+
+START_TEST(what_is_no_socket_has_no_datagrams)
+{
+	sfr_loop *loop = loop_with_sockets(_i, NULL);
+
+	sfr_submit(sfr_recvfrom_multi(loop, empty_pipe()), record, &seen);
+	turn_until(loop, &seen.calls, 1);
+
+	ck_assert_int_eq(seen.result, -ENOTSOCK);
+	ck_assert_ptr_null(seen.buf);
+}
+END_TEST
+
 START_TEST(an_error_of_the_socket_is_the_last_call)
 {
 	sfr_loop *loop = loop_with_sockets(_i, NULL);
@@ -708,6 +744,8 @@ int main(void)
 	world_test(tc, each_datagram_is_a_buffer_with_its_sender);
 	world_test(tc, empty_datagrams_are_not_the_end);
 	world_test(tc, a_socket_that_is_shut_down_brings_no_empty_datagrams);
+	world_test(tc, a_registered_socket_that_is_shut_down_brings_none_either);
+	world_test(tc, what_is_no_socket_has_no_datagrams);
 	world_test(tc, an_error_of_the_socket_is_the_last_call);
 	world_test(tc, sockets_with_connections_are_refused_by_name);
 	world_test(tc, a_datagram_that_is_larger_than_a_block_is_cut);

@@ -351,6 +351,29 @@ START_TEST(a_discarded_op_forgets_its_deadline)
 }
 END_TEST
 
+/* However many wait, a turn looks at none of them before its time. */
+START_TEST(a_hundred_thousand_pending_deadlines_cost_nothing_by_the_turn)
+{
+	enum { TURNS = 1000 };
+	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=200000");
+	int pending = under_valgrind() ? 1000 : 100000, i;
+	sfr_loop_stats before, after;
+
+	for (i = 0; i < pending; i++)
+		sfr_submit(sfr_within(sfr_timeout(loop, 2 * HOUR), HOUR + (uint64_t)i), NULL, NULL);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	sfr_loop_stats_get(loop, &before, sizeof(before));
+	for (i = 0; i < TURNS; i++)
+		ck_assert_int_eq(sfr_await(sfr_nop(loop), NULL), 0);
+	sfr_loop_stats_get(loop, &after, sizeof(after));
+
+	ck_assert_uint_le(after.timers_moved - before.timers_moved, TURNS);
+	ck_assert_uint_eq(sfr_loop_inflight(loop), (size_t)pending);
+	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
+	assert_no_deadlines(loop, pending);
+}
+END_TEST
+
 START_TEST(no_op_has_no_deadline)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
@@ -525,6 +548,7 @@ int main(void)
 	tc = world_case(suite, "saying it");
 	world_test(tc, said_again_the_last_counts);
 	world_test(tc, an_op_that_is_wrong_already_keeps_its_error);
+	world_test(tc, a_hundred_thousand_pending_deadlines_cost_nothing_by_the_turn);
 	world_test(tc, a_discarded_op_forgets_its_deadline);
 	world_test(tc, no_op_has_no_deadline);
 	world_test(tc, an_op_that_is_submitted_takes_no_deadline_any_more);

@@ -161,6 +161,31 @@ START_TEST(flags_that_there_are_not_are_refused_before_anything_runs)
 }
 END_TEST
 
+/* Nothing is in the pipe: who is wrong whatever comes is told now. */
+START_TEST(what_cannot_be_is_refused_before_it_waits)
+{
+	int i, file;
+
+	engine_and_pipes(_i);
+	file = file_with("");
+	splice_next(A, in_read, in_write, 3, 0);
+	io_uring_prep_splice(sqe_next(), in_read, POSITION, file, -7, 3, 0);
+	sqe_is(B, 0);
+	collect(2);
+	ck_assert_int_eq(fcntl(file, F_SETFL, O_APPEND), 0);
+	splice_next(C, in_read, file, 3, 0);
+	connection(0);
+	io_uring_prep_splice(sqe_next(), in_read, POSITION, here, 5, 3, 0);
+	sqe_is(D, 0);
+	io_uring_prep_splice(sqe_next(), here, 5, out_write, POSITION, 3, 0);
+	sqe_is(E, 0);
+	collect(3);
+
+	for (i = A; i <= E; i++)
+		ck_assert_int_eq(result_of(i), -EINVAL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine splice");
@@ -172,5 +197,6 @@ int main(void)
 	engine_test(tc, many_that_wait_do_not_hold_up_files);
 	engine_test(tc, registered_files_can_be_either_side);
 	engine_test(tc, flags_that_there_are_not_are_refused_before_anything_runs);
+	engine_test(tc, what_cannot_be_is_refused_before_it_waits);
 	return engine_run(suite);
 }

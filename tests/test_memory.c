@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -275,6 +277,137 @@ static int registered_buffers(sfr_loop *loop)
 	return r == 0 ? sfr_buffers_unregister(loop, NULL) : r;
 }
 
+/* Of an op that carries something: 0 or an error. */
+static int outcome(sfr_op *op)
+{
+	int r = sfr_await(op, NULL);
+
+	return r < 0 ? r : 0;
+}
+
+/* With descriptors so high that whoever keeps something of each needs memory for these. */
+static int a_splice(sfr_loop *loop)
+{
+	static int high[1024];
+	int in[2], out[2], i, before = calls;
+	bool ended;
+
+	if (pipe(in) < 0 || pipe(out) < 0)
+		return -EIO;
+	for (i = 0; i < 1024 && (!i || high[i - 1] < 800); i++)
+		high[i] = dup(in[0]);
+	(void)sfr_submit(sfr_splice(loop, in[0], -1, out[1], -1, 4, 0), note, NULL);
+	(void)sfr_loop_step(loop, 0);
+	(void)!write(in[1], "ping", 4);
+	ended = !sfr_loop_inflight(loop) || turns_until(loop, before + 1);
+	while (i--)
+		close(high[i]);
+	for (i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+	if (calls == before)
+		return ended ? -ENOMEM : -EIO;
+	return last_result < 0 ? last_result : last_result == 4 ? 0 : -EIO;
+}
+
+static int datagrams(sfr_loop *loop)
+{
+	int ends[2], before = calls, r;
+	sfr_ticket ticket;
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0)
+		return -EIO;
+	ticket = sfr_submit(sfr_recvfrom_multi(loop, ends[0]), note, NULL);
+	(void)!send(ends[1], "x", 1, 0);
+	r = !ticket ? -ENOMEM : !turns_until(loop, before + 1) ? -EIO : last_result;
+	if (r > 0) {
+		(void)sfr_cancel(loop, ticket);
+		r = turns_until(loop, before + 2) && last_result == -ECANCELED ? 0 : -EIO;
+	}
+	if (r == 0)
+		r = outcome(sfr_sendto(loop, ends[0], sfr_buf_get(loop, 100), NULL, 0));
+	close(ends[0]);
+	close(ends[1]);
+	return r == -SFR_EPOOLEMPTY ? -ENOMEM : r;
+}
+
+static int a_child(sfr_loop *loop)
+{
+	pid_t child = fork();
+	int r;
+
+	if (child == 0)
+		_exit(0);
+	r = outcome(sfr_waitid(loop, P_PID, (unsigned)child, WEXITED, sfr_buf_get(loop, 256)));
+	if (r < 0)
+		(void)waitpid(child, NULL, 0);
+	return r == -SFR_EPOOLEMPTY ? -ENOMEM : r;
+}
+
+static int a_signal(sfr_loop *loop)
+{
+	int before = calls;
+	sfr_ticket ticket = sfr_submit(sfr_signal(loop, SIGUSR1), note, NULL);
+
+	if (!ticket)
+		return -ENOMEM;
+	(void)raise(SIGUSR1);
+	if (!turns_until(loop, before + 1) || last_result != SIGUSR1)
+		return -EIO;
+	(void)sfr_cancel(loop, ticket);
+	return turns_until(loop, before + 2) && last_result == -ECANCELED ? 0 : -EIO;
+}
+
+static void heard(sfr_loop *loop, uint64_t value, void *arg)
+{
+	(void)loop;
+	(void)value;
+	(void)arg;
+}
+
+static int a_message(sfr_loop *loop)
+{
+	sfr_loop_on_msg(loop, heard, NULL);
+	return outcome(sfr_msg(loop, loop, 1));
+}
+
+static int nothing_to_do(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static int some_work(sfr_loop *loop)
+{
+	int r = outcome(sfr_work(loop, nothing_to_do, NULL));
+
+	return r < 0 ? r : outcome(sfr_fsync(loop, sock_a)) == -EINVAL ? 0 : -ENOMEM;
+}
+
+/* Longer than what is kept for chains of the usual length. */
+static int a_long_chain(sfr_loop *loop)
+{
+	sfr_buf *chain = sfr_buf_from(loop, "x", 1);
+	int i, r;
+
+	for (i = 0; chain && i < 40; i++) {
+		sfr_buf *part = sfr_buf_from(loop, "x", 1);
+
+		if (!part) {
+			sfr_buf_release(chain);
+			return -ENOMEM;
+		}
+		chain = sfr_buf_append(part, chain);
+	}
+	if (!chain)
+		return -ENOMEM;
+	r = outcome(sfr_within(sfr_all(sfr_send_zc(loop, sock_a, chain)), 5000000000));
+	while (recv(sock_b, (char[64]){0}, 64, MSG_DONTWAIT) > 0)
+		;
+	return r;
+}
+
 /* A server that echoes, and a client that says something in two pieces. */
 static int echoed, client_closed, echo_wanted;
 
@@ -354,6 +487,13 @@ static const struct {
 	{"a stream", a_stream, false},
 	{"registered files", registered_files, false},
 	{"registered buffers", registered_buffers, false},
+	{"a splice", a_splice, false},
+	{"datagrams", datagrams, false},
+	{"a child", a_child, false},
+	{"a signal", a_signal, false},
+	{"a message", a_message, false},
+	{"some work", some_work, false},
+	{"a long chain", a_long_chain, false},
 	{"an echo", an_echo, false},
 };
 

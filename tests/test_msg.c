@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct seen seen, other;
 
@@ -257,6 +259,29 @@ START_TEST(two_loops_answer_each_other)
 }
 END_TEST
 
+/* Its copy of the loop is turned by nobody, and the value would be lost without a word. */
+START_TEST(a_child_cannot_send_to_a_loop_of_its_parent)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	int status;
+	pid_t child;
+
+	sfr_loop_on_msg(loop, take, NULL);
+	child = fork();
+	if (child == 0) {
+		sfr_loop *own = second_loop(_i);
+
+		_exit(sfr_await(sfr_msg(own, loop, 1), NULL) == -SFR_EFORKED ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+
+	ck_assert_int_eq(got.calls, 0);
+	ck_assert_int_eq(sfr_await(sfr_msg(loop, loop, 1), NULL), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("msg");
@@ -271,5 +296,6 @@ int main(void)
 	tc = world_case(suite, "threads");
 	world_test(tc, values_of_each_sender_come_in_order_and_wake_the_loop);
 	world_test(tc, two_loops_answer_each_other);
+	world_test(tc, a_child_cannot_send_to_a_loop_of_its_parent);
 	return world_run(suite);
 }

@@ -13,6 +13,7 @@
 #include <linux/stat.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -847,6 +848,48 @@ START_TEST(registered_buffers_stay_while_one_is_with_the_loop)
 }
 END_TEST
 
+static void *release_there(void *buf)
+{
+	sfr_buf_release(buf);
+	return NULL;
+}
+
+static void release_elsewhere(sfr_buf *buf)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, release_there, buf), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+static void release_another(void *mem, void *buf)
+{
+	(void)mem;
+	release_elsewhere(buf);
+}
+
+/* The second while the loop, which unregisters, learns that the first was. */
+START_TEST(a_registered_buffer_that_is_released_elsewhere_is_not_with_the_loop)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_buf *registered_one = wrapped(loop, 0), *first, *out;
+
+	releases = 0;
+	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
+	first = sfr_buf_wrap(loop, memory[1], sizeof(memory[1]), release_another, registered_one);
+	if (registered(_i, loop, &registered_one, 1)) {
+		release_elsewhere(first);
+		ck_assert_int_eq(sfr_buffers_unregister(loop, &out), 0);
+		ck_assert_ptr_null(out);
+	} else {
+		sfr_buf_release(first);
+	}
+	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
+
+	ck_assert_int_eq(releases, 1);
+}
+END_TEST
+
 START_TEST(registered_buffers_are_cancelled_and_abandoned_as_others)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
@@ -1021,6 +1064,7 @@ int main(void)
 	world_test(tc, a_registered_buffer_that_is_released_stays_until_it_is_unregistered);
 	world_test(tc, a_loop_lets_go_of_its_registered_buffers);
 	world_test(tc, registered_buffers_stay_while_one_is_with_the_loop);
+	world_test(tc, a_registered_buffer_that_is_released_elsewhere_is_not_with_the_loop);
 	world_test(tc, registered_buffers_are_cancelled_and_abandoned_as_others);
 	world_test(tc, buffers_that_cannot_be_registered_are_refused_by_name);
 	world_test(tc, what_was_built_with_the_slab_goes_on);

@@ -14,11 +14,13 @@
 SFR_BEGIN_DECLS
 
 /**
- * A window on a block of memory. You read and write data[0..len); `cap` bytes have room.
+ * A window on a block of memory. You read and write data[0..len).
  *
  * `data` may be moved forward inside the buffer, to skip a header or keep a remainder: a write sends
- * from there, a read fills from there to the end of the buffer. A window that leaves its buffer is
- * refused (-EINVAL, through the callback) when you give it. The rest of the fields is the library's.
+ * from there, a read fills from there to the end of the buffer. At most `cap` bytes have room at `data`;
+ * where it was moved by n bytes, by you or with a received datagram, `cap` - n. A window that leaves its
+ * buffer is refused (-EINVAL, through the callback) when you give it. The rest of the fields is the
+ * library's.
  */
 struct sfr_buf {
 	unsigned char *data; /**< The contents; NULL while the loop owns the buffer. */

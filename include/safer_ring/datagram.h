@@ -1,7 +1,9 @@
 /*
  * Datagrams: operations on sockets that are not connected.
  *
- * A received datagram is a buffer whose peer is asked for with sfr_buf_peer().
+ * A received datagram is a buffer whose peer is asked for with sfr_buf_peer(), before the buffer is given on.
+ * Its `data` is SFR_PEER_ROOM bytes into the buffer, so an answer written there may have `cap` - SFR_PEER_ROOM
+ * bytes.
  */
 #ifndef SAFER_RING_DATAGRAM_H
 #define SAFER_RING_DATAGRAM_H

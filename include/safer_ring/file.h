@@ -1,9 +1,12 @@
 /*
  * Operations on files and directories.
  *
- * Paths are copied. `dirfd` is borrowed until the callback, or AT_FDCWD. Where the kernel has no operation
- * for one of these, a worker thread of the loop makes the system call (ring.workers says how many there
- * may be).
+ * All calls are of the loop's thread. Those without a buffer return as sfr_nop(). Paths are copied. `dirfd`
+ * is borrowed until the callback, or AT_FDCWD of <fcntl.h>. What is named as the system names it (struct
+ * statx, RENAME_NOREPLACE, SPLICE_F_NONBLOCK) is where its manual page says, mostly with _GNU_SOURCE.
+ *
+ * Where the kernel has no operation for one of these, a worker thread of the loop makes the system call
+ * (ring.workers says how many there may be).
  */
 #ifndef SAFER_RING_FILE_H
 #define SAFER_RING_FILE_H
@@ -12,7 +15,15 @@
 
 SFR_BEGIN_DECLS
 
-/** Open a file. @par Result Its descriptor, yours, close-on-exec; else the error of openat(2). @since 0.1 */
+/**
+ * Open a file.
+ *
+ * @param flags As of openat(2).
+ * @param mode  For a file that is made.
+ * @par Result
+ *      Its descriptor, yours, close-on-exec, or what sfr_into() says; else the error of openat(2).
+ * @thread The loop's. @since 0.1
+ */
 SFR_API sfr_op *sfr_openat(sfr_loop *loop, int dirfd, const char *path, int flags, unsigned mode);
 
 /**

@@ -101,10 +101,10 @@ SFR_API size_t sfr_loop_inflight(const sfr_loop *loop);
 
 /** An operation that was abandoned, and that the engine still has: see sfr_abandon(). */
 typedef struct sfr_orphan {
-	const char *name; /* "recv"; a static string */
-	int fd;           /* that it is on */
-	uint64_t age_ns;  /* since it was abandoned */
-	size_t size;      /* bytes of the buffer that it keeps; 0 if it has none */
+	const char *name; /**< "recv"; a static string. */
+	int fd;           /**< That it is on; where to, for sfr_splice(). */
+	uint64_t age_ns;  /**< Since it was abandoned. */
+	size_t size;      /**< Bytes of the buffer that it keeps; 0 if it has none. */
 } sfr_orphan;
 
 /** How many orphans there are. @thread The loop's. @since 0.1 */
@@ -170,6 +170,8 @@ typedef struct sfr_loop_stats {
 	uint64_t bytes_made; /**< Bytes that those of bufs_total take; they stay until the end. */
 	uint64_t bytes_heap; /**< Bytes of buffers of the heap that are out. */
 	uint64_t bytes_max;  /**< The most that both ever were together. */
+	uint64_t
+		timers_moved; /**< Times that a timer or deadline fired or came nearer: their cost. */
 } sfr_loop_stats;
 
 /**

@@ -5,8 +5,9 @@
  *
  * Building never checks and never fails for an operation that carries a buffer: the buffer is taken
  * whatever happens, and what is wrong is reported to the callback. Every submitted operation calls back
- * exactly once, and its buffer comes back with it; a multishot one calls any number of times, and its
- * last call has a negative result, or 0 where that is the end of a stream.
+ * exactly once, and its buffer comes back with it; a multishot one (_multi in its name, sfr_interval(),
+ * sfr_signal()) calls any number of times, and its last call has a negative result, or 0 where that is the
+ * end of a stream.
  *
  * On a thread that is not the loop's, or in a child of fork, every builder gives NULL with errno SFR_ETHREAD
  * or SFR_EFORKED, and so does one without memory, with ENOMEM. A buffer is taken then as well: released, as
@@ -164,7 +165,10 @@ SFR_API sfr_op *sfr_nop(sfr_loop *loop);
  */
 SFR_API sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf);
 
-/** As sfr_read(), from byte `off` of a file, which does not move its position. @since 0.1 */
+/**
+ * As sfr_read(), from byte `off` of a file, which does not move its position.
+ * @thread The loop's. @since 0.1
+ */
 SFR_API sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off);
 
 /**
@@ -178,7 +182,10 @@ SFR_API sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off);
  */
 SFR_API sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf);
 
-/** As sfr_write(), at byte `off` of a file, which does not move its position. @since 0.1 */
+/**
+ * As sfr_write(), at byte `off` of a file, which does not move its position.
+ * @thread The loop's. @since 0.1
+ */
 SFR_API sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off);
 
 /**
@@ -216,7 +223,8 @@ SFR_API sfr_op *sfr_send_zc(sfr_loop *loop, int fd, sfr_buf *buf);
 /**
  * Accept one connection.
  * @par Result
- *      The descriptor, yours, close-on-exec (0 is a descriptor too); else the error of accept(2).
+ *      The descriptor, yours, close-on-exec (0 is a descriptor too), or what sfr_into() says; else the
+ *      error of accept(2).
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_accept(sfr_loop *loop, int fd);
@@ -240,7 +248,12 @@ SFR_API sfr_op *sfr_accept_multi(sfr_loop *loop, int fd);
  */
 SFR_API sfr_op *sfr_recv_multi(sfr_loop *loop, int fd);
 
-/** Make a socket. @par Result Its descriptor, yours, close-on-exec; else the error of socket(2). @since 0.1 */
+/**
+ * Make a socket.
+ * @par Result
+ *      Its descriptor, yours, close-on-exec, or what sfr_into() says; else the error of socket(2).
+ * @thread The loop's. @since 0.1
+ */
 SFR_API sfr_op *sfr_socket(sfr_loop *loop, int domain, int type, int protocol);
 
 /**

@@ -15,6 +15,7 @@
 #include <safer_ring/datagram.h>
 #include <safer_ring/file.h>
 #include <safer_ring/pool.h>
+#include <safer_ring/registry.h>
 #include <safer_ring/server.h>
 #include <safer_ring/system.h>
 
@@ -106,7 +107,7 @@ SFR__TAKES(int, sfr_await, (sfr_op *, sfr_buf **), 1)
 /*
  * The analyzer, and no compiler, reads the following. It takes a new buffer for memory of malloc(),
  * whose fields are garbage: it is shown values. And it takes a pointer that is handed to a function of
- * an installed header for forgotten: it is shown that the loop keeps it.
+ * an installed header for forgotten: it is shown that the loop keeps it, or that it comes back.
  */
 unsigned char *sfr__analyzer_data(void);
 uint32_t sfr__analyzer_size(void);
@@ -129,6 +130,31 @@ static inline void *sfr__analyzer_keep(void *arg)
 	return arg;
 }
 
+static inline sfr_op *sfr__analyzer_within(sfr_op *op, uint64_t ns)
+{
+	(void)sfr_within(op, ns);
+	return op;
+}
+
+static inline sfr_op *sfr__analyzer_all(sfr_op *op)
+{
+	(void)sfr_all(op);
+	return op;
+}
+
+static inline sfr_op *sfr__analyzer_into(sfr_op *op, int fixed)
+{
+	(void)sfr_into(op, fixed);
+	return op;
+}
+
+static inline sfr_buf *sfr__analyzer_append(sfr_buf *head, sfr_buf *tail)
+{
+	sfr_buf *chain = sfr_buf_append(head, tail);
+
+	return head ? head : chain;
+}
+
 #define sfr_buf_get(loop, min_cap) sfr__analyzer_fill(sfr_buf_get(loop, min_cap))
 #define sfr_buf_from(loop, bytes, len) sfr__analyzer_fill(sfr_buf_from(loop, bytes, len))
 #define sfr_buf_share(buf) sfr__analyzer_fill(sfr_buf_share(buf))
@@ -136,6 +162,10 @@ static inline void *sfr__analyzer_keep(void *arg)
 #define sfr_buf_wrap(loop, mem, cap, on_release, arg)                                   \
 	sfr__analyzer_fill(sfr_buf_wrap(loop, sfr__analyzer_keep(mem), cap, on_release, \
 					sfr__analyzer_keep(arg)))
+#define sfr_buf_append(head, tail) sfr__analyzer_append(head, tail)
+#define sfr_within(op, ns) sfr__analyzer_within(op, ns)
+#define sfr_all(op) sfr__analyzer_all(op)
+#define sfr_into(op, fixed) sfr__analyzer_into(op, fixed)
 #define sfr_submit(op, done, arg) sfr_submit(op, done, sfr__analyzer_keep(arg))
 #define sfr_conn_set_data(conn, data) sfr_conn_set_data(conn, sfr__analyzer_keep(data))
 
@@ -152,6 +182,15 @@ static inline void *sfr__analyzer_keep(void *arg)
 SFR__BUF_GIVERS(SFR__GIVES_BUF)
 SFR__BUF_OPS(SFR__GIVES_OP)
 SFR__BARE_OPS(SFR__GIVES_OP)
+
+/* The analyzer takes the head of a chain for forgotten, as sfr_buf_append() is a deallocator, though of the
+ * tail only. It does not look through this. */
+static inline sfr_buf *sfr__head(sfr_buf *head)
+{
+	return __atomic_load_n(&head, __ATOMIC_RELAXED);
+}
+
+#define sfr_buf_append(head, tail) sfr_buf_append(sfr__head(head), tail)
 
 #undef SFR__FREED_BY
 #undef SFR__GIVES_BUF

@@ -102,9 +102,9 @@ SFR_API int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *ha
  *
  * @param buf Taken, whatever happens; goes back to the slab when it is sent.
  * @return Bytes of this call that are queued (all). -EPIPE after sfr_conn_shutdown(), and after the
- *         peer has finished unless server.half_open is on. An error that on_close will repeat: -SFR_EPOOLEMPTY if buf is NULL, -SFR_EINFLIGHT if it is not yours,
- *         -EINVAL if its window left the buffer, -ENOBUFS above server.queue_max; -ECANCELED if the
- *         connection is closing already.
+ *         peer has finished unless server.half_open is on. An error that on_close will repeat:
+ *         -SFR_EPOOLEMPTY if buf is NULL, -SFR_EINFLIGHT if it is not yours, -EINVAL if its window left the
+ *         buffer, -ENOBUFS above server.queue_max; -ECANCELED if the connection is closing already.
  * @since 0.1
  */
 SFR_API int sfr_conn_send(sfr_conn *conn, sfr_buf *buf);

@@ -18,7 +18,7 @@ typedef int sfr_work_fn(void *arg);
  * @param fn  Called once, on a thread of the loop's in which all signals are blocked, unless the
  *            operation is cancelled before its turn comes. It must not touch the loop but for
  *            sfr_loop_post(), sfr_loop_stop() and sfr_buf_release().
- * @param arg Handed to fn; yours, and good until the callback.
+ * @param arg Handed to fn; yours, and good until the callback, or if abandoned until it is no orphan.
  * @return As for every operation without a buffer, see sfr_nop().
  * @par Result
  *      What fn returned; -EAGAIN if there is not a single thread to be had. A function that runs cannot
@@ -31,7 +31,8 @@ SFR_API sfr_op *sfr_work(sfr_loop *loop, sfr_work_fn *fn, void *arg);
  * Call back each time a signal arrives, until cancelled. While there is such an operation, on any loop,
  * the signal has a handler of the library's, and its usual effect does not happen; the handler that was
  * there before comes back with the end of the last one, and in a child of fork. Each operation on the same
- * signal is told.
+ * signal is told. It begins with sfr_submit(): what arrives after that is not missed, also before the next
+ * turn.
  *
  * @param signo SIGINT, say. Not SIGKILL, SIGSTOP, nor one that means a fault of the program's own
  *              (SIGSEGV, SIGBUS, SIGFPE, SIGILL): -EINVAL.
@@ -51,9 +52,9 @@ SFR_API sfr_op *sfr_signal(sfr_loop *loop, int signo);
  *                one in it: si_pid, si_status and so on.
  * @return As for every operation with a buffer, see sfr_read().
  * @par Result
- *      0, and buf->len is sizeof(siginfo_t); else the error of waitid(2). Before Linux 6.7 and without
- *      io_uring only P_PID and P_PIDFD can be waited for, and only WEXITED, perhaps with WNOWAIT: all
- *      else is -SFR_EUNSUPPORTED.
+ *      0, and buf->len is sizeof(siginfo_t), of <signal.h>; else the error of waitid(2). Before Linux
+ *      6.7 and without io_uring only P_PID and P_PIDFD can be waited for, and only WEXITED, perhaps with
+ *      WNOWAIT: all else is -SFR_EUNSUPPORTED.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_waitid(sfr_loop *loop, int idtype, unsigned id, int options, sfr_buf *buf);
@@ -80,7 +81,8 @@ SFR_API void sfr_loop_on_msg(sfr_loop *loop, sfr_msg_fn *fn, void *arg);
  * @param target Must be there until the callback.
  * @param value  A number, or a pointer as one.
  * @par Result
- *      0: target has it, and will call; -ENOTCONN: target has nobody to take values; -ENOMEM.
+ *      0: target has it, and will call; -ENOTCONN: target has nobody to take values; -ENOMEM;
+ *      -SFR_EFORKED: target is a loop of the process that this one was forked from.
  * @thread The loop's (not target's). @since 0.1
  */
 SFR_API sfr_op *sfr_msg(sfr_loop *loop, sfr_loop *target, uint64_t value);

@@ -205,9 +205,12 @@ static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__requ
 	if (sfr__syscall_blocks(request))
 		return request_work(epoll, request);
 	r = request_watch(epoll, request);
-	if (r != -EPERM) /* which says of a file or device that it is always ready */
-		return r;
-	return request->sqe.opcode == IORING_OP_POLL_ADD ? -EINVAL : request_work(epoll, request);
+	if (r == -EPERM) /* which says of a file or device that it is always ready */
+		return request->sqe.opcode == IORING_OP_POLL_ADD ? -EINVAL
+								 : request_work(epoll, request);
+	if (r < 0)
+		request_forget_copy(request);
+	return r;
 }
 
 static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__request *request)

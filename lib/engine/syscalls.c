@@ -419,8 +419,10 @@ static int connect_do(struct sfr__request *request)
 struct side {
 	int fd;
 	uint64_t off;
-	bool is_pipe, is_file, is_nonblocking;
+	bool is_pipe, is_file, is_nonblocking, is_append;
 	int access; /* O_RDONLY, O_WRONLY or O_RDWR; -1: there is no such descriptor */
+	dev_t device;
+	ino_t number; /* of what it refers to, there */
 };
 
 static struct side side_of(int fd, uint64_t off)
@@ -434,7 +436,10 @@ static struct side side_of(int fd, uint64_t off)
 	side.is_pipe = S_ISFIFO(stat.st_mode);
 	side.is_file = is_file(&stat);
 	side.is_nonblocking = flags & O_NONBLOCK;
+	side.is_append = flags & O_APPEND;
 	side.access = flags & O_ACCMODE;
+	side.device = stat.st_dev;
+	side.number = stat.st_ino;
 	return side;
 }
 
@@ -453,10 +458,23 @@ static int splice_move(const struct sfr__request *request, const struct side *in
 				flags | SPLICE_F_NONBLOCK));
 }
 
+/* A pipe has no offsets, and neither has a socket or a terminal. */
+static bool has_offset(const struct side *side)
+{
+	return (int64_t)side->off >= 0 && lseek(side->fd, 0, SEEK_CUR) >= 0;
+}
+
 static bool side_is_wrong(const struct side *side, int access)
 {
 	return side->access < 0 || side->access == access ||
-	       (side->is_pipe && side->off != POSITION);
+	       (side->off != POSITION && !has_offset(side));
+}
+
+static bool sides_are_wrong(const struct side *in, const struct side *out)
+{
+	return side_is_wrong(in, O_WRONLY) || side_is_wrong(out, O_RDONLY) ||
+	       (!in->is_pipe && !out->is_pipe) || (out->is_append && !out->is_pipe) ||
+	       (in->is_pipe && in->device == out->device && in->number == out->number);
 }
 
 /* One side is not ready. Who asked not to wait, in one way or the other, is told. */
@@ -476,8 +494,7 @@ static int splice_try(struct sfr__request *request)
 	struct side out = side_of(request->fd, request->sqe.off);
 	int r;
 
-	if (!request->len || (!in.is_pipe && !out.is_pipe) || side_is_wrong(&in, O_WRONLY) ||
-	    side_is_wrong(&out, O_RDONLY))
+	if (!request->len || sides_are_wrong(&in, &out))
 		return splice_move(request, &in, &out);
 	if (!ready_for(in.fd, POLLIN))
 		return splice_wait(request, &in, FILLING);

@@ -41,6 +41,30 @@ int copy(sfr_loop *loop, int from, int to)
 	return r;
 }
 
+/* An operation is modified, at once or later. */
+int open_into(sfr_loop *loop, const char *path, int slot, sfr_done *done)
+{
+	sfr_op *receive = sfr_recv_multi(loop, slot), *send;
+
+	sfr_submit(sfr_within(receive, 1000), done, NULL);
+	send = sfr_all(sfr_send(loop, slot, sfr_buf_from(loop, path, 1)));
+	send = sfr_within(send, 1000);
+	sfr_submit(send, done, NULL);
+	return sfr_await(sfr_into(sfr_openat(loop, -100, path, 0, 0), slot), NULL);
+}
+
+/* A chain is built, and goes with its head. */
+void answer(sfr_loop *loop, int fd, sfr_conn *conn, const char *text)
+{
+	sfr_buf *head = sfr_buf_from(loop, text, 1), *tail = sfr_buf_from(loop, text, 2);
+	sfr_buf *chain = sfr_buf_append(head, tail), *list = NULL;
+
+	sfr_submit(sfr_write(loop, fd, chain), NULL, NULL);
+	list = sfr_buf_append(list, sfr_buf_from(loop, text, 1));
+	list = sfr_buf_append(sfr_buf_from(loop, text, 2), list);
+	sfr_conn_send(conn, list);
+}
+
 /* A callback keeps its buffer, and gives it later. */
 void on_bytes(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
