@@ -19,10 +19,10 @@
 #define BUFFERS 32
 #define CREATE (O_WRONLY | O_CREAT | O_TRUNC)
 
-static int from, to;
+static int from, to, busy = BUFFERS;
 static uint64_t size, begun, finished;
-static int busy = BUFFERS;
 static sfr_ticket progress;
+static sfr_done block_read;
 
 static void check(int result, const char *what)
 {
@@ -31,8 +31,6 @@ static void check(int result, const char *what)
 	fprintf(stderr, "\nfile_copy: %s (%s)\n", what, sfr_strerror(result));
 	exit(EXIT_FAILURE);
 }
-
-static void block_read(sfr_loop *loop, int result, sfr_buf *buf, void *arg);
 
 /* The buffer goes on with the next block that nobody has begun; its offset is what the callbacks get. */
 static void next_block(sfr_loop *loop, sfr_buf *buf)
@@ -77,7 +75,7 @@ static void show_progress(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 int main(int argc, char **argv)
 {
-	struct stat stat;
+	struct stat source, dest;
 	sfr_loop *loop;
 
 	if (argc != 3)
@@ -85,9 +83,11 @@ int main(int argc, char **argv)
 	sfr_log_to(sfr_log_stderr, NULL);
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop");
 	check(from = sfr_await(sfr_openat(loop, AT_FDCWD, argv[1], O_RDONLY, 0), NULL), argv[1]);
-	check(fstat(from, &stat), argv[1]);
+	check(fstat(from, &source) || !S_ISREG(source.st_mode) ? -EINVAL : 0, argv[1]);
+	if (!stat(argv[2], &dest) && dest.st_ino == source.st_ino && dest.st_dev == source.st_dev)
+		check(-EINVAL, "they are the same file");
 	check(to = sfr_await(sfr_openat(loop, AT_FDCWD, argv[2], CREATE, 0644), NULL), argv[2]);
-	size = (uint64_t)stat.st_size;
+	size = (uint64_t)source.st_size;
 	progress = sfr_submit(sfr_interval(loop, 50000000), show_progress, NULL);
 	for (int i = 0; i < BUFFERS; i++)
 		next_block(loop, sfr_buf_get(loop, BLOCK));

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SIZE ((size_t)256 * 1024)
 
@@ -29,6 +30,7 @@ int main(int argc, char **argv)
 	sfr_buf *buf;
 	uint64_t off;
 	void *memory = aligned_alloc(4096, SIZE);
+	struct stat source, dest;
 	int from, to, got, put;
 
 	if (argc != 3)
@@ -38,6 +40,9 @@ int main(int argc, char **argv)
 	check(memory ? 0 : -ENOMEM, "no memory");
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop");
 	check(from = sfr_await(sfr_openat(loop, AT_FDCWD, argv[1], O_RDONLY, 0), NULL), argv[1]);
+	check(fstat(from, &source) ? -errno : 0, argv[1]);
+	if (!stat(argv[2], &dest) && dest.st_ino == source.st_ino && dest.st_dev == source.st_dev)
+		check(-EINVAL, "they are the same file");
 	check(to = sfr_await(
 		      sfr_openat(loop, AT_FDCWD, argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0644),
 		      NULL),

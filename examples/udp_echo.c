@@ -8,6 +8,7 @@
  */
 #include <safer_ring.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -34,8 +35,8 @@ static void arrived(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 	(void)arg;
 	if (!buf) {
-		fprintf(stderr, "udp_echo: receiving ended (%s)\n", sfr_strerror(result));
-		sfr_loop_stop(loop);
+		if (result != -ECANCELED) /* by the end of main() */
+			check(result, "cannot receive");
 		return;
 	}
 	size = sfr_buf_peer(buf, &peer);

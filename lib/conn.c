@@ -100,12 +100,16 @@ static void conn_unchoke(sfr_conn *conn)
 		conn->handlers.on_drain(conn, conn->arg);
 }
 
-void sfr__conn_relieve(sfr_conn *conn)
+bool sfr__conn_relieve(sfr_conn *conn, bool shared)
 {
-	if (conn->state != SFR__CONN_OPEN || !conn->send || !conn->queue.slab_bufs)
-		return;
+	const struct sfr__send_queue *queue = &conn->queue;
+
+	if (conn->state != SFR__CONN_OPEN || !conn->send ||
+	    !(shared ? queue->shared_bufs : queue->slab_bufs))
+		return false;
 	conn->relieve = true;
 	sfr__ticket_cancel(loop_of(conn), conn->send);
+	return true;
 }
 
 /* The result of a send that was cancelled to free its buffers says only how far it got. */

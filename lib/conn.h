@@ -52,7 +52,8 @@ void sfr__conn_close(sfr_conn *conn, int reason);
 /* Start what should be in flight, given what is true of it now. */
 void sfr__conn_settle(sfr_conn *conn);
 
-/* Its peer is slow, and others starve: move what it has queued from the slab to the heap. */
-void sfr__conn_relieve(sfr_conn *conn);
+/* Its peer is slow, and others starve: move what it has queued from the slab to the heap. False if that has
+ * nothing of the slab, or nothing that is, or is not, shared. */
+bool sfr__conn_relieve(sfr_conn *conn, bool shared);
 
 #endif

@@ -26,19 +26,26 @@ static void relief_watch(struct sfr__net *net)
 	sfr__wheel_add(&net->loop->wheel, &net->relief, sfr__clock_ns() + RELIEF_NS);
 }
 
+/* True if there was something to relieve. */
+static bool relieve_all(struct sfr__net *net, bool shared)
+{
+	struct sfr__link *link;
+	bool any = false;
+
+	for (link = net->conns.next; link != &net->conns; link = link->next)
+		any |= sfr__conn_relieve(sfr__container(link, sfr_conn, link), shared);
+	return any;
+}
+
+/* What was shared is copied for each who still waits for it, so it comes last. */
 static void relief_fired(struct sfr__timer *timer)
 {
 	struct sfr__net *net = sfr__container(timer, struct sfr__net, relief);
-	struct sfr__link *link;
 
 	net->relieving = false;
-	if (!net_starving(net) || net->relief_tail != net->loop->recv.tail)
-		return;
-	for (link = net->conns.next; link != &net->conns; link = link->next) {
-		sfr_conn *conn = sfr__container(link, sfr_conn, link);
-
-		sfr__conn_relieve(conn);
-	}
+	if (net_starving(net) && net->relief_tail == net->loop->recv.tail &&
+	    !relieve_all(net, false))
+		(void)relieve_all(net, true);
 }
 
 /*

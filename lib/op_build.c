@@ -88,12 +88,7 @@ sfr_op *sfr_nop(sfr_loop *loop)
 	return op;
 }
 
-sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf)
-{
-	return sfr_read_at(loop, fd, buf, FILE_POSITION);
-}
-
-sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
+static sfr_op *op_read(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 {
 	sfr_op *op = sfr__op_new_into(loop, SFR__OP_READ, buf, 1);
 
@@ -104,12 +99,7 @@ sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 	return op;
 }
 
-sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf)
-{
-	return sfr_write_at(loop, fd, buf, FILE_POSITION);
-}
-
-sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
+static sfr_op *op_write_to(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 {
 	sfr_op *op = sfr__op_new_with(loop, SFR__OP_WRITE, buf);
 
@@ -122,6 +112,34 @@ sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 	io_uring_prep_write(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), off);
 	sfr__fixed_apply(loop, &op->sqe, buf);
 	return op;
+}
+
+/* The offset that stands for the file's own position is none that a caller may name. */
+static sfr_op *op_at(sfr_op *op, uint64_t off)
+{
+	if (sfr__unlikely(off == FILE_POSITION) && sfr__op_sound(op))
+		op->result = -EINVAL;
+	return op;
+}
+
+sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf)
+{
+	return op_read(loop, fd, buf, FILE_POSITION);
+}
+
+sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
+{
+	return op_at(op_read(loop, fd, buf, off), off);
+}
+
+sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf)
+{
+	return op_write_to(loop, fd, buf, FILE_POSITION);
+}
+
+sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
+{
+	return op_at(op_write_to(loop, fd, buf, off), off);
 }
 
 sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf)

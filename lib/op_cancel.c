@@ -110,7 +110,7 @@ size_t sfr_loop_orphan_list(const sfr_loop *loop, sfr_orphan *out, size_t max)
 			continue;
 		out[count++] = (sfr_orphan){
 			.name = sfr__kinds[op->kind].name,
-			.fd = op->sqe.fd,
+			.fd = sfr__op_is(op, SFR__KIND_ON_FD) ? op->sqe.fd : -1,
 			.age_ns = (uintptr_t)loop->now - (uintptr_t)op->arg,
 			.size = op->buf ? sfr__buf(op->buf)->size : 0,
 		};

@@ -6,6 +6,7 @@
  */
 #include "op.h"
 #include "kernel.h"
+#include "log.h"
 #include <safer_ring/error.h>
 #include <safer_ring/file.h>
 #include <safer_ring/system.h>
@@ -36,8 +37,12 @@ static sfr_op *op_ready(sfr_op *op)
 	if (!op || op->result < 0)
 		return op;
 	op_assign(op);
-	if (begins_at_fixed(op))
-		op->result = -SFR_EUNSUPPORTED;
+	if (!begins_at_fixed(op))
+		return op;
+	sfr__log((enum sfr_log_level)op->loop->settings.log.level, SFR_LOG_WARN,
+		 "sfr_%s: a path cannot begin at a registered file, which has no descriptor",
+		 sfr__kinds[op->kind].name);
+	op->result = -SFR_EUNSUPPORTED;
 	return op;
 }
 

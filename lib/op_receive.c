@@ -256,6 +256,17 @@ static void receive_by_ring(sfr_op *op)
 	op->sqe.buf_group = SFR__RECV_GROUP;
 }
 
+/* What is no socket poll would tell of only once there is something in it. */
+static int socket_check(int fd)
+{
+	int type;
+	socklen_t size = sizeof(type);
+	bool is_wrong = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 &&
+			errno == ENOTSOCK;
+
+	return is_wrong ? -ENOTSOCK : 0;
+}
+
 sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 {
 	sfr_op *op = sfr__op_new(loop, SFR__OP_RECV_MULTI, false);
@@ -263,6 +274,7 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	if (!sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS)) {
+		op->result = socket_check(fd);
 		receive_poll(op, fd);
 		return op;
 	}

@@ -2,12 +2,18 @@
 #include "pool.h"
 #include <string.h>
 
-/* Whether the loop's slab has something back when it goes. */
-static bool holds_block(const sfr_buf *buf)
+/* Whether the loop's slab has something back when it goes, or when others go as well. */
+static bool is_of_slab(const sfr_buf *buf)
 {
 	const struct sfr__buf *b = sfr__buf(buf);
 
-	return b->kind == SFR__BUF_SLAB && !b->was_shared && !sfr__pool_is_alone(b->pool);
+	return b->kind == SFR__BUF_SLAB && !sfr__pool_is_alone(b->pool);
+}
+
+/* Which of the counts it is in. */
+static uint32_t *count_of(struct sfr__send_queue *queue, const sfr_buf *buf)
+{
+	return sfr__buf(buf)->was_shared ? &queue->shared_bufs : &queue->slab_bufs;
 }
 
 static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
@@ -20,7 +26,7 @@ static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
 	queue->tail = buf;
 	queue->bytes += sfr__buf_len(buf);
 	queue->memory += sfr__buf(buf)->size;
-	queue->slab_bufs += holds_block(buf);
+	*count_of(queue, buf) += is_of_slab(buf);
 }
 
 void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain)
@@ -54,7 +60,7 @@ static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
 
 	queue->bytes -= sfr__buf_len(chain);
 	queue->memory -= sfr__buf(chain)->size;
-	queue->slab_bufs -= holds_block(chain);
+	*count_of(queue, chain) -= is_of_slab(chain);
 	sfr__buf_drop(chain);
 	return rest;
 }
@@ -97,7 +103,7 @@ static uint64_t chain_bytes(const sfr_buf *chain, bool *in_slab_out)
 
 	for (*in_slab_out = false; chain; chain = chain->next) {
 		bytes += sfr__buf_len(chain);
-		*in_slab_out |= holds_block(chain);
+		*in_slab_out |= is_of_slab(chain);
 	}
 	return bytes;
 }

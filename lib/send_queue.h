@@ -15,7 +15,8 @@ struct sfr__send_queue {
 	sfr_buf *head, *tail; /* those that wait; GIVEN */
 	uint64_t bytes;       /* these and what is in flight */
 	uint64_t memory;
-	uint32_t slab_bufs; /* how many of these keep a block of the slab */
+	uint32_t slab_bufs;   /* how many of these keep a block of the slab */
+	uint32_t shared_bufs; /* the same, but others may keep it as well */
 };
 
 /* All parts of a chain; what is empty is dropped. */

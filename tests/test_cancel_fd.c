@@ -55,7 +55,7 @@ START_TEST(all_ops_on_a_descriptor_are_asked_to_end_and_no_other)
 		sfr_submit(sfr_recv(loop, b, sfr_buf_get(loop, 1)), record, &seen);
 		sfr_submit(sfr_timeout(loop, MS), record, &other);
 		if (turns)
-			ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
+			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 
 		ck_assert_int_eq(sfr_cancel_fd(loop, fd), 6);
 		ck_assert_int_eq(sfr_cancel_fd(loop, fd), 0);

@@ -20,14 +20,6 @@ static sfr_loop *loop_fresh(int world, const char *more)
 	return loop_in(world, more);
 }
 
-static sfr_loop_stats stats_of(sfr_loop *loop)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(loop, &stats, sizeof(stats));
-	return stats;
-}
-
 /* The room of a buffer for so many bytes; 0 and errno if there is none. */
 static uint32_t cap_for(sfr_loop *loop, size_t size)
 {
@@ -213,6 +205,7 @@ START_TEST(ops_carry_buffers_of_every_size)
 		out->len = (uint32_t)sizes[i];
 		ck_assert_int_eq(sfr_await(sfr_write_at(loop, fd, out, 0), NULL), (int)sizes[i]);
 		in->cap = (uint32_t)sizes[i];
+		memset(in->data, 0, in->cap); /* Valgrind does not see what the kernel writes */
 		ck_assert_int_eq(sfr_await(sfr_read_at(loop, fd, in, 0), &in), (int)sizes[i]);
 		ck_assert_uint_eq(in->data[sizes[i] - 1], 'a' + i);
 		sfr_buf_release(in);

@@ -416,6 +416,21 @@ START_TEST(reading_and_writing_a_socket_waits_too)
 }
 END_TEST
 
+START_TEST(a_socket_has_no_offsets)
+{
+	engine_and_connection(_i);
+	io_uring_prep_read(sqe_next(), here, data, 64, 3);
+	sqe_is(A, 0);
+	io_uring_prep_write(sqe_next(), here, "hello", 5, 3);
+	sqe_is(B, 0);
+	collect(2);
+
+	ck_assert_int_eq(result_of(A), -ESPIPE);
+	ck_assert_int_eq(result_of(B), -ESPIPE);
+	ck_assert_int_eq(bytes_waiting(there), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine sockets");
@@ -443,5 +458,6 @@ int main(void)
 	engine_test(tc, a_datagram_is_received_whole_or_cut_and_never_waited_for_more);
 	connection_test(tc, shutting_down_ends_what_waits);
 	connection_test(tc, reading_and_writing_a_socket_waits_too);
+	connection_test(tc, a_socket_has_no_offsets);
 	return engine_run(suite);
 }

@@ -27,14 +27,6 @@ static sfr_loop *loop_fresh(int world, const char *more)
 	return loop_in(world, more);
 }
 
-static sfr_loop_stats stats_of(sfr_loop *loop)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(loop, &stats, sizeof(stats));
-	return stats;
-}
-
 /* Take as many as there are; each is written to from end to end. */
 static int take_all(sfr_loop *loop, size_t size)
 {

@@ -100,6 +100,23 @@ START_TEST(a_write_at_an_offset_leaves_the_position_of_the_file)
 }
 END_TEST
 
+START_TEST(the_largest_offset_is_refused_and_does_not_stand_for_the_position)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	int fd = file_with("0123456789");
+	sfr_buf *buf = sfr_buf_from(loop, "ab", 2);
+
+	ck_assert_int_eq(sfr_await(sfr_write_at(loop, fd, buf, UINT64_MAX), &buf), -EINVAL);
+	ck_assert_uint_eq(buf->len, 2);
+	ck_assert_int_eq(sfr_await(sfr_all(sfr_write_at(loop, fd, buf, UINT64_MAX)), &buf),
+			 -EINVAL);
+	ck_assert_int_eq(sfr_await(sfr_read_at(loop, fd, buf, UINT64_MAX), &buf), -EINVAL);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 0);
+	assert_file(fd, "0123456789");
+	sfr_buf_release(buf);
+}
+END_TEST
+
 START_TEST(a_write_without_offset_moves_the_position_of_the_file)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
@@ -299,6 +316,7 @@ int main(void)
 	world_test(tc, a_read_without_offset_moves_the_position_of_the_file);
 	world_test(tc, a_read_beyond_the_end_is_zero);
 	world_test(tc, a_write_at_an_offset_leaves_the_position_of_the_file);
+	world_test(tc, the_largest_offset_is_refused_and_does_not_stand_for_the_position);
 	world_test(tc, a_write_without_offset_moves_the_position_of_the_file);
 	world_test(tc, a_write_of_nothing_writes_nothing);
 	world_test(tc, what_is_moved_into_a_file_comes_out_again);

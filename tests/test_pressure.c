@@ -20,14 +20,6 @@ static sfr_loop *loop_fresh(int world, const char *more)
 	return loop_in(world, more);
 }
 
-static sfr_loop_stats stats_of(sfr_loop *loop)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(loop, &stats, sizeof(stats));
-	return stats;
-}
-
 #define SMALL "ring.entries=8 ring.cq_entries=8"
 
 START_TEST(ten_thousand_ops_pass_through_eight_entries)

@@ -44,122 +44,119 @@ static void assert_ended(const struct quick_kind *kind, int ending)
 	seen = (struct seen){0};
 }
 
-START_TEST(each_quick_kind_succeeds)
+/* Have each kind end in a way, after some turns; all in one loop. */
+static void each_kind(sfr_loop *loop,
+		      void (*end)(sfr_loop *loop, const struct quick_kind *kind, int turns))
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
-	int i;
+	int i, turns;
 
 	quick_dir_make();
-	for (i = 0; i < quick_count; i++) {
-		quick_submit(loop, &quick_kinds[i], 0);
-		ck_assert_int_eq(sfr_loop_run(loop), 0);
-
-		assert_ended(&quick_kinds[i], 0);
-	}
+	for (i = 0; i < quick_count; i++)
+		for (turns = 0; turns <= TURNS_MAX; turns++) {
+			end(loop, &quick_kinds[i], turns);
+			ck_assert_uint_eq(sfr_loop_inflight(loop), 0);
+			ck_assert_uint_eq(sfr_loop_orphans(loop), 0);
+		}
 	quick_dir_remove();
 }
+
+static void let_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
+{
+	quick_submit(loop, kind, turns);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+
+	assert_ended(kind, 0);
+}
+
+START_TEST(each_quick_kind_succeeds)
+{
+	each_kind(loop_fresh(_i, NULL), let_it);
+}
 END_TEST
+
+static void cancel_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
+{
+	sfr_ticket ticket = quick_submit(loop, kind, turns);
+	int calls = seen.calls;
+
+	ck_assert_int_eq(sfr_cancel(loop, ticket), calls ? -SFR_ESTALE : 0);
+	ck_assert_int_eq(seen.calls, calls);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+
+	assert_ended(kind, -ECANCELED);
+}
 
 START_TEST(each_quick_kind_cancelled_calls_back_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
-	int i, turns;
-
-	quick_dir_make();
-	for (i = 0; i < quick_count; i++)
-		for (turns = 0; turns <= TURNS_MAX; turns++) {
-			sfr_ticket ticket = quick_submit(loop, &quick_kinds[i], turns);
-			int calls = seen.calls;
-
-			ck_assert_int_eq(sfr_cancel(loop, ticket), calls ? -SFR_ESTALE : 0);
-			ck_assert_int_eq(seen.calls, calls);
-			ck_assert_int_eq(sfr_loop_run(loop), 0);
-
-			assert_ended(&quick_kinds[i], -ECANCELED);
-		}
-	quick_dir_remove();
+	each_kind(loop_fresh(_i, NULL), cancel_it);
 }
 END_TEST
+
+static void limit_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
+{
+	sfr_submit(sfr_within(kind->build(loop), (uint64_t)turns * 5000), record, &seen);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+
+	assert_ended(kind, -ETIMEDOUT);
+}
 
 START_TEST(each_quick_kind_ends_by_its_deadline_or_with_its_result)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
-	int i, ns;
-
-	quick_dir_make();
-	for (i = 0; i < quick_count; i++)
-		for (ns = 0; ns <= 10000; ns += 5000) {
-			sfr_submit(sfr_within(quick_kinds[i].build(loop), (uint64_t)ns), record,
-				   &seen);
-			ck_assert_int_eq(sfr_loop_run(loop), 0);
-
-			assert_ended(&quick_kinds[i], -ETIMEDOUT);
-		}
-	quick_dir_remove();
+	each_kind(loop_fresh(_i, NULL), limit_it);
 }
 END_TEST
+
+static void abandon_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
+{
+	sfr_ticket ticket = quick_submit(loop, kind, turns);
+	int calls = seen.calls;
+
+	ck_assert_int_eq(sfr_abandon(loop, ticket), calls ? -SFR_ESTALE : 0);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+
+	ck_assert_int_eq(seen.calls, calls);
+	win_close(kind);
+	seen_release(&seen);
+	seen = (struct seen){0};
+}
 
 START_TEST(each_quick_kind_abandoned_calls_back_never_or_did_before)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
-	int i, turns;
-
-	quick_dir_make();
-	for (i = 0; i < quick_count; i++)
-		for (turns = 0; turns <= TURNS_MAX; turns++) {
-			sfr_ticket ticket = quick_submit(loop, &quick_kinds[i], turns);
-			int calls = seen.calls;
-
-			ck_assert_int_eq(sfr_abandon(loop, ticket), calls ? -SFR_ESTALE : 0);
-			ck_assert_int_eq(sfr_loop_run(loop), 0);
-
-			ck_assert_int_eq(seen.calls, calls);
-			ck_assert_uint_eq(sfr_loop_inflight(loop), 0);
-			ck_assert_uint_eq(sfr_loop_orphans(loop), 0);
-			win_close(&quick_kinds[i]);
-			seen_release(&seen);
-			seen = (struct seen){0};
-		}
-	quick_dir_remove();
+	each_kind(loop_fresh(_i, NULL), abandon_it);
 }
 END_TEST
+
+static void drain_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
+{
+	quick_submit(loop, kind, turns);
+	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
+
+	assert_ended(kind, -ECANCELED);
+}
 
 START_TEST(each_quick_kind_comes_back_when_the_loop_drains)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
-	int i, turns;
-
-	quick_dir_make();
-	for (i = 0; i < quick_count; i++)
-		for (turns = 0; turns <= TURNS_MAX; turns++) {
-			quick_submit(loop, &quick_kinds[i], turns);
-			ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
-
-			assert_ended(&quick_kinds[i], -ECANCELED);
-			ck_assert_uint_eq(sfr_loop_inflight(loop), 0);
-		}
-	quick_dir_remove();
+	each_kind(loop_fresh(_i, NULL), drain_it);
 }
 END_TEST
 
-/* Cancelled while others keep them from the ring. */
+/* Cancelled while others keep it from the ring. */
+static void cancel_it_behind_others(sfr_loop *loop, const struct quick_kind *kind, int turns)
+{
+	struct seen others = {0};
+	int i;
+
+	(void)turns;
+	for (i = 0; i < 20; i++)
+		sfr_submit(sfr_nop(loop), record, &others);
+	cancel_it(loop, kind, 0);
+
+	ck_assert_int_eq(others.calls, 20);
+}
+
 START_TEST(each_quick_kind_cancelled_behind_a_full_ring_calls_back_once)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.entries=8 ring.cq_entries=8");
-	struct seen others = {0};
-	int i, k;
-
-	quick_dir_make();
-	for (i = 0; i < quick_count; i++) {
-		for (k = 0; k < 20; k++)
-			sfr_submit(sfr_nop(loop), record, &others);
-		ck_assert_int_eq(sfr_cancel(loop, quick_submit(loop, &quick_kinds[i], 0)), 0);
-		ck_assert_int_eq(sfr_loop_run(loop), 0);
-
-		assert_ended(&quick_kinds[i], -ECANCELED);
-		ck_assert_int_eq(others.calls, 20 * (i + 1));
-	}
-	quick_dir_remove();
+	each_kind(loop_fresh(_i, "ring.entries=8 ring.cq_entries=8"), cancel_it_behind_others);
 }
 END_TEST
 

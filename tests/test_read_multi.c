@@ -26,14 +26,6 @@ static sfr_loop *loop_with_pipe(int world, const char *more)
 	return loop_in(world, more);
 }
 
-static sfr_loop_stats stats_of(sfr_loop *loop)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(loop, &stats, sizeof(stats));
-	return stats;
-}
-
 static bool has_parked(void *arg)
 {
 	return stats_of(arg).parked > 0;

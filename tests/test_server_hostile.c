@@ -321,6 +321,38 @@ START_TEST(relief_comes_by_itself_when_nothing_else_happens)
 }
 END_TEST
 
+/* What was said to many is held by the slowest when all others have heard it. */
+START_TEST(those_that_never_read_what_all_hear_do_not_keep_the_buffers_of_it)
+{
+	sfr_loop *loop = loop_in(_i, "buffers.count=8");
+	sfr_server *server = serve(loop, &echo_all, &here);
+	sfr_server *talker = serve(loop, &note_all, &there);
+	struct swarm swarm = {.peers = 3, .bytes = 20 * KIB, .message = 1024, .window = 1024};
+	sfr_conn *conns[2];
+	int peers[2], i;
+	sfr_buf *buf;
+
+	for (i = 0; i < 2; i++) {
+		peers[i] = never_reader(talker);
+		turns_until(loop, there.opened == i + 1);
+		conns[i] = there.conn;
+	}
+	while ((buf = sfr_buf_get(loop, 0))) {
+		buf->len = buf->cap;
+		for (i = 0; i < 2; i++)
+			ck_assert_int_gt(sfr_conn_send(conns[i], sfr_buf_share(buf)), 0);
+		sfr_buf_release(buf);
+		(void)sfr_loop_step(loop, 0);
+	}
+	swarm_run(&swarm, loop, server);
+	for (i = 0; i < 2; i++)
+		close(peers[i]);
+	turns_until(loop, there.closed == 2);
+
+	assert_recovered(loop, server, &here);
+}
+END_TEST
+
 /* What was copied to the heap is still sent, in order. */
 START_TEST(a_peer_that_reads_late_hears_everything_that_was_copied_out)
 {
@@ -553,6 +585,7 @@ int main(void)
 	world_test(tcase, one_peer_that_never_reads_does_not_keep_a_whole_budget_from_the_others);
 	world_test(tcase, a_hundred_peers_that_never_read_do_not_keep_64_buffers_from_the_others);
 	world_test(tcase, relief_comes_by_itself_when_nothing_else_happens);
+	world_test(tcase, those_that_never_read_what_all_hear_do_not_keep_the_buffers_of_it);
 	world_test(tcase, a_peer_that_reads_late_hears_everything_that_was_copied_out);
 	tcase = peers_case(suite, "too many");
 	world_test(tcase, connections_above_the_limit_are_refused_and_the_rest_is_served);

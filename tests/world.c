@@ -250,17 +250,15 @@ void log_listen(void)
 	sfr_log_to(log_hear, NULL);
 }
 
-bool under_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload");
-}
-
-uint64_t stat_held(sfr_loop *loop)
+sfr_loop_stats stats_of(sfr_loop *loop)
 {
 	sfr_loop_stats stats;
 
 	sfr_loop_stats_get(loop, &stats, sizeof(stats));
-	return stats.bufs_held;
+	return stats;
+}
+
+uint64_t stat_held(sfr_loop *loop)
+{
+	return stats_of(loop).bufs_held;
 }

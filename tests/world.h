@@ -76,9 +76,7 @@ extern int log_lines;
 extern char log_line[512];
 void log_listen(void);
 
-/* Valgrind lets no other thread run while one sleeps in the ring. */
-bool under_valgrind(void);
-
+sfr_loop_stats stats_of(sfr_loop *loop);
 uint64_t stat_held(sfr_loop *loop); /* slab buffers that are neither free nor with the kernel */
 
 #endif

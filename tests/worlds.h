@@ -1,6 +1,6 @@
 /*
  * The worlds: each engine with each set of features that it must do without. By number; without io_uring
- * on this machine there are fewer, and that is said.
+ * on this machine there are fewer, and that is said; under Valgrind only those that tell most.
  */
 #ifndef SFR_TESTS_WORLDS_H
 #define SFR_TESTS_WORLDS_H
@@ -18,6 +18,9 @@ const char *worlds_name(int world);
 /* The settings of one, with more of them: "buffers.count=4 ring.spin=20us". NULL, and why, if one is
  * refused. */
 sfr_config *worlds_config(int world, const char *more, char *why, size_t size);
+
+/* Valgrind lets no other thread run while one sleeps in the ring. */
+bool under_valgrind(void);
 
 int open_descriptors(void);
 

@@ -64,8 +64,9 @@ SFR_API sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len);
  * @param cap        Its size in bytes, at least 1 and at most 1 GiB. The buffer's len is 0: set it.
  * @param on_release Called once, when the buffer is released: inside sfr_buf_release() on the loop's
  *                   thread; if another thread released it, on the loop's thread in its next turn, or
- *                   when it next takes a buffer; on the releasing thread if the loop is gone. May be
- *                   NULL. Must not call into the loop.
+ *                   before, in a call that takes, shares, counts or unregisters buffers; on the
+ *                   releasing thread if the loop is gone. May be NULL. May release other buffers; must
+ *                   not call into the loop otherwise.
  * @param arg        Handed to on_release.
  * @return The buffer, yours; NULL with errno ENOMEM, or EINVAL for no memory or a wrong size, and then
  *         on_release is not called.

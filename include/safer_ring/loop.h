@@ -102,7 +102,7 @@ SFR_API size_t sfr_loop_inflight(const sfr_loop *loop);
 /** An operation that was abandoned, and that the engine still has: see sfr_abandon(). */
 typedef struct sfr_orphan {
 	const char *name; /**< "recv"; a static string. */
-	int fd;           /**< That it is on; where to, for sfr_splice(). */
+	int fd;           /**< That it is on; where to, for sfr_splice(); -1: on none. */
 	uint64_t age_ns;  /**< Since it was abandoned. */
 	size_t size;      /**< Bytes of the buffer that it keeps; 0 if it has none. */
 } sfr_orphan;

@@ -166,7 +166,7 @@ SFR_API sfr_op *sfr_nop(sfr_loop *loop);
 SFR_API sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf);
 
 /**
- * As sfr_read(), from byte `off` of a file, which does not move its position.
+ * As sfr_read(), from byte `off` of a file, which does not move its position. UINT64_MAX: -EINVAL.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off);
@@ -183,7 +183,7 @@ SFR_API sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off);
 SFR_API sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf);
 
 /**
- * As sfr_write(), at byte `off` of a file, which does not move its position.
+ * As sfr_write(), at byte `off` of a file, which does not move its position. UINT64_MAX: -EINVAL.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off);

@@ -118,13 +118,21 @@ static ssize_t bytes_move_at(const struct sfr__request *request, uint64_t off, i
 	return flags ? -1 : vectors_move(request, &span, off);
 }
 
+/* Of what has no offsets, a socket insists that there is none. */
+static bool ignores_offset(const struct sfr__request *request)
+{
+	struct stat stat;
+
+	return request->sqe.off == 0 || (fstat(request->fd, &stat) == 0 && !S_ISSOCK(stat.st_mode));
+}
+
 /* Read or write from byte `done` on, at its offset or at the file's position. */
 static ssize_t bytes_move(const struct sfr__request *request, int flags)
 {
 	uint64_t off = request->sqe.off;
 	ssize_t r = bytes_move_at(request, off == POSITION ? off : off + request->done, flags);
 
-	if (r < 0 && errno == ESPIPE && off != POSITION) /* a pipe has no offsets */
+	if (r < 0 && errno == ESPIPE && off != POSITION && ignores_offset(request))
 		r = bytes_move_at(request, POSITION, flags);
 	return r;
 }

@@ -1,7 +1,11 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* for liburing.h where the C library is musl */
+#endif
 #include "ops.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/stat.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define OPS_MAX 20000
@@ -22,6 +27,8 @@ struct op {
 	struct channel *channel; /* NULL if it is on none */
 	struct item item;        /* parts 0: it carries none */
 	int fd;                  /* of its own, to be closed after it; -1 */
+	pid_t child;             /* the same, to be waited for; 0 */
+	int slot;                /* of the registered files, that it fills or empties; -1 */
 	bool may_be_cancelled, has_deadline, was_shared, ended, abandoned;
 };
 
@@ -33,6 +40,8 @@ struct recipe {
 };
 
 int ops_alive, ops_abandoned, ops_submitted;
+sfr_loop *ops_listener;
+int ops_messages, ops_messages_max;
 int ops_streams;
 uint32_t ops_slab_max;
 bool ops_releases_pending;
@@ -43,6 +52,7 @@ static int ops_used;
 void ops_reset(void)
 {
 	ops_alive = ops_abandoned = ops_streams = ops_submitted = ops_used = 0;
+	ops_messages = ops_messages_max = 0;
 	memset(ops, 0, sizeof(ops));
 }
 
@@ -238,7 +248,119 @@ static sfr_op *build_work(sfr_loop *loop, struct op *op)
 static sfr_op *build_msg(sfr_loop *loop, struct op *op)
 {
 	(void)op;
-	return sfr_msg(loop, loop, 17);
+	return sfr_msg(loop, ops_listener, 17);
+}
+
+/* One that ends soon. */
+static sfr_op *build_waitid(sfr_loop *loop, struct op *op)
+{
+	useconds_t life = choice(2) ? choice(3000) : 0;
+
+	op->child = fork();
+	if (op->child == 0) {
+		usleep(life);
+		_exit(23);
+	}
+	must(op->child > 0, "a child");
+	return sfr_waitid(loop, P_PID, (unsigned)op->child, WEXITED | (choice(4) ? 0 : WNOWAIT),
+			  buf_of(op));
+}
+
+static sfr_op *build_raw(sfr_loop *loop, struct op *op)
+{
+	struct io_uring_sqe sqe;
+
+	if (choice(4))
+		io_uring_prep_write(&sqe, fd_of(op), buf_of(op)->data, buf_of(op)->len,
+				    (uint64_t)-1);
+	else
+		io_uring_prep_nop(&sqe);
+	return sfr_raw(loop, &sqe, buf_of(op));
+}
+
+/*
+ * Registered files: a file of which nobody takes the slot, and slots that are filled and emptied.
+ */
+
+enum { SLOTS = 8, SLOT_OF_FILE = 0 };
+
+static int slots[SLOTS];
+static bool slots_full[SLOTS];
+
+void ops_register(sfr_loop *loop)
+{
+	int fds[SLOTS], i;
+
+	for (i = 0; i < SLOTS; i++)
+		fds[i] = -1;
+	fds[SLOT_OF_FILE] = channel_any(PLAIN_FILE)->fd;
+	memset(slots_full, 0, sizeof(slots_full));
+	must(sfr_files_register(loop, fds, SLOTS, slots) == 0, "files are registered");
+}
+
+void ops_unregister(sfr_loop *loop)
+{
+	int r = sfr_files_unregister(loop);
+
+	must(r == 0 || (r == -SFR_EOPSINFLIGHT && sfr_loop_inflight(loop)),
+	     "unregistering files: %s", sfr_errname(r));
+	if (r == 0)
+		ops_register(loop);
+}
+
+static int slot_of(struct op *op)
+{
+	op->slot = 1 + (int)choice(SLOTS - 1);
+	return slots[op->slot];
+}
+
+static sfr_op *build_open_slot(sfr_loop *loop, struct op *op)
+{
+	return sfr_into(sfr_openat(loop, AT_FDCWD, "/dev/null", O_RDWR, 0), slot_of(op));
+}
+
+static sfr_op *build_socket_slot(sfr_loop *loop, struct op *op)
+{
+	return sfr_into(sfr_socket(loop, AF_INET, SOCK_STREAM, 0), slot_of(op));
+}
+
+static sfr_op *build_accept_slot(sfr_loop *loop, struct op *op)
+{
+	return sfr_into(sfr_accept(loop, fd_of(op)), slot_of(op));
+}
+
+static sfr_op *build_close_slot(sfr_loop *loop, struct op *op)
+{
+	return sfr_close(loop, slot_of(op));
+}
+
+static sfr_op *build_read_slot(sfr_loop *loop, struct op *op)
+{
+	return choice(2) ? sfr_read_at(loop, slots[SLOT_OF_FILE], buf_of(op), anywhere())
+			 : sfr_read(loop, slots[choice(SLOTS)], buf_of(op));
+}
+
+static sfr_op *build_write_slot(sfr_loop *loop, struct op *op)
+{
+	return sfr_write_at(loop, slots[SLOT_OF_FILE], buf_of(op), anywhere());
+}
+
+static sfr_op *build_poll_slot(sfr_loop *loop, struct op *op)
+{
+	(void)op;
+	return sfr_poll(loop, slots[1 + choice(SLOTS - 1)], POLLIN);
+}
+
+/* What fills a slot finds it empty, and what empties it finds it full. */
+static void slot_check(const struct op *op, int result)
+{
+	bool empties = op->recipe->build == build_close_slot;
+
+	if (op->slot < 0 || result != 0)
+		return;
+	must(slots_full[op->slot] == empties, "%s: slot %d was %s", op->recipe->name, op->slot,
+	     empties ? "empty" : "full");
+	slots_full[op->slot] = !empties;
 }
 
 static sfr_op *build_signal(sfr_loop *loop, struct op *op)
@@ -285,6 +407,15 @@ static const struct recipe recipes[] = {
 	{"work", CHANNEL_KINDS, 0, build_work},
 	{"msg", CHANNEL_KINDS, 0, build_msg},
 	{"signal", CHANNEL_KINDS, MULTI, build_signal},
+	{"waitid", CHANNEL_KINDS, CARRIES | FILLS, build_waitid},
+	{"raw", PIPE_OUT, CARRIES, build_raw},
+	{"openat into a slot", CHANNEL_KINDS, 0, build_open_slot},
+	{"socket into a slot", CHANNEL_KINDS, 0, build_socket_slot},
+	{"accept into a slot", LISTENER, 0, build_accept_slot},
+	{"close of a slot", CHANNEL_KINDS, 0, build_close_slot},
+	{"read of a registered file", CHANNEL_KINDS, CARRIES | FILLS | WHOLE, build_read_slot},
+	{"write of a registered file", CHANNEL_KINDS, CARRIES | WHOLE, build_write_slot},
+	{"poll of a registered file", CHANNEL_KINDS, 0, build_poll_slot},
 };
 
 #define RECIPES (sizeof(recipes) / sizeof(recipes[0]))
@@ -339,7 +470,17 @@ static bool is(const struct op *op, int trait)
 
 static bool ends_something(const struct op *op)
 {
-	return op->recipe->build == build_close || op->recipe->build == build_shutdown;
+	return op->recipe->build == build_close || op->recipe->build == build_shutdown ||
+	       op->recipe->build == build_close_slot;
+}
+
+/* What it had besides is nobody's any more. */
+static void belongings_end(const struct op *op)
+{
+	if (op->fd >= 0)
+		close(op->fd);
+	if (op->child)
+		(void)waitpid(op->child, NULL, 0);
 }
 
 /*
@@ -353,8 +494,7 @@ static void op_over(struct op *op)
 	ops_streams -= is(op, STREAMS);
 	if (op->channel)
 		op->channel->ops--;
-	if (op->fd >= 0)
-		close(op->fd);
+	belongings_end(op);
 }
 
 /* An end has a cause. */
@@ -381,6 +521,17 @@ static void result_check(const struct op *op, int result)
 		must(!is(op, FILLS) || op->item.head->len == (uint32_t)result, "%s: len is set",
 		     name);
 	}
+}
+
+static void child_check(const struct op *op, int result, const sfr_buf *buf)
+{
+	siginfo_t info;
+
+	if (!op->child || result != 0)
+		return;
+	must(buf->len == sizeof(info), "%u bytes tell of a child", buf->len);
+	memcpy(&info, buf->data, sizeof(info));
+	must(info.si_pid == op->child && info.si_status == 23, "which child ended, and how");
 }
 
 static void multi_said(struct op *op, int result, sfr_buf *buf)
@@ -416,6 +567,9 @@ static void op_said(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	if (buf)
 		item_check(&op->item, buf);
 	result_check(op, result);
+	slot_check(op, result);
+	child_check(op, result, buf);
+	ops_messages += op->recipe->build == build_msg && result == 0;
 	if (buf)
 		hand_put(op->item);
 	if (is(op, WINS) && result >= 0)
@@ -454,7 +608,7 @@ static bool item_for(sfr_loop *loop, struct item *out)
 
 static void op_prepare(struct op *op)
 {
-	op->fd = -1;
+	op->fd = op->slot = -1;
 	op->recipe = &recipes[choice(RECIPES)];
 	if (op->recipe->on < CHANNEL_KINDS)
 		op->channel = channel_any(op->recipe->on);
@@ -488,8 +642,7 @@ void op_start(sfr_loop *loop)
 	built = op->recipe->build(loop, op);
 	must(built != NULL || !is(op, CARRIES), "%s can always be built", op->recipe->name);
 	if (!built) {
-		if (op->fd >= 0)
-			close(op->fd);
+		belongings_end(op);
 		return;
 	}
 	built = op_modify(built, op);
@@ -497,11 +650,11 @@ void op_start(sfr_loop *loop)
 		count_ending(op, DISCARDED);
 		sfr_op_discard(built);
 		item_gone(&op->item);
-		if (op->fd >= 0)
-			close(op->fd);
+		belongings_end(op);
 		return;
 	}
 	ops_used++;
+	ops_messages_max += op->recipe->build == build_msg;
 	ops_submitted++;
 	ops_alive++;
 	ops_streams += is(op, STREAMS);
@@ -590,8 +743,7 @@ void ops_abandoned_are_gone(void)
 			continue;
 		op->ended = true;
 		item_gone(&op->item);
-		if (op->fd >= 0)
-			close(op->fd);
+		belongings_end(op);
 	}
 	for (i = 0; i < CHANNELS; i++)
 		channels[i].abandoned = 0;

@@ -17,6 +17,10 @@ extern int ops_streams;
 /* Another thread may be about to release references. */
 extern bool ops_releases_pending;
 
+/* Takes the values that operations send; how many were sent for sure, and how many may have been. */
+extern sfr_loop *ops_listener;
+extern int ops_messages, ops_messages_max;
+
 /* What is larger comes from the heap. */
 extern uint32_t ops_slab_max;
 
@@ -25,6 +29,10 @@ void ops_reset(void);
 /* Count, from before the first process on, how each kind of operation ended; and the table of that. */
 void ops_count_endings(void);
 void ops_print_endings(void);
+
+/* Register files for operations to use; and register them anew, unless some are in use. */
+void ops_register(sfr_loop *loop);
+void ops_unregister(sfr_loop *loop);
 
 /* Build one and submit it; now and then discard it instead. */
 void op_start(sfr_loop *loop);

@@ -148,6 +148,8 @@ static void act(struct storm *storm)
 		hand_append();
 	else if (what < 79)
 		must(raise(SIGUSR1) == 0, "a signal");
+	else if (what < 80 && !choice(4))
+		ops_unregister(loop);
 	else
 		channel_stir(&channels[choice(CHANNELS)]);
 }
@@ -233,28 +235,47 @@ static void storm_blow(struct storm *storm)
 		must(sfr_loop_step(storm->loop, choice(3) ? 0 : (int64_t)choice(300000)) >= 0,
 		     "a turn");
 		check(storm);
+		if (!choice(8))
+			must(sfr_loop_step(ops_listener, 0) >= 0, "a turn");
 	}
 }
 
 static void message_heard(sfr_loop *loop, uint64_t value, void *arg)
 {
-	(void)loop;
-	(void)arg;
-	must(value == 17, "the value that was sent");
+	must(loop == ops_listener && value == 17, "the value that was sent");
+	++*(int *)arg;
+}
+
+/* A second loop, which does nothing else. */
+static void listener_open(int world, int *heard)
+{
+	*heard = 0;
+	ops_listener = loop_choose(world);
+	sfr_loop_on_msg(ops_listener, message_heard, heard);
+}
+
+static void listener_close(const int *heard)
+{
+	must(sfr_loop_step(ops_listener, 0) >= 0, "a turn");
+	must(*heard >= ops_messages && *heard <= ops_messages_max,
+	     "%d values were heard: at least %d were sent, at most %d", *heard, ops_messages,
+	     ops_messages_max);
+	must(sfr_loop_free(ops_listener) == 0, "nothing is in flight");
 }
 
 static void seed_run(uint64_t seed, int world, int ops)
 {
 	struct storm storm = {.seed = seed, .ops = ops};
-	int descriptors = open_descriptors();
+	int descriptors = open_descriptors(), heard;
 	pthread_t thread;
 
 	model_reset();
 	ops_reset();
 	choices_begin(seed, 0);
 	channels_open();
+	listener_open((int)choice((uint32_t)world_count()), &heard);
 	storm.loop = loop_choose(world);
-	sfr_loop_on_msg(storm.loop, message_heard, NULL);
+	ops_register(storm.loop);
 	must(sfr_loop_step(storm.loop, 0) >= 0, "a turn");
 	must(pthread_create(&thread, NULL, releaser_run, NULL) == 0, "a thread");
 
@@ -271,6 +292,7 @@ static void seed_run(uint64_t seed, int world, int ops)
 	pthread_mutex_unlock(&releaser.lock);
 	pthread_join(thread, NULL);
 	must(sfr_loop_free(storm.loop) == 0, "nothing is in flight");
+	listener_close(&heard);
 	model_end();
 	channels_close();
 	must(open_descriptors() == descriptors, "%d descriptors are missing or left",
