@@ -2,18 +2,41 @@
 #include <errno.h>
 #include <limits.h>
 
+/* How long a chain is, and how many parts it has. */
+static uint64_t chain_measure(const sfr_buf *chain, size_t *parts_out)
+{
+	uint64_t len = 0;
+
+	for (*parts_out = 0; chain; chain = chain->next) {
+		len += sfr__buf_len(chain);
+		++*parts_out;
+	}
+	return len;
+}
+
+/* Of a stream what is left over can follow; of a message it cannot. */
+static bool is_stream(int fd)
+{
+	int type = SOCK_STREAM;
+	socklen_t size = sizeof(type);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size); /* no socket: the send will say */
+	return type == SOCK_STREAM;
+}
+
 /* A gather on the op's chain. NULL, and the op's result, if it cannot be. */
-static struct sfr__gather *gather_new(sfr_op *op)
+static struct sfr__gather *gather_new(sfr_op *op, int socket_fd)
 {
 	sfr_loop *loop = op->loop;
 	struct sfr__gather *gather;
+	size_t parts;
 
-	if (sfr__chain_len(op->buf) > INT_MAX) { /* more than a result can say */
+	if (chain_measure(op->buf, &parts) > INT_MAX || /* more than a result can say */
+	    (parts > SFR__GATHER_MAX && socket_fd >= 0 && !is_stream(socket_fd))) {
 		op->result = -EMSGSIZE;
 		return NULL;
 	}
-	gather = sfr__gather_take(&loop->gathers, sfr__chain_parts(op->buf),
-				  &loop->stats.heap_allocs);
+	gather = sfr__gather_take(&loop->gathers, parts, &loop->stats.heap_allocs);
 	if (!gather) {
 		op->result = -ENOMEM;
 		return NULL;
@@ -25,7 +48,7 @@ static struct sfr__gather *gather_new(sfr_op *op)
 
 void sfr__op_gather_send(sfr_op *op, int fd, unsigned flags)
 {
-	struct sfr__gather *gather = gather_new(op);
+	struct sfr__gather *gather = gather_new(op, fd);
 
 	if (gather)
 		io_uring_prep_sendmsg(&op->sqe, fd, &gather->msg, flags);
@@ -33,7 +56,7 @@ void sfr__op_gather_send(sfr_op *op, int fd, unsigned flags)
 
 void sfr__op_gather_write(sfr_op *op, int fd, uint64_t off)
 {
-	struct sfr__gather *gather = gather_new(op);
+	struct sfr__gather *gather = gather_new(op, -1);
 
 	if (gather)
 		io_uring_prep_writev(&op->sqe, fd, gather->vectors,

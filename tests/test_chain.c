@@ -195,6 +195,25 @@ START_TEST(a_chain_is_one_datagram)
 }
 END_TEST
 
+START_TEST(a_chain_of_too_many_parts_is_no_datagram)
+{
+	sfr_loop *loop = loop_fresh(_i, "buffers.size=64 buffers.count=2048");
+	unsigned char heard[100];
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+	owned_fd(fds[0]);
+	owned_fd(fds[1]);
+	ck_assert_int_eq(sfr_await(sfr_send(loop, fds[0], chain_of(loop, 1025, 1)), NULL),
+			 -EMSGSIZE);
+	ck_assert_int_eq(sfr_await(sfr_all(sfr_send(loop, fds[0], chain_of(loop, 1025, 1))), NULL),
+			 -EMSGSIZE);
+	ck_assert_int_eq(sfr_await(sfr_send_zc(loop, fds[0], chain_of(loop, 1025, 1)), NULL),
+			 -EMSGSIZE);
+	ck_assert_int_eq(recv(fds[1], heard, sizeof(heard), MSG_DONTWAIT), -1);
+}
+END_TEST
+
 START_TEST(parts_may_be_empty)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
@@ -489,6 +508,7 @@ int main(void)
 	world_test(tc, a_chain_in_flight_is_not_the_callers_in_any_part);
 	world_test(tc, a_chain_of_any_length_goes_whole_under_all);
 	world_test(tc, a_chain_is_one_datagram);
+	world_test(tc, a_chain_of_too_many_parts_is_no_datagram);
 	world_test(tc, parts_may_be_empty);
 	world_test(tc, a_chain_that_waits_comes_back_from_every_ending);
 	world_test(tc, under_all_a_chain_cut_off_says_how_far_it_came);

@@ -15,11 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_S 14
+#define PATIENCE_S 30 /* who is left out is so for ever */
 #define PINGERS 31
 #define ROUNDS 20
 #define BUFS_MAX \
-	(ROUNDS * 2000) /* a few hundred for each round do: as many as there are at a time */
+	(ROUNDS * 20000) /* a few hundred for each round do: as many as there are at a time */
 
 enum flood { DISCARDED, ECHOED, DATAGRAMS, PIPED, FLOODS };
 
