@@ -158,7 +158,8 @@ static void flood_and_ask(int world, enum flood flood)
 		poured = 0;
 		pingers_start(loop);
 		flooder_start(loop, flood);
-		while ((left = pingers_ask()) && poured < BUFS_MAX && time(NULL) <= end) {
+		while (((left = pingers_ask()) || !poured) && poured < BUFS_MAX &&
+		       time(NULL) <= end) {
 			flooder_pour(flood);
 			ck_assert_int_ge(sfr_loop_step(loop, 1000000), 0);
 		}

@@ -49,7 +49,8 @@ SFR_API sfr_op *sfr_recvfrom(sfr_loop *loop, int fd, sfr_buf *buf);
  *
  * @par Result
  *      Bytes received, with their buffer; an empty datagram has one, too, and its result is 0. The last
- *      call has the error of recvmsg(2) and no buffer; 0 and no buffer if the socket was shut down. On
+ *      call has the error of recvmsg(2) and no buffer; 0 and no buffer if the socket was shut down (on
+ *      a registered one without features.buffer_rings also if an empty datagram has no sender). On
  *      a socket with a connection, SOCK_STREAM or SOCK_SEQPACKET, it ends with -EPROTOTYPE: its end could
  *      not be told from an empty datagram, so use sfr_recv_multi(). It ends with -EINVAL if a buffer of
  *      the slab (buffers.size) has no room behind the address.

@@ -2,7 +2,7 @@
  * Pool: buffers of one size for all threads, without a loop.
  *
  * Its buffers are used as those of a loop are, in the operations of any loop. Every call may come from any
- * thread.
+ * thread. A child of fork has a copy, of which it should use nothing: a lock of it may be held for ever.
  */
 #ifndef SAFER_RING_POOL_H
 #define SAFER_RING_POOL_H
