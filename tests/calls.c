@@ -205,14 +205,19 @@ static void ran(sfr_loop *loop, void *arg)
 
 static int call_loop_new(struct caller *caller)
 {
+	sfr_config *config;
 	sfr_loop *own;
-	int r = sfr_loop_new(&own, NULL);
+	int r = sfr_config_new(&config, "default");
 
+	if (r == 0) /* or the choice of another may have something to say of this machine */
+		r = sfr_config_set(config, "engine", sfr_loop_engine(caller->loop), NULL);
+	if (r == 0)
+		r = sfr_loop_new(&own, config);
+	sfr_config_free(config);
 	if (r == 0)
 		r = sfr_await(sfr_nop(own), NULL);
 	if (r == 0)
 		r = sfr_loop_free(own);
-	(void)caller;
 	return -r;
 }
 

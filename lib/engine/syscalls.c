@@ -150,6 +150,18 @@ static int bytes_try_socket(const struct sfr__request *request)
 				  : sendmsg(request->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
+/* A pipe that polls writable has room for PIPE_BUF bytes: as many vectors as fit, or part of the first. */
+static ssize_t pipe_write(int fd, const struct span *span)
+{
+	size_t size = 0;
+	int count = 0;
+
+	while (count < span->count && size + span->vectors[count].iov_len <= PIPE_BUF)
+		size += span->vectors[count++].iov_len;
+	return count ? writev(fd, span->vectors, count)
+		     : write(fd, span->vectors[0].iov_base, PIPE_BUF);
+}
+
 /* What cannot be asked not to block is done when it is ready: bytes that fit without waiting. */
 static int bytes_try_ready(struct sfr__request *request, const struct stat *stat)
 {
@@ -157,20 +169,17 @@ static int bytes_try_ready(struct sfr__request *request, const struct stat *stat
 	ssize_t r;
 
 	if (S_ISSOCK(stat->st_mode)) /* which can be asked in another way */
-		return bytes_try_socket(request);
+		return request->sqe.off && request->sqe.off != POSITION ? -ESPIPE
+									: bytes_try_socket(request);
 	if (!ready_for(request->fd, is_read(request) ? POLLIN : POLLOUT))
 		return SFR__NOT_YET;
 	span_of(&span, request);
-	if (is_read(request)) {
+	if (is_read(request))
 		r = readv(request->fd, span.vectors, span.count);
-	} else if (S_ISFIFO(stat->st_mode)) {
-		size_t size =
-			span.vectors[0].iov_len; /* a pipe that polls writable has this room */
-
-		r = write(request->fd, span.vectors[0].iov_base, size < PIPE_BUF ? size : PIPE_BUF);
-	} else {
+	else if (S_ISFIFO(stat->st_mode))
+		r = pipe_write(request->fd, &span);
+	else
 		r = writev(request->fd, span.vectors, span.count);
-	}
 	return try_result(r);
 }
 
