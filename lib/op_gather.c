@@ -50,11 +50,6 @@ void sfr__op_gather_send(sfr_op *op, int fd, unsigned flags)
 {
 	struct sfr__gather *gather = gather_new(op, fd);
 
-	if (gather &&
-	    !gather->msg.msg_iovlen) { /* no bytes, but a message: emulators drop one of no parts */
-		gather->vectors[0] = (struct iovec){sfr__buf_data(op->buf), 0};
-		gather->msg.msg_iovlen = 1;
-	}
 	if (gather)
 		io_uring_prep_sendmsg(&op->sqe, fd, &gather->msg, flags);
 }

@@ -158,11 +158,22 @@ START_TEST(a_chain_is_one_datagram)
 }
 END_TEST
 
+/* Emulators drop a message of no bytes. */
+static bool system_sends_empty_messages(void)
+{
+	const struct msghdr empty = {.msg_name = &there_addr, .msg_namelen = sizeof(there_addr)};
+	char back[16];
+
+	return sendmsg(here, &empty, 0) == 0 && recv(there, back, sizeof(back), MSG_DONTWAIT) == 0;
+}
+
 START_TEST(an_empty_datagram_is_sent)
 {
 	sfr_loop *loop = loop_with_sockets(_i, NULL);
 	char back[16];
 
+	if (!system_sends_empty_messages())
+		return;
 	ck_assert_int_eq(sfr_await(sfr_sendto(loop, here, sfr_buf_get(loop, 16),
 					      (struct sockaddr *)&there_addr, sizeof(there_addr)),
 				   NULL),
