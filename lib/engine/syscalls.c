@@ -3,6 +3,8 @@
 #endif
 #include "syscalls.h"
 #include "language.h"
+#include "splice.h"
+#include "step.h"
 #include "../kernel.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -17,39 +19,16 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* How far a request has come; 0 is the beginning. */
-enum {
-	CONNECTING = 1, /* the connection is being made: its socket will be writable */
-	BLOCKING = 2,   /* of a file: the rest is for a worker */
-	LATER = 3,      /* nothing to wait for: it is tried again after a while */
-	FILLING = 4,    /* of a splice: there will be bytes in what it reads from */
-	EMPTYING = 5,   /* of a splice: there will be room in what it writes to */
-};
-
 /* How long a worker sleeps in a connect, for it to go on by itself. */
 #define CONNECT_SLICE_US 1000
 
 /* What poll tells of; the bits above are orders to epoll, and nobody's here. */
 #define POLL_EVENTS 0xffffU
 
-#define POSITION ((uint64_t)-1) /* use and move the file's own position */
-
-static int result_of(ssize_t r)
-{
-	return r < 0 ? -errno : (int)r;
-}
-
 /* The same, for calls that were asked not to wait, and for a request that would. */
 static int try_result(ssize_t r)
 {
-	return r < 0 && (errno == EAGAIN || errno == EINTR) ? SFR__NOT_YET : result_of(r);
-}
-
-static bool ready_for(int fd, short events)
-{
-	struct pollfd pollfd = {.fd = fd, .events = events};
-
-	return poll(&pollfd, 1, 0) > 0;
+	return r < 0 && (errno == EAGAIN || errno == EINTR) ? SFR__NOT_YET : sfr__result_of(r);
 }
 
 /*
@@ -88,15 +67,10 @@ static bool is_read(const struct sfr__request *request)
 	       opcode == IORING_OP_READ_FIXED;
 }
 
-static bool is_file(const struct stat *stat)
-{
-	return S_ISREG(stat->st_mode) || S_ISBLK(stat->st_mode) || S_ISDIR(stat->st_mode);
-}
-
 static ssize_t vectors_move(const struct sfr__request *request, const struct span *span,
 			    uint64_t off)
 {
-	if (off == POSITION)
+	if (off == SFR__POSITION)
 		return is_read(request) ? readv(request->fd, span->vectors, span->count)
 					: writev(request->fd, span->vectors, span->count);
 	return is_read(request) ? preadv(request->fd, span->vectors, span->count, (off_t)off)
@@ -130,10 +104,10 @@ static bool ignores_offset(const struct sfr__request *request)
 static ssize_t bytes_move(const struct sfr__request *request, int flags)
 {
 	uint64_t off = request->sqe.off;
-	ssize_t r = bytes_move_at(request, off == POSITION ? off : off + request->done, flags);
+	ssize_t r = bytes_move_at(request, off == SFR__POSITION ? off : off + request->done, flags);
 
-	if (r < 0 && errno == ESPIPE && off != POSITION && ignores_offset(request))
-		r = bytes_move_at(request, POSITION, flags);
+	if (r < 0 && errno == ESPIPE && off != SFR__POSITION && ignores_offset(request))
+		r = bytes_move_at(request, SFR__POSITION, flags);
 	return r;
 }
 
@@ -169,9 +143,10 @@ static int bytes_try_ready(struct sfr__request *request, const struct stat *stat
 	ssize_t r;
 
 	if (S_ISSOCK(stat->st_mode)) /* which can be asked in another way */
-		return request->sqe.off && request->sqe.off != POSITION ? -ESPIPE
-									: bytes_try_socket(request);
-	if (!ready_for(request->fd, is_read(request) ? POLLIN : POLLOUT))
+		return request->sqe.off && request->sqe.off != SFR__POSITION
+			       ? -ESPIPE
+			       : bytes_try_socket(request);
+	if (!sfr__ready_for(request->fd, is_read(request) ? POLLIN : POLLOUT))
 		return SFR__NOT_YET;
 	span_of(&span, request);
 	if (is_read(request))
@@ -193,7 +168,8 @@ static bool file_goes_on(const struct sfr__request *request, ssize_t count)
 		return false;
 	if (!is_read(request))
 		return true;
-	off = off == POSITION ? (uint64_t)lseek(request->fd, 0, SEEK_CUR) : off + (uint64_t)count;
+	off = off == SFR__POSITION ? (uint64_t)lseek(request->fd, 0, SEEK_CUR)
+				   : off + (uint64_t)count;
 	return off < (uint64_t)stat.st_size;
 }
 
@@ -202,7 +178,7 @@ static int for_worker(struct sfr__request *request)
 {
 	if (request->sqe.flags & IOSQE_BUFFER_SELECT)
 		return -EOPNOTSUPP;
-	request->step = BLOCKING;
+	request->step = SFR__STEP_BLOCKING;
 	return SFR__NOT_YET;
 }
 
@@ -218,11 +194,11 @@ static int bytes_try(struct sfr__request *request)
 		return for_worker(request);
 	}
 	if (r >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP))
-		return result_of(r);
+		return sfr__result_of(r);
 	can_wait = errno == EAGAIN;
 	if (fstat(request->fd, &stat) < 0)
 		return -errno;
-	if (is_file(&stat))
+	if (sfr__is_file(&stat))
 		return for_worker(request);
 	return can_wait ? SFR__NOT_YET : bytes_try_ready(request, &stat);
 }
@@ -366,7 +342,7 @@ static int accept_try(struct sfr__request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 
-	if (!is_nonblocking(request->fd) && !ready_for(request->fd, POLLIN) &&
+	if (!is_nonblocking(request->fd) && !sfr__ready_for(request->fd, POLLIN) &&
 	    option_of(request->fd, SO_ACCEPTCONN))
 		return SFR__NOT_YET;
 	return try_result(accept4(request->fd, (struct sockaddr *)(uintptr_t)sqe->addr,
@@ -375,8 +351,9 @@ static int accept_try(struct sfr__request *request)
 
 static int connect_call(const struct sfr__request *request)
 {
-	return result_of(connect(request->fd, (const struct sockaddr *)(uintptr_t)request->sqe.addr,
-				 (socklen_t)request->sqe.off));
+	return sfr__result_of(connect(request->fd,
+				      (const struct sockaddr *)(uintptr_t)request->sqe.addr,
+				      (socklen_t)request->sqe.off));
 }
 
 static int connect_outcome(int fd)
@@ -384,7 +361,7 @@ static int connect_outcome(int fd)
 	int error = 0;
 	socklen_t size = sizeof(error);
 
-	if (!ready_for(fd, POLLOUT))
+	if (!sfr__ready_for(fd, POLLOUT))
 		return SFR__NOT_YET;
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
 }
@@ -393,16 +370,16 @@ static int connect_try(struct sfr__request *request)
 {
 	int r;
 
-	if (request->step == CONNECTING)
+	if (request->step == SFR__STEP_CONNECTING)
 		return connect_outcome(request->fd);
 	if (!is_nonblocking(request->fd)) {
-		request->step = BLOCKING;
+		request->step = SFR__STEP_BLOCKING;
 		return SFR__NOT_YET;
 	}
 	r = connect_call(request);
 	if (r != -EINPROGRESS && r != -EINTR)
 		return r;
-	request->step = CONNECTING;
+	request->step = SFR__STEP_CONNECTING;
 	return SFR__NOT_YET;
 }
 
@@ -425,117 +402,7 @@ static int connect_do(struct sfr__request *request)
 	(void)setsockopt(request->fd, SOL_SOCKET, SO_SNDTIMEO, &before, sizeof(before));
 	if (r != -EINPROGRESS && r != -EINTR && r != -EAGAIN)
 		return r;
-	request->step = r == -EAGAIN ? LATER : CONNECTING;
-	return SFR__NOT_YET;
-}
-
-/*
- * Splices: two descriptors, each of which may have to be waited for.
- */
-
-struct side {
-	int fd;
-	uint64_t off;
-	bool is_pipe, is_file, is_nonblocking, is_append;
-	int access; /* O_RDONLY, O_WRONLY or O_RDWR; -1: there is no such descriptor */
-	dev_t device;
-	ino_t number; /* of what it refers to, there */
-};
-
-static struct side side_of(int fd, uint64_t off)
-{
-	struct stat stat;
-	struct side side = {.fd = fd, .off = off, .access = -1};
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fstat(fd, &stat) < 0)
-		return side;
-	side.is_pipe = S_ISFIFO(stat.st_mode);
-	side.is_file = is_file(&stat);
-	side.is_nonblocking = flags & O_NONBLOCK;
-	side.is_append = flags & O_APPEND;
-	side.access = flags & O_ACCMODE;
-	side.device = stat.st_dev;
-	side.number = stat.st_ino;
-	return side;
-}
-
-/* What is there is moved as far as there is room. A pipe is asked not to wait; not every kernel asks a
- * socket or terminal the same, which takes so little without. */
-static int splice_move(const struct sfr__request *request, const struct side *in,
-		       const struct side *out)
-{
-	unsigned flags = request->sqe.splice_flags & ~SPLICE_F_FD_IN_FIXED;
-	bool may_block = !out->is_pipe && !out->is_file && !out->is_nonblocking;
-	size_t size = may_block && request->len > PIPE_BUF ? PIPE_BUF : request->len;
-	loff_t off_in = (loff_t)in->off, off_out = (loff_t)out->off;
-
-	return result_of(splice(in->fd, in->off == POSITION ? NULL : &off_in, out->fd,
-				out->off == POSITION ? NULL : &off_out, size,
-				flags | SPLICE_F_NONBLOCK));
-}
-
-/* A pipe has no offsets, and neither has a socket or a terminal. */
-static bool has_offset(const struct side *side)
-{
-	return (int64_t)side->off >= 0 && lseek(side->fd, 0, SEEK_CUR) >= 0;
-}
-
-static bool side_is_wrong(const struct side *side, int access)
-{
-	return side->access < 0 || side->access == access ||
-	       (side->off != POSITION && !has_offset(side));
-}
-
-static bool sides_are_wrong(const struct side *in, const struct side *out)
-{
-	return side_is_wrong(in, O_WRONLY) || side_is_wrong(out, O_RDONLY) ||
-	       (!in->is_pipe && !out->is_pipe) || (out->is_append && !out->is_pipe) ||
-	       (in->is_pipe && in->device == out->device && in->number == out->number);
-}
-
-/* One side is not ready. Who asked not to wait, in one way or the other, is told. */
-static int splice_wait(struct sfr__request *request, const struct side *side, unsigned step)
-{
-	if (request->sqe.splice_flags & SPLICE_F_NONBLOCK || side->is_nonblocking)
-		return -EAGAIN;
-	request->step = step;
-	return SFR__NOT_YET;
-}
-
-/* What the system refuses it refuses before it waits. Files may wait for their disk, so a worker moves
- * their bytes, and does not wait for the pipe. */
-static int splice_try(struct sfr__request *request)
-{
-	struct side in = side_of(request->fd_in, request->sqe.splice_off_in);
-	struct side out = side_of(request->fd, request->sqe.off);
-	int r;
-
-	if (!request->len || sides_are_wrong(&in, &out))
-		return splice_move(request, &in, &out);
-	if (!ready_for(in.fd, POLLIN))
-		return splice_wait(request, &in, FILLING);
-	if (!ready_for(out.fd, POLLOUT))
-		return splice_wait(request, &out, EMPTYING);
-	if (!in.is_file && !out.is_file) {
-		r = splice_move(request, &in, &out);
-		if (r != -EAGAIN || request->sqe.splice_flags & SPLICE_F_NONBLOCK)
-			return r;
-	}
-	request->step = BLOCKING;
-	return SFR__NOT_YET;
-}
-
-/* Somebody else can have been faster at the pipe: then it is tried again. */
-static int splice_do(struct sfr__request *request)
-{
-	struct side in = side_of(request->fd_in, request->sqe.splice_off_in);
-	struct side out = side_of(request->fd, request->sqe.off);
-	int r = splice_move(request, &in, &out);
-
-	if (r != -EAGAIN || request->sqe.splice_flags & SPLICE_F_NONBLOCK)
-		return r;
-	request->step = LATER;
+	request->step = r == -EAGAIN ? SFR__STEP_LATER : SFR__STEP_CONNECTING;
 	return SFR__NOT_YET;
 }
 
@@ -559,10 +426,10 @@ static int close_try(struct sfr__request *request)
 	struct stat stat;
 
 	if (fstat(request->fd, &stat) == 0 && S_ISREG(stat.st_mode)) {
-		request->step = BLOCKING;
+		request->step = SFR__STEP_BLOCKING;
 		return SFR__NOT_YET;
 	}
-	return result_of(close(request->fd));
+	return sfr__result_of(close(request->fd));
 }
 
 int sfr__syscall_try(struct sfr__request *request)
@@ -588,7 +455,7 @@ int sfr__syscall_try(struct sfr__request *request)
 	case IORING_OP_WRITE_FIXED:
 		return bytes_try(request);
 	case IORING_OP_SPLICE:
-		return splice_try(request);
+		return sfr__splice_try(request);
 	case IORING_OP_POLL_ADD:
 		return poll_try(request);
 	case IORING_OP_ACCEPT:
@@ -596,30 +463,30 @@ int sfr__syscall_try(struct sfr__request *request)
 	case IORING_OP_CONNECT:
 		return connect_try(request);
 	case IORING_OP_SHUTDOWN:
-		return result_of(shutdown(request->fd, (int)sqe->len));
+		return sfr__result_of(shutdown(request->fd, (int)sqe->len));
 	case IORING_OP_SOCKET:
-		return result_of(socket(request->fd, (int)sqe->off, (int)sqe->len));
+		return sfr__result_of(socket(request->fd, (int)sqe->off, (int)sqe->len));
 	case IORING_OP_CLOSE:
 		return close_try(request);
 	default:
-		request->step = BLOCKING;
+		request->step = SFR__STEP_BLOCKING;
 		return SFR__NOT_YET;
 	}
 }
 
 bool sfr__syscall_blocks(const struct sfr__request *request)
 {
-	return request->step == BLOCKING;
+	return request->step == SFR__STEP_BLOCKING;
 }
 
 bool sfr__syscall_is_for_later(const struct sfr__request *request)
 {
-	return request->step == LATER;
+	return request->step == SFR__STEP_LATER;
 }
 
 int sfr__syscall_fd(const struct sfr__request *request)
 {
-	return request->step == FILLING ? request->fd_in : request->fd;
+	return request->step == SFR__STEP_FILLING ? request->fd_in : request->fd;
 }
 
 uint32_t sfr__syscall_events(const struct sfr__request *request)
@@ -628,7 +495,7 @@ uint32_t sfr__syscall_events(const struct sfr__request *request)
 	case IORING_OP_POLL_ADD:
 		return request->sqe.poll32_events & POLL_EVENTS;
 	case IORING_OP_SPLICE:
-		return request->step == FILLING ? EPOLLIN : EPOLLOUT;
+		return request->step == SFR__STEP_FILLING ? EPOLLIN : EPOLLOUT;
 	case IORING_OP_CONNECT:
 	case IORING_OP_SEND:
 	case IORING_OP_SENDMSG:
@@ -651,7 +518,7 @@ static int openat_do(const struct sfr__request *request)
 
 	if (fd >= 0 && !(flags & O_NONBLOCK))
 		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-	return result_of(fd);
+	return sfr__result_of(fd);
 }
 
 int sfr__syscall_do(struct sfr__request *request)
@@ -662,35 +529,36 @@ int sfr__syscall_do(struct sfr__request *request)
 
 	switch (sqe->opcode) {
 	case IORING_OP_SPLICE:
-		return splice_do(request);
+		return sfr__splice_do(request);
 	case IORING_OP_CONNECT:
 		return connect_do(request);
 	case IORING_OP_CLOSE:
-		return result_of(close(request->fd));
+		return sfr__result_of(close(request->fd));
 	case IORING_OP_FSYNC:
-		return result_of(sqe->fsync_flags & IORING_FSYNC_DATASYNC ? fdatasync(request->fd)
-									  : fsync(request->fd));
+		return sfr__result_of(sqe->fsync_flags & IORING_FSYNC_DATASYNC
+					      ? fdatasync(request->fd)
+					      : fsync(request->fd));
 	case IORING_OP_FALLOCATE: /* the length is where others have an address */
-		return result_of(
+		return sfr__result_of(
 			fallocate(request->fd, (int)sqe->len, (off_t)sqe->off, (off_t)sqe->addr));
 	case IORING_OP_OPENAT:
 		return openat_do(request);
 	case IORING_OP_STATX:
-		return result_of(syscall(SYS_statx, request->fd, path, (int)sqe->statx_flags,
-					 sqe->len, (void *)(uintptr_t)sqe->off));
+		return sfr__result_of(syscall(SYS_statx, request->fd, path, (int)sqe->statx_flags,
+					      sqe->len, (void *)(uintptr_t)sqe->off));
 	case SFR__OP_CODE_FTRUNCATE:
-		return result_of(ftruncate(request->fd, (off_t)sqe->off));
+		return sfr__result_of(ftruncate(request->fd, (off_t)sqe->off));
 	case IORING_OP_RENAMEAT:
-		return result_of(syscall(SYS_renameat2, request->fd, path, (int)sqe->len, path2,
-					 sqe->rename_flags));
+		return sfr__result_of(syscall(SYS_renameat2, request->fd, path, (int)sqe->len,
+					      path2, sqe->rename_flags));
 	case IORING_OP_UNLINKAT:
-		return result_of(unlinkat(request->fd, path, (int)sqe->unlink_flags));
+		return sfr__result_of(unlinkat(request->fd, path, (int)sqe->unlink_flags));
 	case IORING_OP_MKDIRAT:
-		return result_of(mkdirat(request->fd, path, (mode_t)sqe->len));
+		return sfr__result_of(mkdirat(request->fd, path, (mode_t)sqe->len));
 	case IORING_OP_SYMLINKAT:
-		return result_of(symlinkat(path, request->fd, path2));
+		return sfr__result_of(symlinkat(path, request->fd, path2));
 	case IORING_OP_LINKAT:
-		return result_of(
+		return sfr__result_of(
 			linkat(request->fd, path, (int)sqe->len, path2, (int)sqe->hardlink_flags));
 	default:
 		return bytes_do(request);
