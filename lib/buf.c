@@ -126,22 +126,15 @@ int sfr__buf_check_fill(const sfr_buf *buf, uint32_t room)
  * Chains.
  */
 
-uint64_t sfr__chain_len(const sfr_buf *chain)
+uint64_t sfr__chain_measure(const sfr_buf *chain, size_t *parts_out)
 {
 	uint64_t len = 0;
 
-	for (; chain; chain = chain->next)
+	for (*parts_out = 0; chain; chain = chain->next) {
 		len += sfr__buf_len(chain);
+		++*parts_out;
+	}
 	return len;
-}
-
-size_t sfr__chain_parts(const sfr_buf *chain)
-{
-	size_t parts = 0;
-
-	for (; chain; chain = chain->next)
-		parts++;
-	return parts;
 }
 
 /* The last part of a chain that is the caller's; NULL if it is not, or was tampered with. */

@@ -81,8 +81,7 @@ void sfr__buf_drop_chain(sfr_buf *buf);
 int sfr__buf_check_fill(const sfr_buf *buf, uint32_t room);
 
 /* Bytes of a chain of given buffers, and how many parts it has. */
-uint64_t sfr__chain_len(const sfr_buf *chain);
-size_t sfr__chain_parts(const sfr_buf *chain);
+uint64_t sfr__chain_measure(const sfr_buf *chain, size_t *parts_out);
 
 /* The contents of a given buffer. */
 static inline unsigned char *sfr__buf_data(const sfr_buf *buf)

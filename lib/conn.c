@@ -373,10 +373,11 @@ static int conn_send(sfr_conn *conn, sfr_buf *buf)
 {
 	int r = buf ? sfr__buf_give(loop_of(conn)->pool, buf) : -SFR_EPOOLEMPTY;
 	uint64_t len;
+	size_t parts;
 
 	if (sfr__unlikely(r == -SFR_EINFLIGHT || !buf))
 		return conn->state >= SFR__CONN_CLOSING ? -ECANCELED : conn_send_refused(conn, r);
-	len = sfr__chain_len(buf);
+	len = sfr__chain_measure(buf, &parts);
 	if (conn->state >= SFR__CONN_CLOSING)
 		r = -ECANCELED;
 	else if (conn->local_finished)

@@ -7,6 +7,7 @@
 #define SFR_LIB_KERNEL_H
 
 #include <liburing.h>
+#include <stdint.h>
 
 /* 6.15: sleeping in the ring does not count as waiting for a disk. */
 #ifndef IORING_ENTER_NO_IOWAIT
@@ -18,6 +19,9 @@
 #ifndef IORING_FEAT_MIN_TIMEOUT
 #define IORING_FEAT_MIN_TIMEOUT (1U << 15)
 #endif
+
+/* As an offset: use and move the file's own position. liburing has no name for it either. */
+#define SFR__POSITION UINT64_MAX
 
 /* Linux 5.11 had the opcodes below this one. */
 #define SFR__OP_CODES_OLD (IORING_OP_UNLINKAT + 1)

@@ -5,14 +5,13 @@
  * leads straight to its callback.
  */
 #include "op.h"
+#include "kernel.h"
 #include "op_gather.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#define FILE_POSITION ((uint64_t)-1) /* use and move the file's own position */
 
 static sfr_op *op_take(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
 {
@@ -117,14 +116,14 @@ static sfr_op *op_write_to(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 /* The offset that stands for the file's own position is none that a caller may name. */
 static sfr_op *op_at(sfr_op *op, uint64_t off)
 {
-	if (sfr__unlikely(off == FILE_POSITION) && sfr__op_sound(op))
+	if (sfr__unlikely(off == SFR__POSITION) && sfr__op_sound(op))
 		op->result = -EINVAL;
 	return op;
 }
 
 sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf)
 {
-	return op_read(loop, fd, buf, FILE_POSITION);
+	return op_read(loop, fd, buf, SFR__POSITION);
 }
 
 sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
@@ -134,7 +133,7 @@ sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 
 sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf)
 {
-	return op_write_to(loop, fd, buf, FILE_POSITION);
+	return op_write_to(loop, fd, buf, SFR__POSITION);
 }
 
 sfr_op *sfr_write_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)

@@ -2,6 +2,7 @@
  * Completing: what a completion means for its op, and which ops go on after one.
  */
 #include "op.h"
+#include "kernel.h"
 #include "op_child.h"
 #include "op_datagram.h"
 #include "op_gather.h"
@@ -38,7 +39,7 @@ static void accept_multi_complete(sfr_op *op, int result, bool more)
 /* A part is done. True if others are left, and the entry is ready to go on with them. */
 static bool whole_advance(sfr_op *op, uint32_t count)
 {
-	if (op->sqe.off != UINT64_MAX &&
+	if (op->sqe.off != SFR__POSITION &&
 	    !sfr__op_is(op, SFR__KIND_MESSAGE)) /* else at the file's position */
 		op->sqe.off += count;
 	if (sfr__unlikely(op->flags & SFR__OP_GATHERED))

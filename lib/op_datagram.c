@@ -4,6 +4,7 @@
 #include "op_datagram.h"
 #include "log.h"
 #include "op_gather.h"
+#include "socket_type.h"
 #include <safer_ring/datagram.h>
 #include <errno.h>
 #include <poll.h>
@@ -37,13 +38,12 @@ static int without_room(const sfr_loop *loop, uint32_t size)
 
 int sfr__datagrams_check(const sfr_loop *loop, int fd)
 {
-	int type = SOCK_DGRAM;
-	socklen_t size = sizeof(type);
+	int type = sfr__socket_type(fd);
 
 	if (loop->pool->slab.block_size <= SFR_PEER_ROOM)
 		return without_room(loop, loop->pool->slab.block_size);
-	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 && errno == ENOTSOCK)
-		return -ENOTSOCK; /* which who polls it would not be told; the engine says all else */
+	if (type == -ENOTSOCK)
+		return type; /* which who polls it would not be told; the engine says all else */
 	/* The end of a connection could not be told from an empty datagram. */
 	return type == SOCK_STREAM || type == SOCK_SEQPACKET ? -EPROTOTYPE : 0;
 }
@@ -153,6 +153,7 @@ sfr_op *sfr_sendto(sfr_loop *loop, int fd, sfr_buf *buf, const struct sockaddr *
 {
 	sfr_op *op = sfr__op_new_with(loop, SFR__OP_SENDTO, buf);
 	struct sfr__gather *gather;
+	size_t parts;
 
 	if (!sfr__op_sound(op))
 		return op;
@@ -164,7 +165,8 @@ sfr_op *sfr_sendto(sfr_loop *loop, int fd, sfr_buf *buf, const struct sockaddr *
 	if (op->result < 0)
 		return op;
 	gather = sfr__op_gather_of(op);
-	if (sfr__chain_parts(buf) > gather->capacity) {
+	(void)sfr__chain_measure(buf, &parts);
+	if (parts > gather->capacity) {
 		op->result = -EMSGSIZE;
 		return op;
 	}

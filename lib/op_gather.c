@@ -1,27 +1,14 @@
 #include "op_gather.h"
+#include "socket_type.h"
 #include <errno.h>
 #include <limits.h>
 
-/* How long a chain is, and how many parts it has. */
-static uint64_t chain_measure(const sfr_buf *chain, size_t *parts_out)
+/* Of a stream what is left over can follow; of a message it cannot. What is no socket the send will say. */
+static bool is_message(int fd)
 {
-	uint64_t len = 0;
+	int type = sfr__socket_type(fd);
 
-	for (*parts_out = 0; chain; chain = chain->next) {
-		len += sfr__buf_len(chain);
-		++*parts_out;
-	}
-	return len;
-}
-
-/* Of a stream what is left over can follow; of a message it cannot. */
-static bool is_stream(int fd)
-{
-	int type = SOCK_STREAM;
-	socklen_t size = sizeof(type);
-
-	(void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size); /* no socket: the send will say */
-	return type == SOCK_STREAM;
+	return type >= 0 && type != SOCK_STREAM;
 }
 
 /* A gather on the op's chain. NULL, and the op's result, if it cannot be. */
@@ -31,8 +18,8 @@ static struct sfr__gather *gather_new(sfr_op *op, int socket_fd)
 	struct sfr__gather *gather;
 	size_t parts;
 
-	if (chain_measure(op->buf, &parts) > INT_MAX || /* more than a result can say */
-	    (parts > SFR__GATHER_MAX && socket_fd >= 0 && !is_stream(socket_fd))) {
+	if (sfr__chain_measure(op->buf, &parts) > INT_MAX || /* more than a result can say */
+	    (parts > SFR__GATHER_MAX && is_message(socket_fd))) {
 		op->result = -EMSGSIZE;
 		return NULL;
 	}

@@ -17,6 +17,7 @@
 #include "kernel.h"
 #include "op.h"
 #include "op_datagram.h"
+#include "socket_type.h"
 #include <safer_ring/datagram.h>
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -27,8 +28,6 @@
 
 /* Under kernel polling some turns pass between a receive that is armed and what comes of it. */
 #define RATIONED_TURNS 16
-
-#define FILE_POSITION ((uint64_t)-1) /* use and move the file's own position */
 
 /*
  * By way of poll.
@@ -49,7 +48,7 @@ static int receive_prepare(sfr_op *op)
 	if (op->kind == SFR__OP_RECVFROM_MULTI)
 		return sfr__recvfrom_prepare(op, fd, MSG_DONTWAIT);
 	if (op->kind == SFR__OP_READ_MULTI)
-		io_uring_prep_read(&op->sqe, fd, data, room, FILE_POSITION);
+		io_uring_prep_read(&op->sqe, fd, data, room, SFR__POSITION);
 	else
 		io_uring_prep_recv(&op->sqe, fd, data, room, MSG_DONTWAIT);
 	return 0;
@@ -256,17 +255,6 @@ static void receive_by_ring(sfr_op *op)
 	op->sqe.buf_group = SFR__RECV_GROUP;
 }
 
-/* What is no socket poll would tell of only once there is something in it. */
-static int socket_check(int fd)
-{
-	int type;
-	socklen_t size = sizeof(type);
-	bool is_wrong = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 &&
-			errno == ENOTSOCK;
-
-	return is_wrong ? -ENOTSOCK : 0;
-}
-
 sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 {
 	sfr_op *op = sfr__op_new(loop, SFR__OP_RECV_MULTI, false);
@@ -274,7 +262,8 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	if (!sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS)) {
-		op->result = socket_check(fd);
+		if (sfr__socket_type(fd) == -ENOTSOCK) /* which who polls it would not be told */
+			op->result = -ENOTSOCK;
 		receive_poll(op, fd);
 		return op;
 	}
@@ -314,7 +303,7 @@ sfr_op *sfr_read_multi(sfr_loop *loop, int fd)
 		receive_poll(op, fd);
 		return op;
 	}
-	io_uring_prep_rw(SFR__OP_CODE_READ_MULTI, &op->sqe, fd, NULL, 0, FILE_POSITION);
+	io_uring_prep_rw(SFR__OP_CODE_READ_MULTI, &op->sqe, fd, NULL, 0, SFR__POSITION);
 	receive_by_ring(op);
 	return op;
 }

@@ -4,6 +4,7 @@
 #ifndef SFR_LIB_ENGINE_STEP_H
 #define SFR_LIB_ENGINE_STEP_H
 
+#include "../kernel.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -19,8 +20,6 @@ enum {
 	SFR__STEP_FILLING = 4,    /* of a splice: there will be bytes in what it reads from */
 	SFR__STEP_EMPTYING = 5,   /* of a splice: there will be room in what it writes to */
 };
-
-#define SFR__POSITION ((uint64_t)-1) /* use and move the file's own position */
 
 static inline int sfr__result_of(ssize_t r)
 {
