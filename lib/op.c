@@ -112,17 +112,13 @@ static sfr_buf *op_take_buf(sfr_op *op)
 		belongings_drop(op);
 	if (!buf)
 		return NULL;
-	switch ((enum sfr__buf_role)op->buf_role) {
-	case SFR__BUF_CALLERS:
-		sfr__buf_return(buf, buf_len(op));
-		return buf;
-	case SFR__BUF_HIDDEN:
+	if (sfr__unlikely(op->flags & SFR__OP_BUF_HIDDEN)) {
 		sfr__buf_drop(buf);
 		return NULL;
-	case SFR__BUF_QUEUED:
-		return buf;
 	}
-	return NULL;
+	if (!(op->flags & SFR__OP_BUF_QUEUED))
+		sfr__buf_return(buf, buf_len(op));
+	return buf;
 }
 
 /* The last call: the slot is free before it, so what the callback builds finds it in the cache. */
@@ -247,7 +243,7 @@ static void op_send_on_errand(sfr_op *op)
 /* It has nothing to do with a slot then: that may be another's. */
 static void op_refuse(sfr_op *op, int result)
 {
-	op->flags &= (uint8_t)~SFR__OP_SLOT;
+	op->flags &= (uint16_t)~SFR__OP_SLOT;
 	sfr__op_finish_later(op, SFR__EV_REFUSED, result);
 }
 

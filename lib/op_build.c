@@ -181,7 +181,7 @@ sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
 	if (sfr__unlikely(!op))
 		return NULL;
 	op->buf = chain;
-	op->buf_role = SFR__BUF_QUEUED;
+	op->flags |= SFR__OP_BUF_QUEUED;
 	if (!chain->next) {
 		io_uring_prep_send(&op->sqe, fd, sfr__buf_data(chain), sfr__buf_len(chain), flags);
 		return op;

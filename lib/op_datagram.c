@@ -89,7 +89,7 @@ void sfr__recvfrom_arrived(sfr_op *op, sfr_buf *buf)
 
 	b->peer_len = peer_len(gather->msg.msg_namelen);
 	b->given_at = (uint32_t)((unsigned char *)gather->vectors[0].iov_base - b->base);
-	op->flags &= (uint8_t)~SFR__OP_GATHERED;
+	op->flags &= (uint16_t)~SFR__OP_GATHERED;
 	sfr__gather_give(&op->loop->gathers, gather);
 }
 

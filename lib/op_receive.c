@@ -64,7 +64,7 @@ static int receive_feed(sfr_op *op)
 		return -SFR_EPOOLEMPTY;
 	op->buf = sfr__pool_window(pool, block, pool->slab.block_size, 0);
 	(void)sfr__buf_give(pool, op->buf); /* ours, and fresh: it cannot be refused */
-	op->buf_role = SFR__BUF_HIDDEN;
+	op->flags |= SFR__OP_BUF_HIDDEN;
 	return receive_prepare(op);
 }
 

@@ -40,7 +40,7 @@ bool sfr__send_zc_is_done(sfr_op *op, int *result, unsigned flags)
 	if (flags & IORING_CQE_F_NOTIF) {
 		*result = op->result;
 		op->result = 0;
-		op->flags &= (uint8_t)~SFR__OP_SENT;
+		op->flags &= (uint16_t)~SFR__OP_SENT;
 	}
 	if (!is_refused(*result) || is_plain(op))
 		return true;

@@ -98,13 +98,9 @@ enum {
 	SFR__OP_SENT = 32,     /* its result is known, and its buffer not back: see op_send_zc.c */
 	SFR__OP_SLOT = 64,     /* it fills or empties a slot of the fixed files: see fixed_file.h */
 	SFR__OP_HOLDS_FD = 128, /* sqe.fd is its own, and goes with it */
-};
-
-/* Whose the buffer is when the op is done. */
-enum sfr__buf_role {
-	SFR__BUF_CALLERS, /* handed back through the callback */
-	SFR__BUF_HIDDEN,  /* the op's own arguments; dropped */
-	SFR__BUF_QUEUED,  /* of a send queue, perhaps a chain: passed through as it is */
+	/* Whose its buffer is when it is done. Neither: handed back through the callback. */
+	SFR__OP_BUF_HIDDEN = 256, /* the op's own arguments; dropped */
+	SFR__OP_BUF_QUEUED = 512, /* of a send queue, perhaps a chain: passed through as it is */
 };
 
 /* What the engine carries through a CQE: the address of an op, or one of these. */
@@ -134,8 +130,7 @@ struct sfr_op {
 	int32_t result;    /* when DONE; while BUILDING what is wrong already, or 0 */
 	uint8_t state;     /* enum sfr__op_state; its one writer is sfr__op_step */
 	uint8_t kind;      /* enum sfr__op_kind */
-	uint8_t flags;     /* SFR__OP_BARE ... */
-	uint8_t buf_role;  /* enum sfr__buf_role */
+	uint16_t flags;    /* SFR__OP_BARE ... */
 	uint32_t deadline; /* its number; 0 is none */
 } __attribute__((aligned(64)));
 
@@ -206,7 +201,6 @@ static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 	sfr__op_step(op, SFR__EV_BUILD);
 	op->flags = with_buf ? 0 : SFR__OP_BARE;
 	op->deadline = 0;
-	op->buf_role = SFR__BUF_CALLERS;
 	op->result = 0;
 	op->buf = NULL;
 	return op;
