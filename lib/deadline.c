@@ -49,6 +49,8 @@ void sfr__deadline_start(struct sfr__deadlines *deadlines, struct sfr__wheel *wh
 {
 	struct sfr__deadline *deadline = sfr__deadline_at(deadlines, number);
 
+	if (deadline->armed)
+		return;
 	deadline->timer.fire = fire;
 	deadline->armed = true;
 	sfr__wheel_add(wheel, &deadline->timer, sfr__time_after(now_ns, deadline->ns));

@@ -39,7 +39,7 @@ bool sfr__deadline_give(struct sfr__deadlines *deadlines, struct sfr__wheel *whe
 
 struct sfr__deadline *sfr__deadline_at(struct sfr__deadlines *deadlines, uint32_t number);
 
-/* Time counts from now. `fire` is told when it has passed. */
+/* Time counts from now, unless it does already. `fire` is told when it has passed. */
 void sfr__deadline_start(struct sfr__deadlines *deadlines, struct sfr__wheel *wheel,
 			 uint32_t number, uint64_t now_ns, void (*fire)(struct sfr__timer *timer));
 

@@ -44,9 +44,9 @@ int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_ou
 /* Submitted, not done, and on a name or with a slot to fill. Raw ones may have a slot's number. */
 static bool op_needs_table(const sfr_op *op)
 {
-	if (op->state <= SFR__OP_BUILDING)
+	if (op->state < SFR__OP_QUEUED)
 		return false;
-	return op->flags & SFR__OP_SLOT ||
+	return op->flags & (SFR__OP_SLOT | SFR__OP_SLOT_HELD) ||
 	       (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE) ||
 	       (op->kind == SFR__OP_SPLICE && sfr__fd_is_fixed(sfr__fixed_splice_in(op))) ||
 	       (sfr__op_is(op, SFR__KIND_ON_FD) && sfr__fd_is_fixed(op->sqe.fd));
@@ -205,6 +205,11 @@ static unsigned slot_of(const sfr_op *op)
 	if (op->kind == SFR__OP_CLOSE)
 		return sfr__fd_slot(op->sqe.fd);
 	return op->sqe.file_index ? op->sqe.file_index - 1 : (unsigned)op->sqe.addr3;
+}
+
+int sfr__fixed_slot_name(const sfr_op *op)
+{
+	return INT_MIN + (int)slot_of(op);
 }
 
 int sfr__slot_begin(const sfr_op *op)

@@ -51,6 +51,9 @@ bool sfr__fixed_file_is_missing(const sfr_op *op);
 /* A worker of the loop was to do an op, and has no descriptor to do it with: why not. */
 int sfr__fixed_file_refuse(const sfr_op *op);
 
+/* The name of the slot that an op with SFR__OP_SLOT is to fill. */
+int sfr__fixed_slot_name(const sfr_op *op);
+
 /* An op with SFR__OP_SLOT is submitted; and is done: what its result comes to. 0 or an error. */
 int sfr__slot_begin(const sfr_op *op);
 int sfr__slot_end(const sfr_op *op, int result);

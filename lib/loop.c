@@ -36,8 +36,16 @@ static void loop_wake(void *above)
 		sfr__mailbox_knock(&loop->mailbox);
 }
 
+/* Batches outlive their loop, and see by this that it is gone. */
+static void batches_leave(sfr_loop *loop)
+{
+	while (!sfr__list_empty(&loop->batches))
+		sfr__list_unlink(loop->batches.next);
+}
+
 static void loop_dispose(sfr_loop *loop)
 {
+	batches_leave(loop);
 	if (loop->resident)
 		loop->resident->free(loop->resident);
 	if (loop->engine)
@@ -125,6 +133,7 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	sfr__list_init(&loop->ready);
 	sfr__list_init(&loop->cancels);
 	sfr__list_init(&loop->signals);
+	sfr__list_init(&loop->batches);
 	loop->signal_watch.mailbox = &loop->mailbox;
 	loop->signal_watch.alerted = &loop->alerted;
 	r = loop_build(loop);

@@ -53,6 +53,9 @@ struct sfr_loop {
 	bool running;                /* a turn is on the stack */
 	uint8_t rationed;         /* for so many turns yet receives are armed for one buffer each */
 	bool draining;            /* what is submitted is cancelled at once */
+	bool chain_first;         /* a chain found no room: it goes before requests to cancel */
+	uint16_t batch_serial;    /* of the last one that was made */
+	struct sfr__link batches; /* of this loop, in whatever state */
 	struct sfr__link backlog; /* ops QUEUED, to be written to the engine's queue, in order */
 	struct sfr__link
 		parked; /* ops QUEUED, that wait for a buffer in the ring to receive, in order */
@@ -81,6 +84,9 @@ struct sfr_loop {
 
 /* A rule was broken: log it, and abort if safety.abort says so. Returns err. */
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what);
+
+/* Take turns until somebody sets *reached. 0, or as sfr_loop_step(). */
+int sfr__loop_run_until(sfr_loop *loop, const bool *reached);
 
 /* 0 if the caller is on the loop's thread, its maker's until the first turn. Else he did `what` and may not,
  * which is misuse: -SFR_ETHREAD or -SFR_EFORKED. */

@@ -9,6 +9,7 @@
 #include "op_signal.h"
 #include "log.h"
 #include "op_gather.h"
+#include "op_link.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>
@@ -179,6 +180,14 @@ void sfr__ops_call_ready(sfr_loop *loop)
 	}
 }
 
+void sfr__op_fail(sfr_op *op, int result)
+{
+	op->flags &= (uint16_t)~SFR__OP_SLOT_HELD;
+	sfr__op_step(op, SFR__EV_REFUSED);
+	op->result = result;
+	op_call_back(op);
+}
+
 /*
  * Submission.
  */
@@ -207,18 +216,18 @@ static void sqe_copy(struct io_uring_sqe *to, struct io_uring_sqe *from)
 	longs_to[7] = longs[7];
 }
 
-static bool op_write(sfr_op *op)
+struct io_uring_sqe *sfr__op_write(sfr_op *op)
 {
 	struct io_uring_sqe *sqe = sfr__queue_sqe(&op->loop->engine->queue);
 
 	if (sfr__unlikely(!sqe))
-		return false;
+		return NULL;
 	sqe_copy(sqe, &op->sqe);
 	sqe->user_data = (uint64_t)(uintptr_t)op;
 	if (sfr__unlikely(sfr__fd_is_fixed(op->sqe.fd)))
 		sfr__fixed_file_write(op, sqe);
 	sfr__op_step(op, SFR__EV_TAKEN);
-	return true;
+	return sqe;
 }
 
 /* From QUEUED to the engine, behind whatever waits already. */
@@ -226,8 +235,16 @@ static void op_issue(sfr_op *op)
 {
 	sfr_loop *loop = op->loop;
 
-	if (!sfr__list_empty(&loop->backlog) || !op_write(op))
+	if (!sfr__list_empty(&loop->backlog) || !sfr__op_write(op))
 		sfr__list_append(&loop->backlog, &op->link);
+}
+
+static void chain_issue(sfr_op *head)
+{
+	sfr_loop *loop = head->loop;
+
+	if (!sfr__list_empty(&loop->backlog) || !sfr__chain_write(head))
+		sfr__list_append(&loop->backlog, &head->link);
 }
 
 static void op_send_on_errand(sfr_op *op)
@@ -255,6 +272,8 @@ static void op_issue_special(sfr_op *op)
 		op_refuse(op, r);
 	else if (op->flags & SFR__OP_ERRAND)
 		op_send_on_errand(op);
+	else if (op->flags & SFR__OP_LINKED)
+		chain_issue(op);
 	else
 		op_issue(op);
 }
@@ -312,15 +331,11 @@ static void deadline_passed(struct sfr__timer *timer)
 		deadline->passed = false; /* it has begun, and ends with its own result */
 }
 
-sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
+/* From QUEUED on its way. */
+static inline void op_start(sfr_op *op)
 {
 	sfr_loop *loop = op->loop;
 
-	op->done = done;
-	op->arg = arg;
-	loop->inflight++;
-	loop->stats.ops++;
-	sfr__op_step(op, SFR__EV_SUBMIT);
 	if (sfr__unlikely(op->deadline) && op->result == 0)
 		sfr__deadline_start(&loop->deadlines, &loop->wheel, op->deadline, sfr__clock_ns(),
 				    deadline_passed);
@@ -328,11 +343,22 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
 		op_refuse(op, op->result);
 	else if (sfr__op_is(op, SFR__KIND_TIMER | SFR__KIND_HERE))
 		start_here(op);
-	else if (sfr__unlikely(op->flags & (SFR__OP_ERRAND | SFR__OP_SLOT)))
+	else if (sfr__unlikely(op->flags & (SFR__OP_ERRAND | SFR__OP_SLOT | SFR__OP_LINKED)))
 		op_issue_special(op);
 	else
 		op_issue(op);
-	return sfr__op_ticket(&loop->ops, op);
+}
+
+sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
+{
+	sfr__op_enter(op, done, arg);
+	op_start(op);
+	return sfr__op_ticket(&op->loop->ops, op);
+}
+
+void sfr__op_start(sfr_op *op)
+{
+	op_start(op);
 }
 
 int sfr__op_check(const sfr_op *op)
@@ -356,8 +382,8 @@ sfr_ticket sfr_submit(sfr_op *op, sfr_done *done, void *arg)
 			errno = -r;
 		return 0;
 	}
-	if (sfr__unlikely(op->loop->draining) && !sfr__op_is(op, SFR__KIND_ENDS) && op->result == 0)
-		op->result = -ECANCELED; /* before it can win: or callbacks that go on never end */
+	if (sfr__unlikely(sfr__op_comes_late(op)))
+		op->result = -ECANCELED;
 	return sfr__op_submit(op, done, arg);
 }
 
@@ -382,7 +408,7 @@ void sfr__ops_forget_built(sfr_loop *loop)
 	unsigned count = 0;
 
 	for (; op < end; op++) {
-		if (op->state != SFR__OP_BUILDING)
+		if (op->state != SFR__OP_BUILDING && op->state != SFR__OP_ADDED)
 			continue;
 		sfr_buf_release(sfr__op_unbuild(op));
 		count++;
@@ -423,6 +449,12 @@ static size_t list_write(struct sfr__link *list, bool (*write)(sfr_op *), size_t
 	return written;
 }
 
+/* One that waited for room; a chain goes in one piece. */
+static bool backlog_write(sfr_op *op)
+{
+	return op->flags & SFR__OP_LINKED ? sfr__chain_write(op) : sfr__op_write(op) != NULL;
+}
+
 /* A receive that waited for the ring to have buffers. */
 static bool ration_write(sfr_op *op)
 {
@@ -431,7 +463,7 @@ static bool ration_write(sfr_op *op)
 
 	if (op->loop->rationed)
 		op->sqe.ioprio = sfr__receive_ration(op);
-	written = op_write(op);
+	written = sfr__op_write(op) != NULL;
 	op->sqe.ioprio = usual;
 	return written;
 }
@@ -461,12 +493,22 @@ static uint32_t recv_feed(sfr_loop *loop)
 	return room;
 }
 
+/* Whether the next that waits for room is a chain, which may need all of it. */
+static bool chain_waits(const sfr_loop *loop)
+{
+	return !sfr__list_empty(&loop->backlog) &&
+	       sfr__container(loop->backlog.next, sfr_op, link)->flags & SFR__OP_LINKED;
+}
+
 bool sfr__ops_flush(sfr_loop *loop)
 {
 	size_t room = recv_feed(loop), armed;
 
+	if (sfr__unlikely(loop->chain_first))
+		list_write(&loop->backlog, backlog_write, 1);
 	list_write(&loop->cancels, cancel_write, SIZE_MAX);
-	list_write(&loop->backlog, op_write, SIZE_MAX);
+	list_write(&loop->backlog, backlog_write, SIZE_MAX);
+	loop->chain_first = chain_waits(loop) && !loop->chain_first;
 	armed = list_write(&loop->parked, ration_write, room);
 	list_write(&loop->served, ration_write, room - armed);
 	loop->rationed -= loop->rationed > 0;

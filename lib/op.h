@@ -33,6 +33,27 @@ static inline bool sfr__op_sound(const sfr_op *op)
  * -SFR_ETHREAD, -SFR_EFORKED. */
 int sfr__op_check(const sfr_op *op);
 
+/* It is submitted while its loop drains: then it is cancelled before it can win, or callbacks that go on
+ * would never end. But for what lets go of something. */
+static inline bool sfr__op_comes_late(const sfr_op *op)
+{
+	return sfr__unlikely(op->loop->draining) && !sfr__op_is(op, SFR__KIND_ENDS) &&
+	       op->result == 0;
+}
+
+/* From BUILDING or ADDED to QUEUED. */
+static inline void sfr__op_enter(sfr_op *op, sfr_done *done, void *arg)
+{
+	op->done = done;
+	op->arg = arg;
+	op->loop->inflight++;
+	op->loop->stats.ops++;
+	sfr__op_step(op, SFR__EV_SUBMIT);
+}
+
+/* Write its entry to the engine's queue. NULL if there is no room. */
+struct io_uring_sqe *sfr__op_write(sfr_op *op);
+
 /* Discard what was built and neither submitted nor discarded: it would keep its buffers for ever. */
 void sfr__ops_forget_built(sfr_loop *loop);
 

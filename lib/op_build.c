@@ -7,6 +7,7 @@
 #include "op.h"
 #include "kernel.h"
 #include "op_gather.h"
+#include "op_inherit.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -92,7 +93,7 @@ static sfr_op *op_read(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 	sfr_op *op = sfr__op_new_into(loop, SFR__OP_READ, buf, 1);
 
 	if (!sfr__op_sound(op))
-		return op;
+		return sfr__op_hollow(op, IORING_OP_READ, fd, off);
 	io_uring_prep_read(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_room(buf), off);
 	sfr__fixed_apply(loop, &op->sqe, buf);
 	return op;
@@ -103,7 +104,7 @@ static sfr_op *op_write_to(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 	sfr_op *op = sfr__op_new_with(loop, SFR__OP_WRITE, buf);
 
 	if (!sfr__op_sound(op))
-		return op;
+		return sfr__op_hollow(op, IORING_OP_WRITE, fd, off);
 	if (sfr__unlikely(buf->next != NULL)) {
 		sfr__op_gather_write(op, fd, off);
 		return op;
@@ -116,7 +117,7 @@ static sfr_op *op_write_to(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off)
 /* The offset that stands for the file's own position is none that a caller may name. */
 static sfr_op *op_at(sfr_op *op, uint64_t off)
 {
-	if (sfr__unlikely(off == SFR__POSITION) && sfr__op_sound(op))
+	if (sfr__unlikely(off == SFR__POSITION) && (sfr__op_sound(op) || sfr__op_is_hollow(op)))
 		op->result = -EINVAL;
 	return op;
 }
@@ -146,7 +147,7 @@ sfr_op *sfr_recv(sfr_loop *loop, int fd, sfr_buf *buf)
 	sfr_op *op = sfr__op_new_into(loop, SFR__OP_RECV, buf, 1);
 
 	if (!sfr__op_sound(op))
-		return op;
+		return sfr__op_hollow(op, IORING_OP_RECV, fd, 0);
 	io_uring_prep_recv(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_room(buf), 0);
 	return op;
 }
@@ -156,7 +157,7 @@ sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf)
 	sfr_op *op = sfr__op_new_with(loop, SFR__OP_SEND, buf);
 
 	if (!sfr__op_sound(op))
-		return op;
+		return sfr__op_hollow(op, IORING_OP_SEND, fd, 0);
 	if (sfr__unlikely(buf->next != NULL)) {
 		sfr__op_gather_send(op, fd, MSG_NOSIGNAL);
 		return op;

@@ -32,7 +32,7 @@ void sfr__op_cancel(sfr_op *op)
 			break;
 		}
 		sfr__op_step(op, SFR__EV_CANCEL);
-		if (!(op->flags & (SFR__OP_ERRAND | SFR__OP_SENT)))
+		if (!(op->flags & (SFR__OP_ERRAND | SFR__OP_SENT | SFR__OP_BEHIND)))
 			sfr__list_append(&op->loop->cancels, &op->link);
 		break;
 	case SFR__OP_CANCELLING:
@@ -42,6 +42,7 @@ void sfr__op_cancel(sfr_op *op)
 	case SFR__OP_ILLEGAL:
 	case SFR__OP_FREE:
 	case SFR__OP_BUILDING:
+	case SFR__OP_ADDED:
 	case SFR__OP_STATES:
 		sfr__invariant(!"an op that was not submitted can be cancelled");
 	}
@@ -160,12 +161,16 @@ void sfr__ops_cancel_all(sfr_loop *loop)
 			sfr__op_cancel(op);
 }
 
-/* A multishot op can be between two completions just when the request looks for it: ask again. Any
- * other op that was not found is completing. */
+/* A multishot op can be between two completions just when the request looks for it, and one of a chain can
+ * be about to be started: ask again. Any other op that was not found is completing. */
 void sfr__op_cancel_answered(sfr_op *op, int result)
 {
 	bool ending = op->state == SFR__OP_CANCELLING || op->state == SFR__OP_ORPHANED;
+	bool again = sfr__op_is(op, SFR__KIND_MULTI) ||
+		     (result == -ENOENT && op->flags & SFR__OP_CHAINED);
 
-	if (result < 0 && ending && sfr__op_is(op, SFR__KIND_MULTI) && sfr__list_empty(&op->link))
-		sfr__list_append(&op->loop->cancels, &op->link);
+	if (result >= 0 || !ending || !again || !sfr__list_empty(&op->link))
+		return;
+	op->flags &= (uint16_t)~SFR__OP_CHAINED; /* once: after another turn it has been started */
+	sfr__list_append(&op->loop->cancels, &op->link);
 }

@@ -6,6 +6,7 @@
 #include "op_child.h"
 #include "op_datagram.h"
 #include "op_gather.h"
+#include "op_link.h"
 #include "op_normal.h"
 #include "op_raw.h"
 #include "op_receive.h"
@@ -106,8 +107,11 @@ static bool is_end(sfr_op *op, int *result, unsigned flags)
 
 void sfr__op_complete(sfr_op *op, int result, unsigned flags)
 {
-	if (sfr__unlikely(result < 0))
+	if (sfr__unlikely(result < 0)) {
+		if (sfr__chain_broke(op, result))
+			return;
 		result = sfr__result_normal(op, result);
+	}
 	if (sfr__op_is(op, SFR__KIND_STEPS) && !is_end(op, &result, flags))
 		return;
 	if (sfr__unlikely(op->flags & SFR__OP_WHOLE))

@@ -2,6 +2,7 @@
  * Modifiers: what can be said of an op between building and submitting it.
  */
 #include "op.h"
+#include "op_inherit.h"
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -22,7 +23,9 @@ sfr_op *sfr_all(sfr_op *op)
 {
 	if (!op || sfr__op_check(op) < 0)
 		return op;
-	if (op->result < 0 || sfr__op_is(op, SFR__KIND_ENDS)) /* nothing of it can be left over */
+	if (op->result < 0 && !sfr__op_is_hollow(op))
+		return op;
+	if (sfr__op_is(op, SFR__KIND_ENDS)) /* nothing of it can be left over */
 		return op;
 	if (!sfr__op_is(op, SFR__KIND_LENGTH)) {
 		op->result = -EINVAL;

@@ -8,6 +8,7 @@
 #include "op_send_zc.h"
 #include "op.h"
 #include "op_gather.h"
+#include "op_inherit.h"
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -54,7 +55,7 @@ sfr_op *sfr_send_zc(sfr_loop *loop, int fd, sfr_buf *buf)
 	bool zc = sfr__has(loop->engine->features, SFR__FEATURE_SEND_ZC);
 
 	if (!sfr__op_sound(op))
-		return op;
+		return sfr__op_hollow(op, zc ? IORING_OP_SEND_ZC : IORING_OP_SEND, fd, 0);
 	if (sfr__unlikely(buf->next != NULL)) {
 		sfr__op_gather_send(op, fd, MSG_NOSIGNAL);
 		if (zc && loop->engine->ops >> IORING_OP_SENDMSG_ZC & 1)

@@ -3,6 +3,7 @@
 
 #define F SFR__OP_FREE
 #define B SFR__OP_BUILDING
+#define A SFR__OP_ADDED
 #define Q SFR__OP_QUEUED
 #define I SFR__OP_IN_FLIGHT
 #define C SFR__OP_CANCELLING
@@ -12,7 +13,8 @@
 /* All else is 0, SFR__OP_ILLEGAL. */
 const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS_ROOM] = {
 	[F] = {[SFR__EV_BUILD] = B},
-	[B] = {[SFR__EV_DISCARD] = F, [SFR__EV_SUBMIT] = Q},
+	[B] = {[SFR__EV_ADD] = A, [SFR__EV_DISCARD] = F, [SFR__EV_SUBMIT] = Q},
+	[A] = {[SFR__EV_DISCARD] = F, [SFR__EV_SUBMIT] = Q},
 	[Q] = {[SFR__EV_TAKEN] = I, [SFR__EV_REFUSED] = D},
 	[I] = {[SFR__EV_CANCEL] = C,
 	       [SFR__EV_ABANDON] = O,
@@ -26,6 +28,7 @@ const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS_ROOM] = {
 
 #undef F
 #undef B
+#undef A
 #undef Q
 #undef I
 #undef C
@@ -76,7 +79,7 @@ sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket)
 	if (index >= table->made)
 		return NULL;
 	op = (sfr_op *)(void *)table->region.base + index;
-	if (op->generation != ticket >> 32 || op->state <= SFR__OP_BUILDING)
+	if (op->generation != ticket >> 32 || op->state < SFR__OP_QUEUED)
 		return NULL;
 	return op;
 }

@@ -23,6 +23,7 @@ enum sfr__op_state {
 	SFR__OP_ILLEGAL, /* not a state: what the table says where there is no way */
 	SFR__OP_FREE,
 	SFR__OP_BUILDING,
+	SFR__OP_ADDED,      /* built, and of a batch that is not submitted */
 	SFR__OP_QUEUED,     /* submitted; the engine has no SQE of it */
 	SFR__OP_IN_FLIGHT,  /* the engine has its SQE, or the wheel its timer */
 	SFR__OP_CANCELLING, /* in flight, and asked to end */
@@ -33,6 +34,7 @@ enum sfr__op_state {
 
 enum sfr__op_event {
 	SFR__EV_BUILD,
+	SFR__EV_ADD,
 	SFR__EV_DISCARD,
 	SFR__EV_SUBMIT,
 	SFR__EV_TAKEN,   /* written to the engine's queue, or put on the wheel */
@@ -40,7 +42,7 @@ enum sfr__op_event {
 	SFR__EV_CANCEL,
 	SFR__EV_ABANDON,
 	SFR__EV_CQE_MORE, /* a completion, and more will follow */
-	SFR__EV_REQUEUE,  /* a multishot op ended early, and is to be armed again */
+	SFR__EV_REQUEUE,  /* it ended early, and is to be started again */
 	SFR__EV_CQE_LAST, /* the last completion */
 	SFR__EV_RECYCLE,
 	SFR__OP_EVENTS,
@@ -101,9 +103,14 @@ enum {
 	/* Whose its buffer is when it is done. Neither: handed back through the callback. */
 	SFR__OP_BUF_HIDDEN = 256, /* the op's own arguments; dropped */
 	SFR__OP_BUF_QUEUED = 512, /* of a send queue, perhaps a chain: passed through as it is */
+	/* Of batches: see op_link.h. */
+	SFR__OP_LINKED = 1024,    /* sqe.user_data names the op behind it */
+	SFR__OP_CHAINED = 2048,   /* the engine has it as one of a chain */
+	SFR__OP_BEHIND = 4096,    /* and the one before it there has not ended */
+	SFR__OP_SLOT_HELD = 8192, /* SFR__OP_SLOT, once it starts */
 };
 
-/* What the engine carries through a CQE: the address of an op, or one of these. */
+/* What the engine carries through a CQE: the address of an op, or one of these; and see SFR__CQE_UNSENT. */
 enum {
 	SFR__CQE_CANCEL = 1,  /* added to an op's address: the answer to a request to cancel it */
 	SFR__CQE_MAILBOX = 2, /* the poll that wakes the loop */

@@ -117,6 +117,8 @@ static void complete(sfr_loop *loop, const struct io_uring_cqe *cqe)
 		sfr__mailbox_woken(&loop->mailbox);
 	else if (sfr__unlikely(data & SFR__CQE_CANCEL))
 		sfr__op_cancel_answered((sfr_op *)(uintptr_t)(data - SFR__CQE_CANCEL), result);
+	else if (sfr__unlikely(data & SFR__CQE_UNSENT))
+		sfr__op_complete((sfr_op *)(uintptr_t)(data - SFR__CQE_UNSENT), -ECANCELED, 0);
 	else
 		sfr__op_complete((sfr_op *)(uintptr_t)data, result, flags);
 }
@@ -151,9 +153,11 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 	loop->called = 0;
 	sfr__pool_collect(loop->pool);
 	hurry = resident_flush(loop);
-	mailbox_arm(loop);
+	if (!loop->chain_first)
+		mailbox_arm(loop);
 	hurry |= sfr__ops_flush(loop) ||
 		 loop->called; /* who was called may wait for this turn's end */
+	mailbox_arm(loop);
 	resident_starve(loop);
 	r = engine_enter(loop, sleep_limit(loop, hurry, timeout_ns));
 	if (sfr__unlikely(r < 0))
@@ -251,6 +255,18 @@ int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
 /*
  * Await.
  */
+
+int sfr__loop_run_until(sfr_loop *loop, const bool *reached)
+{
+	int r = run_begin(loop);
+
+	if (r < 0)
+		return r;
+	while (r >= 0 && !*reached)
+		r = turn(loop, -1);
+	run_end(loop);
+	return r < 0 ? r : 0;
+}
 
 struct awaited {
 	int result;

@@ -7,11 +7,11 @@
 #include <signal.h>
 #include <stdlib.h>
 
-static const char *const state_names[] = {"ILLEGAL",   "FREE",       "BUILDING", "QUEUED",
+static const char *const state_names[] = {"ILLEGAL",   "FREE",       "BUILDING", "ADDED", "QUEUED",
 					  "IN_FLIGHT", "CANCELLING", "ORPHANED", "DONE"};
-static const char *const event_names[] = {"BUILD",   "DISCARD",  "SUBMIT",  "TAKEN",
-					  "REFUSED", "CANCEL",   "ABANDON", "CQE_MORE",
-					  "REQUEUE", "CQE_LAST", "RECYCLE"};
+static const char *const event_names[] = {"BUILD",    "ADD",     "DISCARD",  "SUBMIT",
+					  "TAKEN",    "REFUSED", "CANCEL",   "ABANDON",
+					  "CQE_MORE", "REQUEUE", "CQE_LAST", "RECYCLE"};
 
 _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == SFR__OP_STATES, "a state is new");
 _Static_assert(sizeof(event_names) / sizeof(event_names[0]) == SFR__OP_EVENTS, "an event is new");
@@ -25,6 +25,9 @@ static const struct {
 	{SFR__OP_FREE, SFR__EV_BUILD, SFR__OP_BUILDING},
 	{SFR__OP_BUILDING, SFR__EV_DISCARD, SFR__OP_FREE},
 	{SFR__OP_BUILDING, SFR__EV_SUBMIT, SFR__OP_QUEUED},
+	{SFR__OP_BUILDING, SFR__EV_ADD, SFR__OP_ADDED},
+	{SFR__OP_ADDED, SFR__EV_DISCARD, SFR__OP_FREE},
+	{SFR__OP_ADDED, SFR__EV_SUBMIT, SFR__OP_QUEUED},
 	{SFR__OP_QUEUED, SFR__EV_TAKEN, SFR__OP_IN_FLIGHT},
 	{SFR__OP_QUEUED, SFR__EV_REFUSED, SFR__OP_DONE},
 	{SFR__OP_IN_FLIGHT, SFR__EV_CQE_MORE, SFR__OP_IN_FLIGHT},

@@ -172,6 +172,9 @@ typedef struct sfr_loop_stats {
 	uint64_t bytes_max;  /**< The most that both ever were together. */
 	uint64_t
 		timers_moved; /**< Times that a timer or deadline fired or came nearer: their cost. */
+	uint64_t links; /**< Operations that the engine got linked behind another one. */
+	uint64_t
+		links_broken; /**< Of their chains, those that it did not run for that, and gave back. */
 } sfr_loop_stats;
 
 /**

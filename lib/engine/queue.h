@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Added to the user_data of an entry that completes without having been started: it was linked behind one
+ * that the engine took, and could not be taken together with it. Users of the queue leave the bit free. */
+enum { SFR__CQE_UNSENT = 4 };
+
 struct sfr__queue {
 	/* Submission: entries [sq_head, sq_tail) are written and not yet the engine's. */
 	struct io_uring_sqe *sqes;
