@@ -21,6 +21,8 @@
 	    "each of them does")                                                                \
 	row(SUBMIT_ALL, "submit_all", "an entry that is refused does not hold up the others",   \
 	    "those after it go with the next system call")                                      \
+	row(LINKS, "links", "a chain of operations is started by the kernel itself",            \
+	    "the loop starts each when those before it are done")                               \
 	row(RECV_MULTI, "recv_multi", "one receive delivers until it is cancelled",             \
 	    "each arrival takes a receive of its own")                                          \
 	row(READ_MULTI, "read_multi", "one read of a pipe delivers until it is cancelled",      \

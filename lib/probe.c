@@ -108,7 +108,7 @@ static struct sfr__refusal refusal_find(unsigned *features_out)
 }
 
 /* What is tried. What goes on may complete once more while the next is tried. */
-enum { ACCEPTING = 1, RECEIVING, READING, SENDING, OPENING };
+enum { ACCEPTING = 1, RECEIVING, READING, SENDING, OPENING, LINKING };
 
 struct outcome {
 	int result;
@@ -264,6 +264,31 @@ static bool direct_files_work(struct trial *trial)
 	return outcome_of(trial, OPENING).result == 0;
 }
 
+/* What becomes of an entry that is linked behind one that fails. */
+static int after_failure(struct trial *trial, unsigned link)
+{
+	struct io_uring_sqe *first = io_uring_get_sqe(&trial->ring);
+	struct io_uring_sqe *second = io_uring_get_sqe(&trial->ring);
+	unsigned char byte;
+
+	if (!first || !second)
+		return -EAGAIN;
+	io_uring_prep_read(first, -1, &byte, 1, 0);
+	first->flags |= (uint8_t)link;
+	io_uring_prep_nop(second);
+	second->user_data = LINKING;
+	return outcome_of(trial, LINKING).result;
+}
+
+/* Before 5.17 all files of a chain are looked up before any of it runs. A slot that the chain itself fills
+ * is empty then, and a descriptor that is none breaks hard links too. */
+static bool links_work(struct trial *trial)
+{
+	return trial->ring.features & IORING_FEAT_LINKED_FILE &&
+	       after_failure(trial, IOSQE_IO_LINK) == -ECANCELED &&
+	       after_failure(trial, IOSQE_IO_HARDLINK) == 0;
+}
+
 static bool napi_works(struct io_uring *ring)
 {
 	struct sfr__napi napi = {.busy_poll_us = 1};
@@ -289,6 +314,8 @@ static sfr__features ring_features(struct trial *trial)
 		found |= 1U << SFR__FEATURE_READ_MULTI;
 	if (direct_files_work(trial))
 		found |= 1U << SFR__FEATURE_DIRECT_FILES;
+	if (links_work(trial))
+		found |= 1U << SFR__FEATURE_LINKS;
 	if (send_zc_works(trial))
 		found |= 1U << SFR__FEATURE_SEND_ZC;
 	if (napi_works(&trial->ring))

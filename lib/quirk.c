@@ -41,6 +41,16 @@ static const struct sfr__quirk quirks[] = {
 	 .trouble = "an accept that finds the completion queue full reports a wrong descriptor",
 	 .source = "axboe/liburing#1062"},
 
+	/* An enter says how far it came, and the engine sees to the rest; a thread of the kernel goes on. */
+	{.feature = SFR__FEATURE_LINKS,
+	 .beside_sqpoll = true,
+	 .first_bad = {5, 3, 0},
+	 .first_good = NONE_SO_FAR,
+	 .written = "2026-11",
+	 .trouble = "beside ring.sqpoll, a kernel that is short of memory in the middle of a chain "
+		    "starts its rest at once",
+	 .source = "linux io_submit_sqes(), docs/engines.md"},
+
 	{.feature = SFR__FEATURE_RECV_MULTI,
 	 .first_bad = {6, 1, 7},
 	 .first_good = {6, 1, 8},

@@ -421,6 +421,29 @@ START_TEST(except_behind_a_hard_link)
 }
 END_TEST
 
+START_TEST(whatever_was_cancelled_breaks_soft_links_and_no_others)
+{
+	void (*prep)(struct io_uring_sqe * sqe) = waits[_i % WAITS].prep;
+
+	engine_in(_i / WAITS, NULL);
+	waiting(A, prep, IOSQE_IO_LINK);
+	io_uring_prep_nop(sqe_next());
+	sqe_is(B, 0);
+	collect(0);
+	ck_assert_msg(cancelled(A, 2) == 0, "%s", waits[_i % WAITS].name);
+	ck_assert_msg(result_of(A) == -ECANCELED, "%s", waits[_i % WAITS].name);
+	ck_assert_msg(result_of(B) == -ECANCELED, "%s", waits[_i % WAITS].name);
+
+	waiting(C, prep, IOSQE_IO_HARDLINK);
+	io_uring_prep_nop(sqe_next());
+	sqe_is(D, 0);
+	collect(0);
+	ck_assert_msg(cancelled(C, 2) == 0, "%s", waits[_i % WAITS].name);
+	ck_assert_msg(result_of(C) == -ECANCELED, "%s", waits[_i % WAITS].name);
+	ck_assert_msg(result_of(D) == 0, "%s", waits[_i % WAITS].name);
+}
+END_TEST
+
 START_TEST(any_and_all_counts_a_chain_once)
 {
 	engine_in(_i, NULL);
@@ -476,6 +499,8 @@ int main(void)
 	engine_test(tc, a_member_that_has_not_started_is_not_found);
 	engine_test(tc, cancelling_the_one_that_runs_cancels_what_follows);
 	engine_test(tc, except_behind_a_hard_link);
+	tcase_add_loop_test(tc, whatever_was_cancelled_breaks_soft_links_and_no_others, 0,
+			    engine_count() * WAITS);
 	engine_test(tc, any_and_all_counts_a_chain_once);
 	engine_test(tc, a_link_timeout_ends_with_what_it_limits);
 	return engine_run(suite);

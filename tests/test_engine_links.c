@@ -7,8 +7,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -52,6 +54,29 @@ enum deed {
 	CLOSE_NOTHING,  /* -EBADF */
 	OPEN_NOTHING,   /* -ENOENT */
 	CONNECT_NOBODY, /* -ECONNREFUSED */
+	READV_PART,     /* of a file: 10 of 100 bytes */
+	READ_FIXED_PART,
+	WRITE_FULL,      /* to a device: -ENOSPC */
+	WRITE_PART,      /* where a file may not grow further: 16 of 100 bytes */
+	WRITE_PIPE_PART, /* more than there is room for: POSITIVE */
+	WRITEV_NOTHING,  /* -EBADF */
+	WRITEV_PART,     /* as WRITE_PART */
+	WRITE_FIXED_PART,
+	RECV_NO_SOCKET,   /* -ENOTSOCK */
+	SEND_NO_SOCKET,   /* -ENOTSOCK */
+	SENDMSG_BROKEN,   /* -EPIPE */
+	SENDMSG_ALL_PART, /* as SEND_ALL_PART */
+	POLL_NOTHING,     /* -EBADF */
+	ACCEPT_NO_SOCKET, /* -ENOTSOCK */
+	SOCKET_UNKNOWN,   /* of no family: -EAFNOSUPPORT */
+	CONNECT_NOTHING,  /* -EBADF */
+	OPEN_SLOT,        /* 0: into slot 0 of the fixed files */
+	OPEN_SLOT_NOTHING,
+	READ_SLOT,        /* 10 bytes */
+	READ_SLOT_PART,   /* 4 of 10 bytes */
+	READ_SLOT_EMPTY,  /* -EBADF */
+	CLOSE_SLOT,       /* 0 */
+	CLOSE_SLOT_EMPTY, /* -EBADF */
 };
 
 #define POSITIVE 0x7fffffff
@@ -127,6 +152,57 @@ static const struct chain {
 	{"closing nothing is one", {{CLOSE_NOTHING, LINK, -EBADF}, {RUN, 0, CUT}}},
 	{"opening nothing is one", {{OPEN_NOTHING, LINK, -ENOENT}, {RUN, 0, CUT}}},
 	{"being refused is one", {{CONNECT_NOBODY, LINK, -ECONNREFUSED}, {RUN, 0, CUT}}},
+	{"writing to a device that is full is one", {{WRITE_FULL, LINK, -ENOSPC}, {RUN, 0, CUT}}},
+	{"writing less of a file is one", {{WRITE_PART, LINK, 16}, {RUN, 0, CUT}}},
+	{"and less to a pipe", {{WRITE_PIPE_PART, LINK, POSITIVE}, {RUN, 0, CUT}}},
+	{"gathering to nothing is one", {{WRITEV_NOTHING, LINK, -EBADF}, {RUN, 0, CUT}}},
+	{"and gathering less", {{WRITEV_PART, LINK, 16}, {RUN, 0, CUT}}},
+	{"scattering less is one", {{READV_PART, LINK, 10}, {RUN, 0, CUT}}},
+	{"reading less into a fixed buffer is one", {{READ_FIXED_PART, LINK, 10}, {RUN, 0, CUT}}},
+	{"and writing less from one", {{WRITE_FIXED_PART, LINK, 16}, {RUN, 0, CUT}}},
+	{"hard links go on after parts",
+	 {{READV_PART, HARD, 10},
+	  {WRITE_PART, HARD, 16},
+	  {WRITEV_PART, HARD, 16},
+	  {WRITE_PIPE_PART, HARD, POSITIVE},
+	  {RUN, 0, 1}}},
+	{"receiving from what is no socket is one",
+	 {{RECV_NO_SOCKET, LINK, -ENOTSOCK}, {RUN, 0, CUT}}},
+	{"and sending to it", {{SEND_NO_SOCKET, LINK, -ENOTSOCK}, {RUN, 0, CUT}}},
+	{"a message to nobody is one", {{SENDMSG_BROKEN, LINK, -EPIPE}, {RUN, 0, CUT}}},
+	{"and a part of a message that must go as a whole",
+	 {{SENDMSG_ALL_PART, LINK, POSITIVE}, {RUN, 0, CUT}}},
+	{"polling nothing is one", {{POLL_NOTHING, LINK, -EBADF}, {RUN, 0, CUT}}},
+	{"accepting from what does not listen is one",
+	 {{ACCEPT_NO_SOCKET, LINK, -ENOTSOCK}, {RUN, 0, CUT}}},
+	{"a socket of no family is one", {{SOCKET_UNKNOWN, LINK, -EAFNOSUPPORT}, {RUN, 0, CUT}}},
+	{"connecting nothing is one", {{CONNECT_NOTHING, LINK, -EBADF}, {RUN, 0, CUT}}},
+	{"hard links go on after all of that",
+	 {{WRITE_FULL, HARD, -ENOSPC},
+	  {SENDMSG_BROKEN, HARD, -EPIPE},
+	  {POLL_NOTHING, HARD, -EBADF},
+	  {ACCEPT_NO_SOCKET, HARD, -ENOTSOCK},
+	  {SOCKET_UNKNOWN, HARD, -EAFNOSUPPORT},
+	  {RUN, 0, 1}}},
+
+	{"a slot that a chain fills is there for the rest of it",
+	 {{OPEN_SLOT, LINK, 0}, {READ_SLOT, LINK, 10}, {CLOSE_SLOT, LINK, 0}, {RUN, 0, 1}}},
+	{"and is gone behind the close",
+	 {{OPEN_SLOT, LINK, 0},
+	  {READ_SLOT, HARD, 10},
+	  {CLOSE_SLOT, HARD, 0},
+	  {READ_SLOT_EMPTY, HARD, -EBADF},
+	  {RUN, 0, 1}}},
+	{"a slot that could not be filled breaks its chain",
+	 {{OPEN_SLOT_NOTHING, LINK, -ENOENT}, {READ_SLOT, LINK, CUT}, {RUN, 0, CUT}}},
+	{"reading less from a slot breaks it",
+	 {{OPEN_SLOT, LINK, 0}, {READ_SLOT_PART, LINK, 4}, {CLOSE_SLOT, 0, CUT}}},
+	{"unless a hard link closes it",
+	 {{OPEN_SLOT, LINK, 0}, {READ_SLOT_PART, HARD, 4}, {CLOSE_SLOT, LINK, 0}, {RUN, 0, 1}}},
+	{"reading from an empty slot is a failure",
+	 {{READ_SLOT_EMPTY, LINK, -EBADF}, {OPEN_SLOT, LINK, CUT}, {RUN, 0, CUT}}},
+	{"so is closing one", {{CLOSE_SLOT_EMPTY, LINK, -EBADF}, {RUN, 0, CUT}}},
+
 	{"hard links go on after any of these",
 	 {{CONNECT_NOBODY, HARD, -ECONNREFUSED},
 	  {SEND_BROKEN, HARD, -EPIPE},
@@ -237,6 +313,65 @@ static void recvmsg_prep(struct io_uring_sqe *sqe, int fd)
 	io_uring_prep_recvmsg(sqe, fd, &msg, 0);
 }
 
+static void sendmsg_prep(struct io_uring_sqe *sqe, int fd, size_t size, int flags)
+{
+	static struct iovec iov;
+	static struct msghdr msg;
+
+	iov = (struct iovec){huge(), size};
+	msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
+	io_uring_prep_sendmsg(sqe, fd, &msg, (unsigned)flags);
+}
+
+/* No file of this process grows beyond that from now on, and what is written there is a part of it. */
+#define FILE_MAX (1 << 30)
+#define NEAR_MAX (FILE_MAX - 16)
+
+static int file_with_a_limit(void)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = FILE_MAX;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	return empty_file();
+}
+
+static int full_device(void)
+{
+	return owned_fd(open("/dev/full", O_WRONLY));
+}
+
+static int small_pipe(void)
+{
+	int read_end, write_end;
+
+	pair_of_pipe_ends(&read_end, &write_end);
+	ck_assert_int_eq(fcntl(write_end, F_SETFL, O_NONBLOCK), 0);
+	return write_end;
+}
+
+static const char *path_with_10_bytes(void)
+{
+	static char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file_with("0123456789"));
+	return path;
+}
+
+/* The vectors stay until the test ends. */
+static struct iovec *vector_of_100(void)
+{
+	static struct iovec vectors[2];
+
+	vectors[0] = (struct iovec){data, 40};
+	vectors[1] = (struct iovec){data + 40, 60};
+	return vectors;
+}
+
+static void deed_prep_more(struct io_uring_sqe *sqe, enum deed deed);
+
 static void deed_prep(struct io_uring_sqe *sqe, enum deed deed)
 {
 	switch (deed) {
@@ -333,14 +468,96 @@ static void deed_prep(struct io_uring_sqe *sqe, enum deed deed)
 		io_uring_prep_connect(sqe, owned_fd(socket(AF_INET, SOCK_STREAM, 0)),
 				      (struct sockaddr *)nobody(), sizeof(struct sockaddr_in));
 		break;
+	default:
+		deed_prep_more(sqe, deed);
+		break;
 	}
 }
 
-static void engine_with_log(int number, const char *more)
+static void deed_prep_more(struct io_uring_sqe *sqe, enum deed deed)
 {
-	engine_in(number, more);
+	switch (deed) {
+	case READV_PART:
+		io_uring_prep_readv(sqe, file_with("0123456789"), vector_of_100(), 2, 0);
+		break;
+	case READ_FIXED_PART:
+		io_uring_prep_read_fixed(sqe, file_with("0123456789"), data, 100, 0, 0);
+		break;
+	case WRITE_FULL:
+		io_uring_prep_write(sqe, full_device(), data, 10, 0);
+		break;
+	case WRITE_PART:
+		io_uring_prep_write(sqe, file_with_a_limit(), data, 100, NEAR_MAX);
+		break;
+	case WRITE_PIPE_PART:
+		io_uring_prep_write(sqe, small_pipe(), huge(), HUGE_SIZE, 0);
+		break;
+	case WRITEV_NOTHING:
+		io_uring_prep_writev(sqe, -1, vector_of_100(), 2, 0);
+		break;
+	case WRITEV_PART:
+		io_uring_prep_writev(sqe, file_with_a_limit(), vector_of_100(), 2, NEAR_MAX);
+		break;
+	case WRITE_FIXED_PART:
+		io_uring_prep_write_fixed(sqe, file_with_a_limit(), data, 100, NEAR_MAX, 0);
+		break;
+	case RECV_NO_SOCKET:
+		io_uring_prep_recv(sqe, pipe_with(""), data, 10, 0);
+		break;
+	case SEND_NO_SOCKET:
+		io_uring_prep_send(sqe, small_pipe(), data, 10, 0);
+		break;
+	case SENDMSG_BROKEN:
+		sendmsg_prep(sqe, socket_with("", true), 1, 0);
+		break;
+	case SENDMSG_ALL_PART:
+		sendmsg_prep(sqe, socket_with("", false), HUGE_SIZE, MSG_DONTWAIT | MSG_WAITALL);
+		break;
+	case POLL_NOTHING:
+		io_uring_prep_poll_add(sqe, -1, POLLIN);
+		break;
+	case ACCEPT_NO_SOCKET:
+		io_uring_prep_accept(sqe, pipe_with(""), NULL, NULL, 0);
+		break;
+	case SOCKET_UNKNOWN:
+		io_uring_prep_socket(sqe, 12345, SOCK_STREAM, 0, 0);
+		break;
+	case CONNECT_NOTHING:
+		io_uring_prep_connect(sqe, -1, (struct sockaddr *)nobody(),
+				      sizeof(struct sockaddr_in));
+		break;
+	case OPEN_SLOT:
+		io_uring_prep_openat_direct(sqe, AT_FDCWD, path_with_10_bytes(), O_RDONLY, 0, 0);
+		break;
+	case OPEN_SLOT_NOTHING:
+		io_uring_prep_openat_direct(sqe, AT_FDCWD, "/nowhere/nothing", O_RDONLY, 0, 0);
+		break;
+	case READ_SLOT:
+	case READ_SLOT_EMPTY:
+	case READ_SLOT_PART:
+		io_uring_prep_read(sqe, 0, data, 10, deed == READ_SLOT_PART ? 6 : 0);
+		sqe->flags |= IOSQE_FIXED_FILE;
+		break;
+	case CLOSE_SLOT:
+	case CLOSE_SLOT_EMPTY:
+		io_uring_prep_close_direct(sqe, 0);
+		break;
+	default:
+		ck_abort();
+	}
+}
+
+/* One slot for a file, and `data` is a fixed buffer. */
+static struct sfr__engine *engine_with_log(int number, const char *more)
+{
+	struct sfr__engine *engine = engine_in(number, more);
+
+	ck_assert_int_eq(engine->calls->files_add(engine, &(int){-1}, 1), 0);
+	ck_assert_int_eq(engine->calls->buffers_add(engine, &(struct iovec){data, sizeof(data)}, 1),
+			 0);
 	signal(SIGPIPE, SIG_IGN);
 	pair_of_pipe_ends(&log_read, &log_write);
+	return engine;
 }
 
 /* Write a member; owned descriptors are made on the way. */
@@ -417,19 +634,82 @@ START_TEST(a_member_starts_when_the_one_before_is_done)
 }
 END_TEST
 
-START_TEST(a_chain_can_fill_the_submission_queue)
+/* As many members as there are entries. All but two of them run. */
+static void full_chain(int count)
 {
 	int i;
 
+	for (i = 0; i < count; i++)
+		member(i, i == count - 2 ? FAIL : RUN, i < count - 1 ? LINK : 0);
+}
+
+static void check_full_chain(int count)
+{
+	ck_assert_int_eq(result_of(0), 1);
+	ck_assert_int_eq(result_of(count - 3), 1);
+	ck_assert_int_eq(result_of(count - 2), -EBADF);
+	ck_assert_int_eq(result_of(count - 1), CUT);
+	ck_assert_int_eq(bytes_waiting(log_read), count - 2);
+}
+
+START_TEST(a_chain_can_fill_the_submission_queue)
+{
 	engine_with_log(_i, "ring.entries=8 ring.cq_entries=8");
-	for (i = 0; i < 8; i++)
-		member(i, i == 6 ? FAIL : RUN, i < 7 ? LINK : 0);
+	full_chain(8);
+	collect(8);
+	check_full_chain(8);
+}
+END_TEST
+
+START_TEST(a_long_one_as_well)
+{
+	engine_with_log(_i, "ring.entries=128 ring.cq_entries=128");
+	full_chain(128);
+	collect(128);
+	check_full_chain(128);
+}
+END_TEST
+
+START_TEST(a_chain_waits_and_goes_on_as_long_as_the_queue)
+{
+	int fd, peer, i;
+
+	engine_with_log(_i, "ring.entries=8 ring.cq_entries=8");
+	pair_of_unix_sockets(&fd, &peer);
+	io_uring_prep_recv(sqe_next(), fd, data, 1, 0);
+	sqe_is(0, LINK);
+	for (i = 1; i < 8; i++)
+		member(i, RUN, i < 7 ? LINK : 0);
+	collect(0);
+	ck_assert_int_eq(write(peer, "x", 1), 1);
 	collect(8);
 
-	ck_assert_int_eq(result_of(5), 1);
-	ck_assert_int_eq(result_of(6), -EBADF);
-	ck_assert_int_eq(result_of(7), CUT);
-	ck_assert_int_eq(bytes_waiting(log_read), 6);
+	for (i = 0; i < 8; i++)
+		ck_assert_int_eq(order[i], i);
+	ck_assert_int_eq(bytes_waiting(log_read), 7);
+}
+END_TEST
+
+/* Kernels before 5.19 take nothing more then. */
+START_TEST(chains_go_on_while_the_completion_queue_is_full)
+{
+	struct sfr__engine *engine;
+	int i, count = 0, came[5] = {0};
+
+	engine = engine_with_log(_i, "ring.entries=8 ring.cq_entries=8");
+	for (; count < 40 && !sfr__queue_written(&engine->queue); count += 8) {
+		for (i = 0; i < 8; i++)
+			member(count + i, i == 5 ? FAIL : RUN, i == 7 ? 0 : i == 4 ? HARD : LINK);
+		ck_assert_int_eq(engine->calls->enter(engine, false, 0), 0);
+	}
+	ck_assert_int_ge(count, 16);
+	collect(count);
+
+	for (i = 0; i < count; i++) { /* chains may overtake each other */
+		ck_assert_int_eq(order[i] % 8, came[order[i] / 8]++);
+		ck_assert_int_eq(result_of(i), i % 8 < 5 ? 1 : i % 8 == 5 ? -EBADF : CUT);
+	}
+	ck_assert_int_eq(bytes_waiting(log_read), count / 8 * 5);
 }
 END_TEST
 
@@ -520,6 +800,9 @@ int main(void)
 	tcase_add_loop_test(tc, a_chain_ends_as_the_table_says, 0, engine_count() * CHAINS);
 	engine_test(tc, a_member_starts_when_the_one_before_is_done);
 	engine_test(tc, a_chain_can_fill_the_submission_queue);
+	engine_test(tc, a_long_one_as_well);
+	engine_test(tc, a_chain_waits_and_goes_on_as_long_as_the_queue);
+	engine_test(tc, chains_go_on_while_the_completion_queue_is_full);
 	engine_test(tc, chains_in_one_submission_do_not_touch_each_other);
 	engine_test(tc, what_cannot_be_prepared_stops_nothing_else);
 	engine_test(tc, a_link_does_not_reach_into_the_next_submission);

@@ -11,6 +11,7 @@
 #define READ (1U << SFR__FEATURE_READ_MULTI)
 #define NAPI (1U << SFR__FEATURE_NAPI)
 #define MIN_WAIT (1U << SFR__FEATURE_MIN_WAIT)
+#define LINKS (1U << SFR__FEATURE_LINKS)
 #define ZC (1U << SFR__FEATURE_SEND_ZC)
 #define SQPOLL (1U << SFR__QUIRK_SQPOLL)
 
@@ -19,37 +20,37 @@ static const struct {
 	sfr__features against; /* without ring.sqpoll */
 	sfr__features beside;  /* what else there is with it */
 } releases[] = {
-	{"5.10.185", SQPOLL, NONE},
-	{"5.10.186", NONE, NONE},
-	{"5.15.0-91-generic", NONE, NONE},
+	{"5.10.185", SQPOLL, LINKS},
+	{"5.10.186", NONE, LINKS},
+	{"5.15.0-91-generic", NONE, LINKS},
 	{"4.19.0", SQPOLL, NONE},
-	{"6.0.19", NONE, ZC},
-	{"6.1", ACCEPT, ZC},
-	{"6.1.6", ACCEPT, ZC},
-	{"6.1.7", ACCEPT | RECV, ZC},
-	{"6.1.8-rc1", ACCEPT | RECV, ZC},
-	{"6.1.8", ACCEPT, ZC},
-	{"6.1.55+", ACCEPT, ZC},
-	{"6.1.79", NONE, ZC},
-	{"6.2.0", NONE, ZC},
-	{"6.5.13", NONE, ZC},
-	{"6.6-rc3", ACCEPT, ZC},
-	{"6.6.17-amd64", ACCEPT, ZC},
-	{"6.6.18", NONE, ZC},
-	{"6.6.118", NONE, ZC},
-	{"6.7.5", ACCEPT | READ, ZC},
-	{"6.7.6", READ, ZC},
-	{"6.8.0", READ, ZC},
-	{"6.9.0", NAPI | READ, ZC},
-	{"6.11.0-8-generic", NAPI | READ, ZC},
-	{"6.12.58", NAPI, MIN_WAIT | ZC},
-	{"6.12.59", NONE, MIN_WAIT | ZC},
-	{"6.12.64", NONE, ZC},
-	{"6.17.11-6.17-alt1", NONE, MIN_WAIT | ZC},
-	{"6.18.2", NONE, MIN_WAIT | ZC},
-	{"6.18.3", NONE, ZC},
-	{"7.0.0", NONE, ZC},
-	{"10.0.0", NONE, ZC},
+	{"6.0.19", NONE, LINKS | ZC},
+	{"6.1", ACCEPT, LINKS | ZC},
+	{"6.1.6", ACCEPT, LINKS | ZC},
+	{"6.1.7", ACCEPT | RECV, LINKS | ZC},
+	{"6.1.8-rc1", ACCEPT | RECV, LINKS | ZC},
+	{"6.1.8", ACCEPT, LINKS | ZC},
+	{"6.1.55+", ACCEPT, LINKS | ZC},
+	{"6.1.79", NONE, LINKS | ZC},
+	{"6.2.0", NONE, LINKS | ZC},
+	{"6.5.13", NONE, LINKS | ZC},
+	{"6.6-rc3", ACCEPT, LINKS | ZC},
+	{"6.6.17-amd64", ACCEPT, LINKS | ZC},
+	{"6.6.18", NONE, LINKS | ZC},
+	{"6.6.118", NONE, LINKS | ZC},
+	{"6.7.5", ACCEPT | READ, LINKS | ZC},
+	{"6.7.6", READ, LINKS | ZC},
+	{"6.8.0", READ, LINKS | ZC},
+	{"6.9.0", NAPI | READ, LINKS | ZC},
+	{"6.11.0-8-generic", NAPI | READ, LINKS | ZC},
+	{"6.12.58", NAPI, LINKS | MIN_WAIT | ZC},
+	{"6.12.59", NONE, LINKS | MIN_WAIT | ZC},
+	{"6.12.64", NONE, LINKS | ZC},
+	{"6.17.11-6.17-alt1", NONE, LINKS | MIN_WAIT | ZC},
+	{"6.18.2", NONE, LINKS | MIN_WAIT | ZC},
+	{"6.18.3", NONE, LINKS | ZC},
+	{"7.0.0", NONE, LINKS | ZC},
+	{"10.0.0", NONE, LINKS | ZC},
 };
 
 START_TEST(a_release_has_the_quirks_of_its_series)

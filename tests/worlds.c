@@ -20,7 +20,8 @@ static const struct {
 	{"uring without fixed buffers", "uring", "features.fixed_buffers=off", false},
 	{"uring as on Linux 5.11", "uring",
 	 "features.single_issuer=off features.defer_taskrun=off features.coop_taskrun=off "
-	 "features.submit_all=off features.recv_multi=off features.read_multi=off "
+	 "features.submit_all=off features.links=off features.recv_multi=off "
+	 "features.read_multi=off "
 	 "features.accept_multi=off features.send_zc=off features.buffer_rings=off "
 	 "features.fixed_buffers=off features.direct_files=off "
 	 "features.new_opcodes=off features.no_iowait=off features.min_wait=off features.napi=off",
@@ -32,7 +33,8 @@ static const struct {
 	{"epoll with 8 entries", "epoll", "ring.entries=8 ring.cq_entries=8", false},
 	{"epoll without features, spinning", "epoll",
 	 "ring.spin=20us features.recv_multi=off features.accept_multi=off "
-	 "features.buffer_rings=off features.fixed_buffers=off features.direct_files=off",
+	 "features.buffer_rings=off features.fixed_buffers=off features.direct_files=off "
+	 "features.links=off",
 	 false},
 };
 

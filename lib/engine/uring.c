@@ -96,6 +96,27 @@ static void sq_sync(struct uring *uring)
 	uring->engine.queue.sq_head = io_uring_smp_load_acquire(uring->ring.sq.khead);
 }
 
+/*
+ * The kernel ran short of memory in the middle of a chain. It takes a chain to end with what an enter took of
+ * it, and would start the rest without waiting, whatever becomes of the members before. So the rest completes
+ * and does nothing: whoever submitted it is told so, and submits it again when it is due.
+ *
+ * Only what nobody else is looking at can be changed, so not under kernel polling. See quirk.c about that.
+ */
+static void chain_disarm(struct sfr__queue *queue)
+{
+	uint32_t at = queue->sq_head;
+	unsigned before = queue->sqes[(at - 1) & queue->sq_mask].flags;
+
+	for (; before & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK) && at != queue->sq_tail; at++) {
+		struct io_uring_sqe *sqe = &queue->sqes[at & queue->sq_mask];
+
+		before = sqe->flags;
+		*sqe = (struct io_uring_sqe){.opcode = IORING_OP_NOP,
+					     .user_data = sqe->user_data | SFR__CQE_UNSENT};
+	}
+}
+
 /* One io_uring_enter: 0, or -errno of those that callers look at. */
 static int enter_once(struct uring *uring, unsigned wait_for, const struct __kernel_timespec *ts)
 {
@@ -104,12 +125,16 @@ static int enter_once(struct uring *uring, unsigned wait_for, const struct __ker
 	struct io_uring_getevents_arg arg = {.sigmask_sz = _NSIG / 8,
 					     .pad = wait_for > 1 ? uring->min_wait_us : 0,
 					     .ts = (uint64_t)(uintptr_t)ts};
+	uint32_t head = queue->sq_head;
 	int r;
 
 	uring->engine.enters++;
 	r = io_uring_enter2((unsigned)uring->ring.ring_fd, sfr__queue_written(queue), wait_for,
 			    flags | IORING_ENTER_EXT_ARG, (sigset_t *)&arg, sizeof(arg));
 	sq_sync(uring);
+	if (sfr__unlikely(queue->sq_head != queue->sq_tail) && queue->sq_head != head &&
+	    !uring->sqpoll)
+		chain_disarm(queue);
 	return r < 0 ? r : 0;
 }
 
