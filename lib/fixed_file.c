@@ -1,6 +1,7 @@
 #include "fixed_file.h"
 #include "log.h"
 #include "op.h"
+#include "op_inherit.h"
 #include <safer_ring/error.h>
 #include <safer_ring/registry.h>
 #include <errno.h>
@@ -44,7 +45,7 @@ int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_ou
 /* Submitted, not done, and on a name or with a slot to fill. Raw ones may have a slot's number. */
 static bool op_needs_table(const sfr_op *op)
 {
-	if (op->state < SFR__OP_QUEUED)
+	if (op->state < SFR__OP_QUEUED || !sfr__op_has_entry(op))
 		return false;
 	return op->flags & (SFR__OP_SLOT | SFR__OP_SLOT_HELD) ||
 	       (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE) ||

@@ -52,7 +52,7 @@ static int op_outcome(sfr_op *op)
 		return result;
 	if (op->flags & SFR__OP_SLOT)
 		return sfr__slot_end(op, result);
-	return result <= 0 && whole_done(op) ? (int)whole_done(op) : result;
+	return result <= 0 && op->buf && whole_done(op) ? (int)whole_done(op) : result;
 }
 
 /* What an op won that nobody wants: a descriptor must not leak. */

@@ -4,6 +4,7 @@
  */
 #include "op.h"
 #include "errand.h"
+#include "op_inherit.h"
 #include "op_signal.h"
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -121,6 +122,8 @@ size_t sfr_loop_orphan_list(const sfr_loop *loop, sfr_orphan *out, size_t max)
 
 static bool is_on(const sfr_op *op, int fd)
 {
+	if (!sfr__op_has_entry(op))
+		return false;
 	if (op->kind == SFR__OP_SPLICE && sfr__fixed_splice_in(op) == fd)
 		return true;
 	if (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE)
@@ -162,15 +165,14 @@ void sfr__ops_cancel_all(sfr_loop *loop)
 }
 
 /* A multishot op can be between two completions just when the request looks for it, and one of a chain can
- * be about to be started: ask again. Any other op that was not found is completing. */
+ * be about to be started, by a worker that takes its time: ask again. Any other op that was not found is
+ * completing. */
 void sfr__op_cancel_answered(sfr_op *op, int result)
 {
 	bool ending = op->state == SFR__OP_CANCELLING || op->state == SFR__OP_ORPHANED;
 	bool again = sfr__op_is(op, SFR__KIND_MULTI) ||
 		     (result == -ENOENT && op->flags & SFR__OP_CHAINED);
 
-	if (result >= 0 || !ending || !again || !sfr__list_empty(&op->link))
-		return;
-	op->flags &= (uint16_t)~SFR__OP_CHAINED; /* once: after another turn it has been started */
-	sfr__list_append(&op->loop->cancels, &op->link);
+	if (result < 0 && ending && again && sfr__list_empty(&op->link))
+		sfr__list_append(&op->loop->cancels, &op->link);
 }

@@ -108,7 +108,7 @@ static bool is_end(sfr_op *op, int *result, unsigned flags)
 void sfr__op_complete(sfr_op *op, int result, unsigned flags)
 {
 	if (sfr__unlikely(result < 0)) {
-		if (sfr__chain_broke(op, result))
+		if (sfr__chain_broke(op, &result))
 			return;
 		result = sfr__result_normal(op, result);
 	}

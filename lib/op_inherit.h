@@ -18,6 +18,12 @@ static inline bool sfr__op_is_hollow(const sfr_op *op)
 	return op && op->result == -SFR_EPOOLEMPTY && !op->buf && sfr__op_is(op, SFR__KIND_LENGTH);
 }
 
+/* Whether its entry was made. One that is held with an error of its own may have none. */
+static inline bool sfr__op_has_entry(const sfr_op *op)
+{
+	return op->state != SFR__OP_QUEUED || op->result == 0 || sfr__op_is_hollow(op);
+}
+
 /* Whether a buffer that another op has could be this one's afterwards, and have the engine go on by itself. */
 bool sfr__op_may_expect(const sfr_op *op, const sfr_buf *buf);
 

@@ -122,11 +122,14 @@ void sfr__op_leads(sfr_op *op)
  * engine refused it, or another, before it ran any of them. Nor did it run what it cancelled and nobody
  * asked it to.
  */
-bool sfr__chain_broke(sfr_op *op, int result)
+bool sfr__chain_broke(sfr_op *op, int *result)
 {
-	bool unasked = result == -ECANCELED && op->flags & SFR__OP_CHAINED;
+	bool never_ran = op->flags & SFR__OP_BEHIND ||
+			 (*result == -ECANCELED && op->flags & SFR__OP_CHAINED);
 
-	if (op->state != SFR__OP_IN_FLIGHT || !(unasked || op->flags & SFR__OP_BEHIND))
+	if (never_ran && op->state != SFR__OP_IN_FLIGHT) /* as it was asked to */
+		*result = -ECANCELED;
+	if (!never_ran || op->state != SFR__OP_IN_FLIGHT)
 		return false;
 	sfr__op_step(op, SFR__EV_REQUEUE);
 	op->flags &= (uint16_t) ~(SFR__OP_CHAINED | SFR__OP_BEHIND);

@@ -50,7 +50,8 @@ void sfr__op_start(sfr_op *op);
 /* Write a chain, from its head on. False if there is no room for all of it. */
 bool sfr__chain_write(sfr_op *head);
 
-/* A completion with an error: true if that only says that the chain broke, and the op is held again. */
-bool sfr__chain_broke(sfr_op *op, int result);
+/* A completion with an error: true if that only says that the chain broke, and the op is held again. If it
+ * was asked to end meanwhile that is how it ends, whatever the engine found wrong. */
+bool sfr__chain_broke(sfr_op *op, int *result);
 
 #endif

@@ -14,7 +14,7 @@ sfr_op *sfr_within(sfr_op *op, uint64_t ns)
 		sfr__deadline_at(&op->loop->deadlines, op->deadline)->ns = ns;
 	else
 		op->deadline = sfr__deadline_take(&op->loop->deadlines, op, ns);
-	if (!op->deadline && op->result == 0)
+	if (!op->deadline && (op->result == 0 || sfr__op_is_hollow(op)))
 		op->result = -ENOMEM;
 	return op;
 }

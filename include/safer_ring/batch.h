@@ -17,6 +17,8 @@
  * with sfr_batch_after() end with -SFR_EDEPFAILED without having been started, and so do those after them.
  *
  * A batch is the loop's thread's. It does not borrow the loop: other operations and batches run beside it.
+ * Where there is none, because there was no memory to make it, every call below takes what it is given and
+ * answers -ENOMEM: sfr_batch_submit() is early enough to look.
  */
 #ifndef SAFER_RING_BATCH_H
 #define SAFER_RING_BATCH_H
@@ -52,7 +54,8 @@ SFR_API sfr_batch *sfr_batch_new(sfr_loop *loop);
  *         op is gone: -EINVAL (a multishot operation, one of another loop, a name of sfr_batch_fd() that is
  *         not of this batch or not of an earlier operation, more than 32768 operations); -ENOMEM, also if op
  *         is NULL; -SFR_EOPSINFLIGHT while the batch runs and -SFR_ESTALE after that, and then it is
- *         unchanged: sfr_batch_reset() makes it empty. -SFR_ETHREAD, -SFR_EFORKED.
+ *         unchanged: sfr_batch_reset() makes it empty. -SFR_ETHREAD or -SFR_EFORKED on a wrong thread or in
+ *         a child of fork: op stays as it is then, the loop's thread's, and so does the batch.
  * @thread The loop's.
  * @since 0.1
  */
@@ -87,7 +90,8 @@ SFR_API int sfr_batch_after_any(sfr_batch *batch, int op, int dependency);
  * (sfr_buf_share()), the first the buffer itself. Without a buffer to inherit it ends with -SFR_EPOOLEMPTY.
  *
  * @param op Taken, as by sfr_batch_add().
- * @return Its index, or an error of sfr_batch_add() or sfr_batch_after(); then op is gone.
+ * @return Its index, or an error of sfr_batch_add() or sfr_batch_after(); then op is gone, but on a wrong
+ *         thread and in a child of fork.
  * @thread The loop's.
  * @since 0.1
  */
@@ -183,7 +187,7 @@ SFR_API sfr_buf *sfr_batch_take(sfr_batch *batch, int op);
 /** How a batch is executed, see sfr_batch_plan(). */
 typedef struct sfr_batch_plan_info {
 	unsigned ops;        /**< Operations. */
-	unsigned edges;      /**< Dependencies that were declared, each once. */
+	unsigned edges;      /**< Dependencies, as often as they were declared. */
 	unsigned chains;     /**< Linked chains that the engine gets: of two operations or more. */
 	unsigned links;      /**< Links in them, of both kinds. */
 	unsigned hard_links; /**< Those that hold whatever the outcome. */
@@ -203,7 +207,8 @@ SFR_API int sfr_batch_plan(const sfr_batch *batch, sfr_batch_plan_info *info);
 
 /**
  * Ask for what has not ended to end. What was not started ends with -ECANCELED, but sfr_close() and
- * sfr_shutdown() still run when their turn comes and what they wait for allows it.
+ * sfr_shutdown() still run when their turn comes and what they wait for allows it. What the engine has
+ * already, alone or in a chain behind one that succeeds, may win the race, as with sfr_cancel().
  *
  * @return 0: asked; -SFR_ESTALE: it is done already, or was not submitted; -SFR_ETHREAD, -SFR_EFORKED.
  * @thread The loop's.

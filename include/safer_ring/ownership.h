@@ -1,10 +1,11 @@
 /*
  * The compile-time net: who takes what.
  *
- * Every function that takes a buffer or an operation is declared here as a deallocator of it. Plain
- * `gcc -Wall` then diagnoses a buffer that is used after it was given, given twice, released twice, or
- * never came from this library; an operation that is submitted twice; and `gcc -fanalyzer` and
- * `clang --analyze` find leaks as well. To add an operation, add its line to the lists below.
+ * Every function that takes a buffer, an operation or a batch is declared here as a deallocator of it.
+ * Plain `gcc -Wall` then diagnoses a buffer that is used after it was given, given twice, released twice,
+ * or never came from this library; an operation that is submitted twice; a batch that is used after it was
+ * freed; and `gcc -fanalyzer` and `clang --analyze` find leaks as well. To add an operation, add its line
+ * to the lists below.
  *
  * sfr_await() takes its operation but is not listed for GCC, whose analyzer believes that a deallocator
  * writes nothing: it would miss the buffer that comes back.
@@ -15,6 +16,7 @@
 #include <safer_ring/datagram.h>
 #include <safer_ring/file.h>
 #include <safer_ring/pool.h>
+#include <safer_ring/recipes.h>
 #include <safer_ring/registry.h>
 #include <safer_ring/server.h>
 #include <safer_ring/system.h>
@@ -24,7 +26,15 @@
 	X(void, sfr_buf_release, (sfr_buf *), 1)                \
 	X(int, sfr_conn_send, (sfr_conn *, sfr_buf *), 2)       \
 	X(sfr_buf *, sfr_buf_append, (sfr_buf *, sfr_buf *), 2) \
+	SFR__BUF_RECIPES(X)                                     \
 	SFR__BUF_OPS(X)
+
+#define SFR__BUF_RECIPES(X)                                                            \
+	X(sfr_batch *, sfr_replace_file,                                               \
+	  (sfr_loop *, int, const char *, unsigned, sfr_buf *, sfr_done *, void *), 5) \
+	X(sfr_batch *, sfr_read_file,                                                  \
+	  (sfr_loop *, int, const char *, sfr_buf *, sfr_done *, void *), 4)           \
+	X(sfr_batch *, sfr_send_close, (sfr_loop *, int, sfr_buf *, sfr_done *, void *), 3)
 
 #define SFR__BUF_OPS(X)                                                                           \
 	X(sfr_op *, sfr_read, (sfr_loop *, int, sfr_buf *), 3)                                    \
@@ -76,12 +86,18 @@
 	X(sfr_buf *, sfr_buf_from, (sfr_loop *, const void *, size_t), 0)                          \
 	X(sfr_buf *, sfr_buf_share, (sfr_buf *), 0)                                                \
 	X(sfr_buf *, sfr_pool_get, (sfr_pool *), 0)                                                \
+	X(sfr_buf *, sfr_batch_take, (sfr_batch *, int), 0)                                        \
 	X(sfr_buf *, sfr_buf_wrap, (sfr_loop *, void *, size_t, void (*)(void *, void *), void *), \
 	  0)
 
-#define SFR__OP_TAKERS(X)                      \
-	X(void, sfr_op_discard, (sfr_op *), 1) \
+#define SFR__OP_TAKERS(X)                                       \
+	X(void, sfr_op_discard, (sfr_op *), 1)                  \
+	X(int, sfr_batch_add, (sfr_batch *, sfr_op *), 2)       \
+	X(int, sfr_batch_then, (sfr_batch *, int, sfr_op *), 3) \
 	X(sfr_ticket, sfr_submit, (sfr_op *, sfr_done *, void *), 1)
+
+#define SFR__BATCH_GIVERS(X) X(sfr_batch *, sfr_batch_new, (sfr_loop *), 0)
+#define SFR__BATCH_TAKERS(X) X(void, sfr_batch_free, (sfr_batch *), 1)
 
 SFR_BEGIN_DECLS
 
@@ -94,6 +110,8 @@ SFR_BEGIN_DECLS
 
 SFR__BUF_TAKERS(SFR__TAKES)
 SFR__OP_TAKERS(SFR__TAKES)
+SFR__BATCH_TAKERS(SFR__TAKES)
+SFR__BATCH_GIVERS(SFR__GIVES)
 SFR__BUF_GIVERS(SFR__GIVES)
 SFR__BUF_OPS(SFR__GIVES)
 SFR__BARE_OPS(SFR__GIVES)
@@ -167,6 +185,17 @@ static inline sfr_buf *sfr__analyzer_append(sfr_buf *head, sfr_buf *tail)
 #define sfr_all(op) sfr__analyzer_all(op)
 #define sfr_into(op, fixed) sfr__analyzer_into(op, fixed)
 #define sfr_submit(op, done, arg) sfr_submit(op, done, sfr__analyzer_keep(arg))
+#define sfr_batch_take(batch, op) sfr__analyzer_fill(sfr_batch_take(batch, op))
+#define sfr_batch_submit(batch, done, arg) \
+	sfr_batch_submit((sfr_batch *)sfr__analyzer_keep(batch), done, sfr__analyzer_keep(arg))
+#define sfr_copy_range(loop, fd_in, off_in, fd_out, off_out, len, done, arg) \
+	sfr_copy_range(loop, fd_in, off_in, fd_out, off_out, len, done, sfr__analyzer_keep(arg))
+#define sfr_replace_file(loop, dirfd, path, mode, buf, done, arg) \
+	sfr_replace_file(loop, dirfd, path, mode, buf, done, sfr__analyzer_keep(arg))
+#define sfr_read_file(loop, dirfd, path, buf, done, arg) \
+	sfr_read_file(loop, dirfd, path, buf, done, sfr__analyzer_keep(arg))
+#define sfr_send_close(loop, fd, buf, done, arg) \
+	sfr_send_close(loop, fd, buf, done, sfr__analyzer_keep(arg))
 #define sfr_conn_set_data(conn, data) sfr_conn_set_data(conn, sfr__analyzer_keep(data))
 
 #endif
@@ -178,7 +207,10 @@ static inline sfr_buf *sfr__analyzer_append(sfr_buf *head, sfr_buf *tail)
 	type name params SFR__BUF_TAKERS(SFR__FREED_BY) __attribute__((warn_unused_result));
 #define SFR__GIVES_OP(type, name, params, at) \
 	type name params SFR__OP_TAKERS(SFR__FREED_BY) __attribute__((warn_unused_result));
+#define SFR__GIVES_BATCH(type, name, params, at) \
+	type name params SFR__BATCH_TAKERS(SFR__FREED_BY) __attribute__((warn_unused_result));
 
+SFR__BATCH_GIVERS(SFR__GIVES_BATCH)
 SFR__BUF_GIVERS(SFR__GIVES_BUF)
 SFR__BUF_OPS(SFR__GIVES_OP)
 SFR__BARE_OPS(SFR__GIVES_OP)
@@ -195,14 +227,18 @@ static inline sfr_buf *sfr__head(sfr_buf *head)
 #undef SFR__FREED_BY
 #undef SFR__GIVES_BUF
 #undef SFR__GIVES_OP
+#undef SFR__GIVES_BATCH
 
 #endif
 
 #undef SFR__BUF_TAKERS
 #undef SFR__BUF_OPS
+#undef SFR__BUF_RECIPES
 #undef SFR__BARE_OPS
 #undef SFR__BUF_GIVERS
 #undef SFR__OP_TAKERS
+#undef SFR__BATCH_GIVERS
+#undef SFR__BATCH_TAKERS
 
 SFR_END_DECLS
 

@@ -13,6 +13,7 @@
 #include <safer_ring/datagram.h>
 #include <safer_ring/file.h>
 #include <safer_ring/pool.h>
+#include <safer_ring/recipes.h>
 #include <safer_ring/registry.h>
 #include <safer_ring/system.h>
 #include <safer_ring/server.h>
@@ -149,6 +150,34 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(sfr_op *, sfr_raw, (sfr_loop * loop, const struct io_uring_sqe *sqe, sfr_buf *buf),      \
 	  NULL)                                                                                    \
 	X(sfr_op *, sfr_work, (sfr_loop * loop, sfr_work_fn * fn, void *arg), NULL)                \
+	X(sfr_batch *, sfr_batch_new, (sfr_loop * loop), NULL)                                     \
+	X(int, sfr_batch_add, (sfr_batch * batch, sfr_op * op), -ENOMEM)                           \
+	X(int, sfr_batch_after, (sfr_batch * batch, int op, int dependency), -ENOMEM)              \
+	X(int, sfr_batch_after_any, (sfr_batch * batch, int op, int dependency), -ENOMEM)          \
+	X(int, sfr_batch_then, (sfr_batch * batch, int previous, sfr_op *op), -ENOMEM)             \
+	X(int, sfr_batch_fd, (const sfr_batch *batch, int op), -1)                                 \
+	X(int, sfr_batch_within, (sfr_batch * batch, uint64_t ns), -ENOMEM)                        \
+	X(int, sfr_batch_submit, (sfr_batch * batch, sfr_batch_done * done, void *arg), -ENOMEM)   \
+	X(int, sfr_batch_await, (sfr_batch * batch), -ENOMEM)                                      \
+	X(int, sfr_batch_result, (const sfr_batch *batch, int op, int *result), -ENOMEM)           \
+	X(int, sfr_batch_error, (const sfr_batch *batch, int *op_out), -ENOMEM)                    \
+	X(sfr_buf *, sfr_batch_take, (sfr_batch * batch, int op), NULL)                            \
+	X(int, sfr_batch_plan, (const sfr_batch *batch, sfr_batch_plan_info *info), -ENOMEM)       \
+	X(int, sfr_batch_cancel, (sfr_batch * batch), -ENOMEM)                                     \
+	X(int, sfr_batch_reset, (sfr_batch * batch), -ENOMEM)                                      \
+	X(sfr_batch *, sfr_copy_range,                                                             \
+	  (sfr_loop * loop, int fd_in, uint64_t off_in, int fd_out, uint64_t off_out,              \
+	   uint64_t len, sfr_copied *done, void *arg),                                             \
+	  NULL)                                                                                    \
+	X(sfr_batch *, sfr_replace_file,                                                           \
+	  (sfr_loop * loop, int dirfd, const char *path, unsigned mode, sfr_buf *buf,              \
+	   sfr_done *done, void *arg),                                                             \
+	  NULL)                                                                                    \
+	X(sfr_batch *, sfr_read_file,                                                              \
+	  (sfr_loop * loop, int dirfd, const char *path, sfr_buf *buf, sfr_done *done, void *arg), \
+	  NULL)                                                                                    \
+	X(sfr_batch *, sfr_send_close,                                                             \
+	  (sfr_loop * loop, int fd, sfr_buf *buf, sfr_done *done, void *arg), NULL)                \
 	X(int, sfr_serve,                                                                          \
 	  (sfr_loop * loop, const char *address, const sfr_handlers *handlers, void *arg,          \
 	   sfr_server **out),                                                                      \
@@ -170,6 +199,7 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(sfr_loop_on_msg, (sfr_loop * loop, sfr_msg_fn * fn, void *arg)) \
 	X(sfr_buf_release, (sfr_buf * buf))                               \
 	X(sfr_op_discard, (sfr_op * op))                                  \
+	X(sfr_batch_free, (sfr_batch * batch))                            \
 	X(sfr_server_close, (sfr_server * server))                        \
 	X(sfr_conn_shutdown, (sfr_conn * conn))                           \
 	X(sfr_conn_close, (sfr_conn * conn))                              \
