@@ -27,6 +27,7 @@ static const struct sfr__settings *settings_of(const sfr_conn *conn)
 /* Have sfr__conn_settle called before the engine is entered. */
 static void conn_touch(sfr_conn *conn)
 {
+	sfr__loop_stir(loop_of(conn));
 	if (sfr__list_empty(&conn->dirty))
 		sfr__list_append(&conn->net->dirty, &conn->dirty);
 }

@@ -62,6 +62,7 @@ static void loop_dispose(sfr_loop *loop)
 	sfr__fixed_files_fini(&loop->files);
 	sfr__op_table_fini(&loop->ops);
 	sfr__mailbox_fini(&loop->mailbox);
+	sfr__face_fini(&loop->face);
 	free(loop);
 }
 
@@ -101,6 +102,7 @@ static int loop_build(sfr_loop *loop)
 		return -ENOMEM;
 	loop->pool->abort = settings->safety.abort;
 	loop->pool->poison = settings->safety.poison;
+	sfr__pool_watch(loop->pool, false);
 	r = sfr__pool_bind(loop->pool, loop, ops_reserve, loop_wake);
 	if (r < 0)
 		return r;
@@ -123,6 +125,7 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 		return -ENOMEM;
 	loop->settings = *sfr__config_settings(cfg);
 	loop->mailbox.fd = -1;
+	sfr__face_init(&loop->face);
 	sfr__errands_init(loop);
 	loop->now = sfr__clock_ns();
 	sfr__wheel_init(&loop->wheel, loop->now);

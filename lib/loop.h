@@ -8,6 +8,7 @@
 #include "config.h"
 #include "deadline.h"
 #include "engine/engine.h"
+#include "face.h"
 #include "fixed_buf.h"
 #include "fixed_file.h"
 #include "gather.h"
@@ -31,6 +32,8 @@ struct sfr__resident {
 	bool (*flush)(struct sfr__resident *resident);
 	/* Receivers wait, and the slab is empty: once a turn while that lasts. */
 	void (*starve)(struct sfr__resident *resident);
+	/* Whether flush would do something, which may call back. */
+	bool (*gathered)(const struct sfr__resident *resident);
 	/* The loop drains: end what can end. Called until the loop is empty. */
 	void (*drain)(struct sfr__resident *resident);
 	/* Whether the loop cannot be freed yet. */
@@ -69,6 +72,7 @@ struct sfr_loop {
 	struct sfr__fixed_files files;
 	struct sfr__fixed_bufs fixed;
 	struct sfr__mailbox mailbox;
+	struct sfr__face face;       /* for a host that sleeps for it */
 	struct sfr__workers workers; /* for errands */
 	atomic_bool alerted;         /* errands are done, or signals arrived */
 	struct sfr__link signals;    /* ops IN FLIGHT that wait for one */
@@ -84,6 +88,13 @@ struct sfr_loop {
 
 /* A rule was broken: log it, and abort if safety.abort says so. Returns err. */
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what);
+
+/* It was given something to do: outside of its turns a host that sleeps for it must know. */
+static inline void sfr__loop_stir(sfr_loop *loop)
+{
+	if (sfr__unlikely(loop->face.asleep))
+		sfr__face_nudge(&loop->face);
+}
 
 /* Take turns until somebody sets *reached. 0, or as sfr_loop_step(). */
 int sfr__loop_run_until(sfr_loop *loop, const bool *reached);

@@ -73,6 +73,13 @@ static bool net_flush(struct sfr__resident *resident)
 	return !sfr__list_empty(&net->dirty);
 }
 
+static bool net_gathered(const struct sfr__resident *resident)
+{
+	const struct sfr__net *net = net_of(resident);
+
+	return !sfr__list_empty(&net->dirty) || sfr__servers_wait(net);
+}
+
 static void net_starve(struct sfr__resident *resident)
 {
 	struct sfr__net *net = net_of(resident);
@@ -122,6 +129,7 @@ struct sfr__net *sfr__net_of(sfr_loop *loop)
 	if (!net)
 		return NULL;
 	net->resident = (struct sfr__resident){.flush = net_flush,
+					       .gathered = net_gathered,
 					       .starve = net_starve,
 					       .drain = net_drain,
 					       .busy = net_busy,

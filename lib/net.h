@@ -29,6 +29,7 @@ struct sfr__net *sfr__net_of(sfr_loop *loop);
 
 /* Accept again where accepting ended. */
 void sfr__servers_flush(struct sfr__net *net);
+bool sfr__servers_wait(const struct sfr__net *net); /* for that */
 
 /* Stop accepting. */
 void sfr__servers_drain(struct sfr__net *net);

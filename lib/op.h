@@ -48,6 +48,7 @@ static inline void sfr__op_enter(sfr_op *op, sfr_done *done, void *arg)
 	op->arg = arg;
 	op->loop->inflight++;
 	op->loop->stats.ops++;
+	sfr__loop_stir(op->loop);
 	sfr__op_step(op, SFR__EV_SUBMIT);
 }
 

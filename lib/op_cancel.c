@@ -14,6 +14,7 @@ void sfr__op_cancel(sfr_op *op)
 {
 	if (sfr__op_is(op, SFR__KIND_ENDS))
 		return;
+	sfr__loop_stir(op->loop);
 	switch ((enum sfr__op_state)op->state) {
 	case SFR__OP_QUEUED:
 		sfr__op_finish_later(op, SFR__EV_REFUSED, -ECANCELED);

@@ -563,18 +563,23 @@ static RARE void give_from_elsewhere(struct sfr__buf *b)
 
 static RARE void give_specially(struct sfr__buf *b)
 {
+	struct sfr__pool *pool = b->pool;
+
 	if (!b->was_shared)
 		buf_poison(b);
-	if (sfr__pool_is_mine(b->pool))
-		buf_free(b);
-	else
+	if (!sfr__pool_is_mine(pool)) {
 		give_from_elsewhere(b);
+		return;
+	}
+	buf_free(b);
+	if (pool->watched)
+		pool->wake(pool->above);
 }
 
 /* One of the main slab that nothing is special about. */
 static inline bool is_usual(const struct sfr__pool *pool, const struct sfr__buf *b)
 {
-	return b->kind == SFR__BUF_SLAB && !b->was_shared && !pool->poison &&
+	return b->kind == SFR__BUF_SLAB && !b->was_shared && !pool->careful &&
 	       sfr__pool_is_mine(pool) && sfr__slab_has(&pool->slab, b->base);
 }
 

@@ -38,14 +38,16 @@
 
 struct sfr__pool {
 	/* What each get and each release reads. */
-	struct sfr__slab slab;       /* the main one: receives draw from it, and who asks for any */
-	uint32_t small_max;          /* requests up to this are for the small one */
-	atomic_bool starving;        /* a release from elsewhere must wake the owner */
-	bool poison;                 /* safety.poison */
-	bool abort;                  /* safety.abort */
-	struct sfr__buf *free;       /* descriptors that were used before, through view.next */
-	size_t out;                  /* descriptors that are not free */
-	size_t extras;               /* of these, not for a block of their own */
+	struct sfr__slab slab; /* the main one: receives draw from it, and who asks for any */
+	uint32_t small_max;    /* requests up to this are for the small one */
+	atomic_bool starving;  /* a release from elsewhere must wake the owner */
+	bool poison;           /* safety.poison */
+	bool watched;          /* a release by the owner must wake him, too: he sleeps elsewhere */
+	bool careful;          /* one of these */
+	bool abort;            /* safety.abort */
+	struct sfr__buf *free; /* descriptors that were used before, through view.next */
+	size_t out;            /* descriptors that are not free */
+	size_t extras;         /* of these, not for a block of their own */
 	atomic_uintptr_t thread;     /* the owner; odd: its maker, nobody runs it yet; or NONE */
 	_Atomic(sfr_buf *) returned; /* released by other threads; CLOSED when the loop is gone */
 
@@ -130,6 +132,13 @@ void sfr__pool_give(struct sfr__buf *b);
 /* The caller's memory. NULL and errno. */
 sfr_buf *sfr__pool_wrap(struct sfr__pool *pool, void *mem, size_t cap,
 			void (*on_release)(void *mem, void *arg), void *arg);
+
+/* The owner falls asleep in somebody else's care, while receivers wait for buffers; and is back. */
+static inline void sfr__pool_watch(struct sfr__pool *pool, bool watched)
+{
+	pool->watched = watched;
+	pool->careful = watched || pool->poison;
+}
 
 /* Empty the list of what other threads released. Cheap when it is empty. */
 void sfr__pool_collect(struct sfr__pool *pool);

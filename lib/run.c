@@ -177,6 +177,12 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
  * Who may turn it, and for how long.
  */
 
+static void wake_up(sfr_loop *loop)
+{
+	loop->face.asleep = false;
+	sfr__pool_watch(loop->pool, false);
+}
+
 /* Begin a stretch of turns: the thread that does is the loop's from now on. */
 static int run_begin(sfr_loop *loop)
 {
@@ -192,11 +198,62 @@ static int run_begin(sfr_loop *loop)
 		loop->bound = r == 0;
 	}
 	loop->running = r == 0;
+	if (sfr__unlikely(loop->face.asleep))
+		wake_up(loop);
 	return r;
+}
+
+/*
+ * Falling asleep in the care of a host.
+ */
+
+/* The next thing to do, whatever happens: ns; 0: now; -1: never. */
+static int64_t time_left(sfr_loop *loop, bool hurry)
+{
+	int64_t loop_ns = sleep_limit(loop, hurry, -1);
+	int64_t engine_ns = loop->engine->calls->time_left(loop->engine);
+
+	return loop_ns < 0 || (engine_ns >= 0 && engine_ns < loop_ns) ? engine_ns : loop_ns;
+}
+
+static void face_timer(sfr_loop *loop, int64_t left_ns)
+{
+	uint64_t now = sfr__clock_ns();
+
+	sfr__face_timer(&loop->face, left_ns < 0 ? 0 : sfr__time_after(now, (uint64_t)left_ns),
+			now);
+}
+
+/*
+ * Have everything with the engine, and look once more: what completes after that look is told to the host,
+ * and what it found is for the next turn. How long until then, as time_left(), or an error below -1.
+ */
+static int64_t fall_asleep(sfr_loop *loop, bool hurry)
+{
+	int64_t left;
+	int r;
+
+	sfr__face_hush(&loop->face);
+	loop->engine->calls->hush(loop->engine);
+	if (!loop->chain_first)
+		mailbox_arm(loop);
+	hurry |= sfr__ops_flush(loop);
+	mailbox_arm(loop);
+	r = loop->engine->calls->enter(loop->engine, false, 0);
+	left = r < 0 ? 0 : time_left(loop, hurry || sfr__queue_ready(&loop->engine->queue));
+	loop->face.asleep = left != 0;
+	if (left)
+		face_timer(loop, left);
+	else
+		sfr__face_nudge(&loop->face);
+	sfr__pool_watch(loop->pool, left && atomic_load(&loop->pool->starving));
+	return r < 0 ? r : left;
 }
 
 static void run_end(sfr_loop *loop)
 {
+	if (sfr__face_is_open(&loop->face))
+		(void)fall_asleep(loop, resident_flush(loop)); /* an error comes again next time */
 	loop->running = false;
 }
 
@@ -250,6 +307,53 @@ int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
 	loop->draining = false;
 	run_end(loop);
 	return r < 0 ? r : 0;
+}
+
+/*
+ * Hosts.
+ */
+
+static int face_make(sfr_loop *loop)
+{
+	int r = sfr__face_open(&loop->face);
+
+	if (r == 0)
+		r = loop->engine->calls->show(loop->engine, loop->face.fd);
+	if (r < 0)
+		sfr__face_fini(&loop->face);
+	return r;
+}
+
+int sfr_loop_fd(sfr_loop *loop)
+{
+	int r = sfr__loop_check(loop, "the loop was asked for its descriptor");
+
+	if (r == 0 && !sfr__face_is_open(&loop->face))
+		r = face_make(loop);
+	return r < 0 ? r : loop->face.fd;
+}
+
+static bool resident_gathered(const sfr_loop *loop)
+{
+	return loop->resident && loop->resident->gathered(loop->resident);
+}
+
+/* No callbacks here: what might call back is for the next turn. */
+int64_t sfr_loop_prepare(sfr_loop *loop)
+{
+	int64_t left;
+	int r;
+
+	if (loop->face.asleep && sfr__pool_is_mine(loop->pool))
+		return time_left(loop, false);
+	if (!sfr__face_is_open(&loop->face))
+		return 0;
+	r = run_begin(loop);
+	if (r < 0)
+		return r;
+	left = resident_gathered(loop) ? 0 : fall_asleep(loop, false);
+	loop->running = false;
+	return left;
 }
 
 /*

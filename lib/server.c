@@ -202,6 +202,11 @@ static void server_accept(sfr_server *server)
 		server_wait(server, -ENOMEM);
 }
 
+static bool server_is_deaf(const sfr_server *server)
+{
+	return server->state == LISTENING && !server->accept;
+}
+
 void sfr__servers_flush(struct sfr__net *net)
 {
 	struct sfr__link *link;
@@ -209,9 +214,22 @@ void sfr__servers_flush(struct sfr__net *net)
 	for (link = net->servers.next; link != &net->servers; link = link->next) {
 		sfr_server *server = sfr__container(link, sfr_server, link);
 
-		if (sfr__unlikely(server->state == LISTENING && !server->accept))
+		if (sfr__unlikely(server_is_deaf(server)))
 			server_accept(server);
 	}
+}
+
+bool sfr__servers_wait(const struct sfr__net *net)
+{
+	const struct sfr__link *link;
+
+	for (link = net->servers.next; link != &net->servers; link = link->next) {
+		const sfr_server *server = sfr__container(link, sfr_server, link);
+
+		if (server_is_deaf(server) && !server->complained) /* else it is in vain by now */
+			return true;
+	}
+	return false;
 }
 
 /*

@@ -96,6 +96,31 @@ SFR_API int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns);
  */
 SFR_API int sfr_loop_free(sfr_loop *loop);
 
+/**
+ * A descriptor for the set of a host: an event loop of somebody else's, or a plain select(2), poll(2) or
+ * epoll(7), that sleeps on the loop's behalf. It is readable while sfr_loop_step(loop, 0) would find
+ * something to do, timers included, and stays so until that was called. See docs/embedding.md.
+ *
+ * @return The loop's own, the same every time, good until it is freed: wait for it to be readable, and
+ *         nothing else; -EMFILE, -ENOMEM; -SFR_ETHREAD, -SFR_EFORKED.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_loop_fd(sfr_loop *loop);
+
+/**
+ * Before the host sleeps: hand what is queued to the engine. No callbacks run. Hosts may leave it out: what
+ * is queued makes the descriptor readable, and so do timers; but then each submission outside a callback
+ * costs a turn of the host.
+ *
+ * @return How long the host may sleep if the descriptor does not become readable, in nanoseconds; -1: as long
+ *         as it likes; 0: there is something to do, so sfr_loop_step(loop, 0) at once. An error below -1:
+ *         -SFR_ENESTED in a callback, -SFR_ETHREAD, -SFR_EFORKED, or of the engine.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int64_t sfr_loop_prepare(sfr_loop *loop);
+
 /** Operations submitted and not yet called back for the last time. @thread The loop's. @since 0.1 */
 SFR_API size_t sfr_loop_inflight(const sfr_loop *loop);
 
@@ -172,7 +197,7 @@ typedef struct sfr_loop_stats {
 	uint64_t bytes_max;  /**< The most that both ever were together. */
 	uint64_t
 		timers_moved; /**< Times that a timer or deadline fired or came nearer: their cost. */
-	uint64_t links; /**< Operations that the engine got linked behind another one. */
+	uint64_t links;       /**< Operations that the engine got linked behind another one. */
 	uint64_t
 		links_broken; /**< Of their chains, those that it did not run for that, and gave back. */
 } sfr_loop_stats;

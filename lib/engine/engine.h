@@ -55,6 +55,18 @@ struct sfr__engine_calls {
 	int (*buffers_update)(struct sfr__engine *engine, unsigned slot,
 			      const struct iovec *buffer);
 
+	/*
+	 * For hosts that sleep in a set of their own: have this epoll set tell when entering would find
+	 * something, from now on, though nobody waits in enter. Once. 0 or -errno.
+	 */
+	int (*show)(struct sfr__engine *engine, int set);
+
+	/* Forget what the set was told so far: enter is about to look. */
+	void (*hush)(struct sfr__engine *engine);
+
+	/* Until entering is due whatever happens: ns; -1: never. */
+	int64_t (*time_left)(struct sfr__engine *engine);
+
 	/* Nothing is in flight: free it. */
 	void (*close)(struct sfr__engine *engine);
 };

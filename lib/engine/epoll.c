@@ -40,6 +40,7 @@ struct epoll {
 	struct sfr__interpreter interpreter;
 	struct sfr__watches watches;
 	struct sfr__workers workers;
+	int shown;         /* a set that tells of ours; -1: there is none */
 	int done_fd;       /* an eventfd: work is done; -1 until there was some */
 	bool done_watched; /* epoll tells of it */
 	bool no_pwait2;    /* this kernel, or emulator, sleeps in milliseconds */
@@ -308,12 +309,24 @@ static int epoll_sleep(struct epoll *epoll, int64_t timeout_ns)
 	return count < 0 ? -errno : count;
 }
 
+/* Have the set that is shown, if there is one, tell of ours. 0 or -errno. */
+static int set_show(struct epoll *epoll)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int ours = epoll->watches.epoll_fd;
+
+	return epoll->shown >= 0 && epoll_ctl(epoll->shown, EPOLL_CTL_ADD, ours, &event) < 0
+		       ? -errno
+		       : 0;
+}
+
 /* Without descriptors for a new set the old one goes on telling too much, and nothing is lost. */
 static void set_renew(struct epoll *epoll)
 {
 	if (sfr__watches_renew(&epoll->watches) < 0)
 		return;
 	epoll->done_watched = false;
+	(void)set_show(epoll); /* in the place of the old one: there is room */
 	if (epoll->done_fd >= 0)
 		(void)work_watch(epoll); /* it was there before */
 }
@@ -422,6 +435,26 @@ static int epoll_buffers_update(struct sfr__engine *engine, unsigned slot,
 	return sfr__interpreter_buffers_update(&epoll_of(engine)->interpreter, slot, buffer);
 }
 
+static int epoll_show(struct sfr__engine *engine, int set)
+{
+	epoll_of(engine)->shown = set;
+	return set_show(epoll_of(engine));
+}
+
+/* Its set says what is so now, not what was. */
+static void epoll_hush(struct sfr__engine *engine)
+{
+	(void)engine;
+}
+
+static int64_t epoll_time_left(struct sfr__engine *engine)
+{
+	struct sfr__interpreter *interpreter = &epoll_of(engine)->interpreter;
+	int64_t limit = sfr__queue_written(&engine->queue) ? SHORT_OF_MEMORY_NS : -1;
+
+	return shorter(limit, sfr__interpreter_time_left(interpreter));
+}
+
 static void epoll_close(struct sfr__engine *engine)
 {
 	struct epoll *epoll = epoll_of(engine);
@@ -445,6 +478,9 @@ static const struct sfr__engine_calls epoll_calls = {
 	.files_remove = epoll_files_remove,
 	.buffers_add = epoll_buffers_add,
 	.buffers_update = epoll_buffers_update,
+	.show = epoll_show,
+	.hush = epoll_hush,
+	.time_left = epoll_time_left,
 	.close = epoll_close,
 };
 
@@ -486,7 +522,7 @@ int sfr__epoll_open(struct sfr__engine **out, const struct sfr__settings *settin
 	epoll->interpreter.engine.calls = &epoll_calls;
 	epoll->interpreter.engine.features = features_offered(settings);
 	sfr__workers_init(&epoll->workers, settings->ring.workers, work_run, work_tell);
-	epoll->done_fd = -1;
+	epoll->done_fd = epoll->shown = -1;
 	r = epoll_init(epoll, settings);
 	if (r < 0) {
 		epoll_close(&epoll->interpreter.engine);

@@ -20,7 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #define FOR_EVER_S 86400
 
@@ -35,6 +38,7 @@ struct uring {
 	uint32_t min_wait_us; /* 0: the first completion ends the sleep */
 	uint32_t napi_us;
 	uint32_t workers;
+	int event_fd; /* the kernel counts completions there; -1: nobody asked for it */
 };
 
 static struct uring *uring_of(const struct sfr__engine *engine)
@@ -228,10 +232,42 @@ static int uring_buffers_update(struct sfr__engine *engine, unsigned slot,
 	return r < 0 ? r : 0;
 }
 
+/* Not the ring's own descriptor: with DEFER_TASKRUN it does not tell a set of what completes later. */
+static int uring_show(struct sfr__engine *engine, int set)
+{
+	struct uring *uring = uring_of(engine);
+	struct epoll_event event = {.events = EPOLLIN};
+	int r;
+
+	uring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (uring->event_fd < 0)
+		return -errno;
+	r = io_uring_register((unsigned)uring->ring.ring_fd, IORING_REGISTER_EVENTFD,
+			      &uring->event_fd, 1);
+	if (r == 0 && epoll_ctl(set, EPOLL_CTL_ADD, uring->event_fd, &event) < 0)
+		r = -errno;
+	return r;
+}
+
+static void uring_hush(struct sfr__engine *engine)
+{
+	uint64_t count;
+
+	(void)!read(uring_of(engine)->event_fd, &count, sizeof(count)); /* empty is as good */
+}
+
+static int64_t uring_time_left(struct sfr__engine *engine)
+{
+	(void)engine;
+	return -1;
+}
+
 static void uring_close(struct sfr__engine *engine)
 {
 	struct uring *uring = uring_of(engine);
 
+	if (uring->event_fd >= 0)
+		(void)close(uring->event_fd); /* nobody counts any more */
 	io_uring_queue_exit(&uring->ring);
 	free(uring);
 }
@@ -247,6 +283,9 @@ static const struct sfr__engine_calls uring_calls = {
 	.files_remove = uring_files_remove,
 	.buffers_add = uring_buffers_add,
 	.buffers_update = uring_buffers_update,
+	.show = uring_show,
+	.hush = uring_hush,
+	.time_left = uring_time_left,
 	.close = uring_close,
 };
 
@@ -355,6 +394,7 @@ int sfr__uring_open(struct sfr__engine **out, const struct sfr__settings *settin
 		return r;
 	}
 	uring->engine.calls = &uring_calls;
+	uring->event_fd = -1;
 	uring->engine.locks = true;
 	uring->enter_flags = IORING_ENTER_GETEVENTS;
 	if (sfr__has(uring->engine.features, SFR__FEATURE_NO_IOWAIT))
