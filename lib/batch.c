@@ -95,6 +95,13 @@ static int edges_reserve(sfr_batch *batch)
 	return 0;
 }
 
+/* The search goes through the whole graph, so first what rules it out in nearly all cases. */
+static bool closes_cycle(sfr_batch *batch, int32_t from, int32_t to)
+{
+	return batch->backward && batch->nodes[from].waits && batch->nodes[to].awaited &&
+	       sfr__plan_closes_cycle(&batch->plan, from, to);
+}
+
 int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__edge_kind kind)
 {
 	int r = edges_reserve(batch);
@@ -102,11 +109,12 @@ int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__ed
 	if (r < 0)
 		return r;
 	batch->backward |= from > to;
-	if (from == to || (batch->backward && sfr__plan_closes_cycle(&batch->plan, from, to)))
+	if (from == to || closes_cycle(batch, from, to))
 		return -SFR_ECYCLE;
 	batch->plan.edges[batch->plan.edge_count++] = (struct sfr__plan_edge){
 		.from = from, .to = to, .kind = (uint8_t)kind, .must = kind != SFR__EDGE_ANY};
 	batch->nodes[to].waits++;
+	batch->nodes[from].awaited = true;
 	batch->planned = false;
 	return 0;
 }
@@ -335,7 +343,7 @@ int sfr_batch_reset(sfr_batch *batch)
 	batch->state = SFR__BATCH_BUILDING;
 	batch->error = 0;
 	batch->left = batch->failed = 0;
-	batch->backward = batch->planned = batch->expired = false;
+	batch->backward = batch->planned = batch->cancelled = batch->expired = false;
 	batch->within_ns = 0;
 	return 0;
 }

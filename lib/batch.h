@@ -36,7 +36,9 @@ struct sfr__node {
 	int32_t closes;          /* whose descriptor it closes; SFR__PLAN_NO_NODE */
 	bool heirs;              /* there are others */
 	uint8_t kind;            /* enum sfr__op_kind */
+	bool awaited;            /* others wait for it */
 	bool failed;             /* one that it depends on did */
+	bool settled;            /* those after it know that it ended */
 	bool started;            /* it was released, and did not come back */
 	bool alone;              /* it came back from a broken chain: no more links */
 	bool unnamed;            /* it uses descriptors that are not known before it starts */
@@ -57,7 +59,7 @@ struct sfr_batch {
 	struct sfr__node *nodes;
 	struct sfr__plan plan;
 	int32_t node_room, edge_room;
-	int32_t left;   /* ops that have not ended */
+	int32_t left;   /* ops that are not settled */
 	int32_t failed; /* ops that ended with an error */
 	int32_t ended;  /* the first to be dealt with */
 	int error;      /* why it cannot be submitted */
@@ -65,6 +67,7 @@ struct sfr_batch {
 	bool backward;  /* an op waits for a later one: there may be cycles */
 	bool planned;
 	bool settling;
+	bool cancelled; /* somebody asked, be it in vain */
 	bool expired;
 	uint16_t serial; /* in names of descriptors */
 	struct sfr__timer timer;

@@ -193,9 +193,23 @@ static void chain_advance(const sfr_batch *batch, const struct sfr__plan_node *p
 		sfr__op_leads(next->op);
 }
 
+static void node_settle_later(struct sfr__node *node)
+{
+	sfr_batch *batch = node->batch;
+
+	node->settled = true;
+	node->ended = batch->ended;
+	batch->ended = sfr__node_index(node);
+}
+
+/* One that was cancelled while it waited has ended by now, but those after it wait for what it waited for. */
 static void node_start_if_due(struct sfr__node *node)
 {
-	if (node->waits == 0 && node->op && sfr__op_is_held(node->op) && !node->started)
+	if (node->waits > 0)
+		return;
+	if (!node->op && !node->settled)
+		node_settle_later(node);
+	else if (node->op && sfr__op_is_held(node->op) && !node->started)
 		node_start(node);
 }
 
@@ -227,6 +241,7 @@ static void batch_settle(sfr_batch *batch)
 		struct sfr__node *node = &batch->nodes[batch->ended];
 
 		batch->ended = node->ended;
+		batch->left--;
 		node_settle(node);
 	}
 	batch->settling = false;
@@ -261,10 +276,10 @@ static void member_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 		batch->nodes[node->closes].claimed = true;
 	node->result = result == -ECANCELED && batch->expired ? -ETIMEDOUT : result;
 	batch->failed += result < 0;
-	batch->left--;
 	chain_forget(batch, sfr__node_index(node));
-	node->ended = batch->ended;
-	batch->ended = sfr__node_index(node);
+	if (node->waits > 0)
+		return;
+	node_settle_later(node);
 	if (!batch->settling)
 		batch_settle(batch);
 }
@@ -356,6 +371,7 @@ int sfr_batch_cancel(sfr_batch *batch)
 		return r;
 	if (batch->state != SFR__BATCH_RUNNING)
 		return -SFR_ESTALE;
+	batch->cancelled = true;
 	batch_cancel(batch);
 	return 0;
 }

@@ -2,13 +2,9 @@
  * Recipes: batches that are needed again and again.
  *
  * Each has one small state, made with its batch and freed with it, after the callback; what is not a matter
- * of the recipe alone is the batch's, so they use nothing that their callers could not use.
- *
- * What closes a descriptor waits for everything that uses it, and not only for the last: when a batch is
- * cancelled, what has not begun ends before what it waits for.
+ * of the recipe alone is the batch's.
  */
-#include "buf.h"
-#include "loop.h"
+#include "batch.h"
 #include <safer_ring/error.h>
 #include <safer_ring/file.h>
 #include <safer_ring/recipes.h>
@@ -141,9 +137,8 @@ sfr_batch *sfr_send_close(sfr_loop *loop, int fd, sfr_buf *buf, sfr_done *done, 
  * Replacing a file.
  */
 
-enum {
-	NAME_PART = 200
-}; /* of the name that it is to have: with the rest it must not get too long */
+/* Of the name that it is to have: with the rest it must not get too long. */
+#define NAME_PART 200
 
 struct replace {
 	struct recipe recipe;
@@ -217,11 +212,8 @@ static void replace_build(sfr_loop *loop, struct replace *replace, const char *n
 	dir_sync = sfr_batch_then(batch, rename, sfr_fsync(loop, dir_fd));
 	dir_close = sfr_batch_add(batch, sfr_close(loop, dir_fd));
 	/* Submitting tells of whatever error there is in any of these. */
-	(void)sfr_batch_after_any(batch, close, write);
 	(void)sfr_batch_after_any(batch, close, sync);
 	(void)sfr_batch_after(batch, rename, sync);
-	(void)sfr_batch_after_any(batch, dir_close, open);
-	(void)sfr_batch_after_any(batch, dir_close, rename);
 	(void)sfr_batch_after_any(batch, dir_close, dir_sync);
 	replace->recipe.counted = dir_close;
 	replace->recipe.telling = write;
@@ -295,12 +287,10 @@ struct copy {
 	void *arg;
 	int fd_in, fd_out;
 	uint64_t off_in, off_out, len;
-	uint64_t copied; /* without a gap */
-	int window;      /* how many blocks are to be tried */
-	int blocks;      /* how many there are in the batch */
-	int witness;     /* the operation that tells whether the batch was cancelled */
-	sfr_buf *bufs
-		[WINDOW_MAX]; /* kept from window to window; each is a block's while that runs */
+	uint64_t copied;           /* without a gap */
+	int window;                /* how many blocks are to be tried */
+	int blocks;                /* how many there are in the batch */
+	sfr_buf *bufs[WINDOW_MAX]; /* kept; each is a block's while that runs */
 };
 
 static void copy_end(struct copy *copy, int64_t result)
@@ -348,29 +338,6 @@ static uint32_t block_add(struct copy *copy, int i, uint64_t at)
 	return size;
 }
 
-/*
- * The last operation of a window never runs, as it depends on one that fails, and is not said to before all
- * others have ended: so whenever the batch is cancelled, and if every block is copied all the same, it tells.
- */
-static int copy_add_witness(struct copy *copy)
-{
-	int witness, failing, i;
-
-	failing = sfr_batch_add(copy->batch, sfr_all(sfr_nop(copy->loop)));
-	witness = sfr_batch_then(copy->batch, failing, sfr_nop(copy->loop));
-	for (i = 0; i < copy->blocks; i++)
-		(void)sfr_batch_after_any(copy->batch, witness, 2 * i + 1);
-	return witness; /* submitting tells of an error */
-}
-
-static bool copy_was_cancelled(const struct copy *copy)
-{
-	int result = 0;
-
-	(void)sfr_batch_result(copy->batch, copy->witness, &result);
-	return result == -ECANCELED;
-}
-
 static sfr_batch_done copy_window_done;
 
 /* Begin with the next window. 0 or an error. */
@@ -387,8 +354,6 @@ static int copy_window(struct copy *copy)
 	}
 	if (!copy->blocks && at < copy->len)
 		return -errno;
-	if (copy->blocks)
-		copy->witness = copy_add_witness(copy);
 	return sfr_batch_submit(copy->batch, copy_window_done, copy);
 }
 
@@ -432,7 +397,7 @@ static void copy_window_done(sfr_loop *loop, sfr_batch *batch, void *arg)
 
 	(void)loop;
 	if (r > 0 && copy->copied < copy->len) {
-		r = copy_was_cancelled(copy) ? -ECANCELED : sfr_batch_reset(batch);
+		r = copy->batch->cancelled ? -ECANCELED : sfr_batch_reset(batch);
 		if (r == 0)
 			r = copy_window(copy);
 		if (r == 0)

@@ -16,6 +16,22 @@
 
 static struct seen seen, other;
 
+/* Ones that cannot be mistaken for others: what is in it has not begun, and what runs waits. */
+static void caller_init_batches(struct caller *caller)
+{
+	sfr_loop *loop = caller->loop;
+	int idle, unused;
+
+	pair_of_pipe_ends(&idle, &unused);
+	caller->batch = sfr_batch_new(loop);
+	sfr_batch_add(caller->batch, sfr_nop(loop));
+	sfr_batch_then(caller->batch, 0, sfr_openat(loop, AT_FDCWD, "/dev/null", O_RDONLY, 0));
+	caller->running = sfr_batch_new(loop);
+	sfr_batch_add(caller->running, sfr_read(loop, idle, sfr_buf_get(loop, 64)));
+	sfr_batch_then(caller->running, 0, sfr_nop(loop));
+	ck_assert_int_eq(sfr_batch_submit(caller->running, NULL, NULL), 0);
+}
+
 void caller_init(struct caller *caller, sfr_loop *loop)
 {
 	int i;
@@ -30,6 +46,21 @@ void caller_init(struct caller *caller, sfr_loop *loop)
 	caller->op = sfr_read(loop, caller->read_end, sfr_buf_get(loop, 64));
 	for (i = 0; i < caller->buf_count; i++)
 		caller->bufs[i] = sfr_buf_get(loop, i % 4 ? 64 : 100000); /* some of the heap */
+	caller_init_batches(caller);
+}
+
+static void caller_check_batches(struct caller *caller)
+{
+	int result;
+
+	ck_assert_int_eq(sfr_batch_result(caller->batch, 0, &result), -SFR_EPENDING);
+	ck_assert_int_eq(sfr_batch_await(caller->batch), 0);
+	ck_assert_int_eq(sfr_batch_result(caller->batch, 2, &result), -EINVAL);
+	sfr_batch_free(caller->batch);
+	ck_assert_int_eq(sfr_batch_result(caller->running, 0, &result), -SFR_EPENDING);
+	ck_assert_int_eq(sfr_batch_cancel(caller->running), 0);
+	ck_assert_int_eq(sfr_batch_await(caller->running), 2);
+	sfr_batch_free(caller->running);
 }
 
 void caller_check(struct caller *caller)
@@ -48,6 +79,7 @@ void caller_check(struct caller *caller)
 	ck_assert_int_eq(write(caller->write_end, "defg", 4), 4);
 	turn_until(loop, &other.calls, 1);
 	ck_assert_int_eq(other.result, 4);
+	caller_check_batches(caller);
 	while (caller->buf_count)
 		sfr_buf_release(caller->bufs[--caller->buf_count]);
 	ck_assert_int_eq(there.closed + here.closed, 0);
@@ -192,6 +224,69 @@ ANSWERS(cancel_fd, IN, FD)
 ANSWERS(abandon, IN, caller->ticket)
 
 /*
+ * Batches.
+ */
+
+static void not_yet(sfr_loop *loop, sfr_batch *batch, void *arg)
+{
+	(void)loop;
+	(void)batch;
+	(void)arg;
+}
+
+static int call_batch_result(struct caller *caller)
+{
+	int result;
+
+	return -sfr_batch_result(caller->running, 0, &result);
+}
+
+/* It only looks: what it gives is good for nothing there. */
+static int call_batch_fd(struct caller *caller)
+{
+	return sfr_batch_fd(caller->batch, 1) < -1 ? 0 : EISNAM;
+}
+
+static int call_batch_plan(struct caller *caller)
+{
+	sfr_batch_plan_info info;
+
+	return -sfr_batch_plan(caller->batch, &info);
+}
+
+static int call_batch_free(struct caller *caller)
+{
+	errno = 0;
+	sfr_batch_free(same(caller->running));
+	return errno;
+}
+
+MAKES(batch_new, IN)
+ANSWERS(batch_add, caller->batch, same(caller->op))
+ANSWERS(batch_after, caller->batch, 1, 0)
+ANSWERS(batch_after_any, caller->batch, 0, 1)
+ANSWERS(batch_then, caller->batch, 0, same(caller->op))
+ANSWERS(batch_within, caller->batch, 1)
+ANSWERS(batch_submit, caller->batch, not_yet, NULL)
+ANSWERS(batch_await, caller->batch)
+ANSWERS(batch_error, caller->running, NULL)
+MAKES(batch_take, caller->running, 0)
+ANSWERS(batch_cancel, caller->running)
+ANSWERS(batch_reset, caller->batch)
+
+static void not_copied(sfr_loop *loop, int64_t result, void *arg)
+{
+	(void)loop;
+	(void)result;
+	(void)arg;
+}
+
+MAKES(copy_range, IN, FD, 0, FD, 0, 1, not_copied, NULL)
+MAKES(replace_file, IN, AT_FDCWD, "/nowhere/at/all", 0600, BUF, NULL, NULL)
+MAKES(read_file, IN, AT_FDCWD, "/nowhere/at/all", BUF, NULL, NULL)
+MAKES(send_close, IN, FD, BUF, NULL, NULL)
+
+/*
  * Loops and buffers.
  */
 
@@ -240,6 +335,8 @@ static int call_loop_orphan_list(struct caller *caller)
 ANSWERS(loop_run, IN)
 ANSWERS(loop_step, IN, 0)
 ANSWERS(loop_drain, IN, -1)
+ANSWERS(loop_fd, IN)
+ANSWERS(loop_prepare, IN)
 ANSWERS(loop_free, IN)
 ANSWERS(loop_post, IN, ran, caller)
 DOES(loop_stop, IN)
@@ -390,10 +487,32 @@ const struct call calls[] = {
 	ROW(REFUSED, cancel),
 	ROW(REFUSED, cancel_fd),
 	ROW(REFUSED, abandon),
+	ROW(REFUSED, batch_new),
+	ROW(REFUSED, batch_add),
+	ROW(REFUSED, batch_after),
+	ROW(REFUSED, batch_after_any),
+	ROW(REFUSED, batch_then),
+	ROW(READS, batch_fd),
+	ROW(REFUSED, batch_within),
+	ROW(REFUSED, batch_submit),
+	ROW(REFUSED, batch_await),
+	ROW(REFUSED, batch_result),
+	ROW(REFUSED, batch_error),
+	ROW(REFUSED, batch_take),
+	ROW(REFUSED, batch_plan),
+	ROW(REFUSED, batch_cancel),
+	ROW(REFUSED, batch_reset),
+	ROW(REFUSED, batch_free),
+	ROW(REFUSED, copy_range),
+	ROW(REFUSED, replace_file),
+	ROW(REFUSED, read_file),
+	ROW(REFUSED, send_close),
 	ROW(OPEN, loop_new),
 	ROW(RUNS, loop_run),
 	ROW(RUNS, loop_step),
 	ROW(RUNS, loop_drain),
+	ROW(REFUSED, loop_fd),
+	ROW(RUNS, loop_prepare),
 	ROW(FREES, loop_free),
 	ROW(POSTS, loop_post),
 	ROW(OPEN, loop_stop),

@@ -14,7 +14,9 @@ struct caller {
 	sfr_op *op;         /* built, and not submitted: a read of the pipe */
 	sfr_ticket ticket;  /* of an op in flight: another */
 	int read_end, write_end;
-	sfr_buf *bufs[32]; /* the caller's; the last ones are used up */
+	sfr_batch *batch;   /* of two ops, and not submitted */
+	sfr_batch *running; /* submitted: a read that waits, and an op after it */
+	sfr_buf *bufs[32];  /* the caller's; the last ones are used up */
 	int buf_count;
 	int posted; /* functions that ran */
 };

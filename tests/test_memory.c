@@ -408,6 +408,47 @@ static int a_long_chain(sfr_loop *loop)
 	return r;
 }
 
+/* Of forty ops in chains, forks and joins, with what was read and what was opened handed on. */
+static int fill_batch(sfr_loop *loop, sfr_batch *batch)
+{
+	int i, open, read;
+
+	open = sfr_batch_add(batch, sfr_openat(loop, AT_FDCWD, "/dev/zero", O_RDONLY, 0));
+	read = sfr_batch_add(batch,
+			     sfr_read(loop, sfr_batch_fd(batch, open), sfr_buf_get(loop, 16)));
+	sfr_batch_then(batch, read, sfr_all(sfr_send(loop, sock_a, NULL)));
+	sfr_batch_then(batch, read, sfr_close(loop, sfr_batch_fd(batch, open)));
+	for (i = 4; i < 40; i++) {
+		sfr_batch_add(batch, sfr_nop(loop));
+		sfr_batch_after(batch, i, i - 1);
+		sfr_batch_after_any(batch, i, i / 2);
+	}
+	return sfr_batch_within(batch, 60000000000);
+}
+
+static void drop_sent(void)
+{
+	char bytes[4096];
+
+	while (recv(sock_b, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+static int a_batch(sfr_loop *loop)
+{
+	sfr_batch *batch = sfr_batch_new(loop);
+	int failed, r;
+
+	if (!batch)
+		return -ENOMEM;
+	(void)fill_batch(loop, batch);
+	failed = sfr_batch_await(batch);
+	r = failed > 0 ? sfr_batch_error(batch, NULL) : failed;
+	sfr_batch_free(batch);
+	drop_sent();
+	return r == -SFR_EPOOLEMPTY ? -ENOMEM : r;
+}
+
 /* A server that echoes, and a client that says something in two pieces. */
 static int echoed, client_closed, echo_wanted;
 
@@ -494,6 +535,7 @@ static const struct {
 	{"a message", a_message, false},
 	{"some work", some_work, false},
 	{"a long chain", a_long_chain, false},
+	{"a batch", a_batch, false},
 	{"an echo", an_echo, false},
 };
 
@@ -699,6 +741,46 @@ START_TEST(timers_and_buffers_of_the_slab_allocate_nothing)
 }
 END_TEST
 
+/* But for copies of paths, which are for ops that are no business of the batch's. */
+static int refill(sfr_loop *loop, sfr_batch *batch, int fd)
+{
+	int i, r;
+
+	sfr_batch_add(batch, sfr_read(loop, fd, sfr_buf_get(loop, 16)));
+	sfr_batch_then(batch, 0, sfr_all(sfr_send(loop, sock_a, NULL)));
+	for (i = 2; i < 40; i++) {
+		sfr_batch_then(batch, i - 1, sfr_within(sfr_nop(loop), 60000000000));
+		sfr_batch_after_any(batch, i, i / 2);
+	}
+	(void)sfr_batch_within(batch, 60000000000);
+	r = sfr_batch_await(batch);
+	return r == 0 ? sfr_batch_reset(batch) : -EIO;
+}
+
+START_TEST(a_batch_that_is_used_again_allocates_nothing)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_batch *batch = sfr_batch_new(loop);
+	int i, r = 0, zeros = owned_fd(open("/dev/zero", O_RDONLY));
+
+	pair_of_sockets(&sock_a, &sock_b);
+	for (i = 0; i < 10; i++) {
+		ck_assert_int_eq(refill(loop, batch, zeros), 0);
+		drop_sent();
+	}
+	allocations = failing_allocation = 0;
+	watching = true;
+	for (i = 0; i < 200 && r == 0; i++) {
+		r = refill(loop, batch, zeros);
+		drop_sent();
+	}
+	watching = false;
+	ck_assert_int_eq(r, 0);
+	ck_assert_int_eq(allocations, 0);
+	sfr_batch_free(batch);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("memory");
@@ -711,5 +793,6 @@ int main(void)
 	world_test(tc, streams_allocate_nothing);
 	world_test(tc, connections_allocate_nothing);
 	world_test(tc, timers_and_buffers_of_the_slab_allocate_nothing);
+	world_test(tc, a_batch_that_is_used_again_allocates_nothing);
 	return world_run(suite);
 }

@@ -1,6 +1,7 @@
 /*
  * The worlds: each engine with each set of features that it must do without. By number; without io_uring
- * on this machine there are fewer, and that is said; under Valgrind only those that tell most.
+ * on this machine there are fewer, and that is said; under Valgrind, and with SFR_FEW_WORLDS in the
+ * environment, only those that tell most.
  */
 #ifndef SFR_TESTS_WORLDS_H
 #define SFR_TESTS_WORLDS_H

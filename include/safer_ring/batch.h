@@ -40,6 +40,7 @@ typedef void sfr_batch_done(sfr_loop *loop, sfr_batch *batch, void *arg);
  * Make an empty batch.
  *
  * @return Yours, for sfr_batch_free(). NULL with errno ENOMEM; SFR_ETHREAD or SFR_EFORKED.
+ *         It need not be looked at: NULL takes what it is given, and all calls on it answer -ENOMEM.
  * @thread The loop's.
  * @since 0.1
  */
@@ -177,7 +178,7 @@ SFR_API int sfr_batch_error(const sfr_batch *batch, int *op_out);
  * Take an operation's buffer. What nobody takes goes back to where it is from with the batch.
  *
  * @return Yours. NULL with errno SFR_EPENDING before the operation ended; SFR_ESTALE if it was taken already
- *         or a later operation inherited it: then it is there; ENODATA if it carried none; EINVAL if there
+ *         or a later operation inherited it: then it is there, run or not; ENODATA if it carried none; EINVAL if there
  *         is no such operation; SFR_ETHREAD, SFR_EFORKED.
  * @thread The loop's.
  * @since 0.1

@@ -57,6 +57,8 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(int, sfr_loop_post, (sfr_loop * loop, void (*fn)(sfr_loop *, void *), void *arg),        \
 	  -ENOSYS)                                                                                 \
 	X(int, sfr_loop_drain, (sfr_loop * loop, int64_t timeout_ns), -ENOSYS)                     \
+	X(int, sfr_loop_fd, (sfr_loop * loop), -ENOSYS)                                            \
+	X(int64_t, sfr_loop_prepare, (sfr_loop * loop), -ENOSYS)                                   \
 	X(int, sfr_loop_free, (sfr_loop * loop), 0)                                                \
 	X(size_t, sfr_loop_inflight, (const sfr_loop *loop), 0)                                    \
 	X(size_t, sfr_loop_orphans, (const sfr_loop *loop), 0)                                     \

@@ -122,3 +122,104 @@ sfr_op *prepared(sfr_loop *loop, sfr_conn *conn)
 	sfr_op_discard(op);
 	return NULL;
 }
+
+/* A batch is built without a look at any result, and is freed by whom it calls back. */
+void copied(sfr_loop *loop, sfr_batch *batch, void *arg)
+{
+	int *failed = arg, result;
+
+	(void)loop;
+	if (sfr_batch_error(batch, NULL) < 0 || sfr_batch_result(batch, 2, &result) < 0)
+		++*failed;
+	sfr_batch_free(batch);
+}
+
+int copy_block(sfr_loop *loop, int from, int to, size_t size, void *arg)
+{
+	sfr_batch *batch = sfr_batch_new(loop);
+	int read = sfr_batch_add(batch, sfr_read_at(loop, from, sfr_buf_get(loop, size), 0));
+	int write = sfr_batch_then(batch, read, sfr_all(sfr_write_at(loop, to, NULL, 0)));
+
+	sfr_batch_then(batch, write, sfr_fsync(loop, to));
+	return sfr_batch_submit(batch, copied, arg);
+}
+
+/* Its descriptors have names before they are there, and what it read is taken out of it. */
+sfr_buf *contents(sfr_loop *loop, const char *path)
+{
+	sfr_batch *batch = sfr_batch_new(loop);
+	int file = sfr_batch_add(batch, sfr_openat(loop, -100, path, 0, 0));
+	int fd = sfr_batch_fd(batch, file);
+	int read = sfr_batch_then(batch, file, sfr_read(loop, fd, sfr_buf_get(loop, 0)));
+	sfr_buf *buf;
+
+	sfr_batch_after_any(batch, sfr_batch_add(batch, sfr_close(loop, fd)), read);
+	buf = sfr_batch_await(batch) == 0 ? sfr_batch_take(batch, read) : NULL;
+	sfr_batch_free(batch);
+	return buf;
+}
+
+/* A batch is kept: with whom it is for, who is what its callback is handed. */
+struct log {
+	sfr_batch *batch, *saving;
+	int fd;
+};
+
+int log_sync(sfr_loop *loop, struct log *log, sfr_batch_done *done)
+{
+	sfr_batch *batch = sfr_batch_new(loop);
+
+	log->batch = batch;
+	sfr_batch_add(batch, sfr_fsync(loop, log->fd));
+	return sfr_batch_submit(batch, done, log);
+}
+
+static void log_synced(sfr_loop *loop, sfr_batch *batch, void *arg)
+{
+	struct log *log = arg;
+
+	sfr_batch_free(batch);
+	if (log_sync(loop, log, NULL) < 0)
+		free(log);
+}
+
+void log_start(sfr_loop *loop, int fd)
+{
+	struct log *log = calloc(1, sizeof(*log));
+	sfr_batch *batch = sfr_batch_new(loop);
+
+	if (log) {
+		log->fd = fd;
+		log->batch = batch;
+	}
+	sfr_batch_add(batch, sfr_fsync(loop, fd));
+	sfr_batch_submit(batch, log_synced, log);
+}
+
+/* And filled again, after each time. */
+int append_all(sfr_loop *loop, int fd, const char *const *lines, int count)
+{
+	sfr_batch *batch = sfr_batch_new(loop);
+	int i, failed = 0;
+
+	for (i = 0; i < count && failed == 0; i++) {
+		sfr_batch_add(batch, sfr_write(loop, fd, sfr_buf_from(loop, lines[i], 1)));
+		failed = sfr_batch_await(batch);
+		sfr_batch_reset(batch);
+	}
+	sfr_batch_free(batch);
+	return failed;
+}
+
+/* A recipe's batch is the library's, and is kept to be cancelled. */
+int log_save(sfr_loop *loop, struct log *log, const char *path, sfr_buf *text, sfr_done *saved)
+{
+	log->saving = sfr_replace_file(loop, -100, path, 0600, text, saved, log);
+	return log->saving ? 0 : -1;
+}
+
+void load(sfr_loop *loop, const char *path, int fd, sfr_done *loaded)
+{
+	if (!sfr_read_file(loop, -100, path, sfr_buf_get(loop, 0), loaded, NULL))
+		sfr_send_close(loop, fd, sfr_buf_from(loop, "none", 4), loaded, NULL);
+}

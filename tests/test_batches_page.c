@@ -1,0 +1,128 @@
+/*
+ * docs/batches.md against the table of kinds: what it says of chains is what the planner is told. And the
+ * example that it shows, and others show, against the one that is tested.
+ */
+#include "op_kind.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char page[100000];
+
+static void page_read(const char *name)
+{
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("SFR_SOURCE_ROOT"), name);
+	file = fopen(path, "r");
+	ck_assert_msg(file != NULL, "no %s", path);
+	page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+	fclose(file);
+}
+
+/* What the row of a kind says, after its names. */
+struct row {
+	const char *chain, *breaks, *part;
+};
+
+/* A line of the table with that name in its first cell. False if there is none. */
+static bool row_find(const char *name, struct row *row)
+{
+	const char *at = strstr(page, "| operation | can be in a chain |");
+	char mark[64];
+
+	ck_assert_ptr_nonnull(at);
+	snprintf(mark, sizeof(mark), "`%s`", name);
+	for (at = strchr(at, '\n'); at && at[1] == '|'; at = strchr(at + 1, '\n')) {
+		const char *hit = strstr(at, mark), *cell = strchr(at + 2, '|');
+
+		if (!hit || hit > cell)
+			continue;
+		row->chain = cell;
+		row->breaks = strchr(row->chain + 1, '|');
+		row->part = strchr(row->breaks + 1, '|');
+		return true;
+	}
+	return false;
+}
+
+static bool cell_is(const char *cell, const char *text)
+{
+	char wanted[64];
+
+	snprintf(wanted, sizeof(wanted), *text ? "| %s |" : "|%s |", text);
+	return strncmp(cell, wanted, strlen(wanted)) == 0;
+}
+
+static const char *part_of(enum sfr__op_kind kind, unsigned traits)
+{
+	if (kind == SFR__OP_SPLICE)
+		return "no"; /* with what splice is told to move it has no kind of its own */
+	if (!(traits & SFR__KIND_LENGTH))
+		return "";
+	return traits & SFR__KIND_MESSAGE ? "with `sfr_all()`" : "yes";
+}
+
+START_TEST(every_kind_that_can_be_in_a_batch_has_its_row)
+{
+	const unsigned apart = SFR__KIND_TIMER | SFR__KIND_HERE | SFR__KIND_STEPS;
+	enum sfr__op_kind kind;
+
+	page_read("docs/batches.md");
+	for (kind = 0; kind < SFR__OP_KINDS; kind++) {
+		const char *name = sfr__kinds[kind].name;
+		unsigned traits = sfr__kinds[kind].traits;
+		bool batch = !(traits & SFR__KIND_MULTI) && kind != SFR__OP_RAW;
+		bool can = !(traits & apart) && kind != SFR__OP_WORK;
+		const char *breaks = traits & SFR__KIND_BREAKS ? "yes" : "no";
+		struct row row = {0};
+
+		ck_assert_msg(row_find(name, &row) == batch, "%s", name);
+		if (!batch)
+			continue;
+		ck_assert_msg(cell_is(row.chain, can ? "yes" : "no"), "%s", name);
+		ck_assert_msg(cell_is(row.breaks, can ? breaks : ""), "%s", name);
+		ck_assert_msg(cell_is(row.part, can ? part_of(kind, traits) : ""), "%s", name);
+	}
+}
+END_TEST
+
+START_TEST(the_example_is_everywhere_the_one_that_is_tested)
+{
+	static const char *const lines[] = {
+		"sfr_batch *copy = sfr_batch_new(loop);\n",
+		"int read = sfr_batch_add(copy, sfr_read_at(loop, from, sfr_buf_get(loop, size), 0));\n",
+		"int write = sfr_batch_then(copy, read, sfr_all(sfr_write_at(loop, to, NULL, 0)));\n",
+		"sfr_batch_then(copy, write, sfr_fsync(loop, to));\n",
+		"r = sfr_batch_submit(copy, copied, arg); // the first error of any line above\n",
+	};
+	static const char *const places[] = {"tests/test_recipes.c", "include/safer_ring/batch.h",
+					     "docs/batches.md", "README.md"};
+	size_t place, line;
+
+	for (place = 0; place < sizeof(places) / sizeof(places[0]); place++) {
+		page_read(places[place]);
+		for (line = 0; line < sizeof(lines) / sizeof(lines[0]); line++)
+			ck_assert_msg(strstr(page, lines[line]) != NULL, "%s: %s", places[place],
+				      lines[line]);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("the page on batches");
+	TCase *tc = tcase_create("the table of kinds");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tc);
+	tcase_add_test(tc, every_kind_that_can_be_in_a_batch_has_its_row);
+	tcase_add_test(tc, the_example_is_everywhere_the_one_that_is_tested);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
