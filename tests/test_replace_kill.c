@@ -136,7 +136,8 @@ static void killed_often(int world, int kills)
 	}
 	printf("%s: %d kills, seed %u: %d found the file changed, %d left another name\n",
 	       worlds_name(world), kills, seed, changes, left);
-	ck_assert_int_gt(changes + left, 0); /* else it was always killed before it began */
+	if (kills >= KILLS_EPOLL) /* else it may always have been killed before it began */
+		ck_assert_int_gt(changes + left, 0);
 	ck_assert_int_eq(unlinkat(dir, "file", 0), 0);
 	ck_assert_int_eq(rmdir(dir_name), 0);
 }
