@@ -35,6 +35,7 @@ struct sfr__node {
 	int32_t heir;            /* the first that inherits its own; SFR__PLAN_NO_NODE */
 	int32_t closes;          /* whose descriptor it closes; SFR__PLAN_NO_NODE */
 	bool heirs;              /* there are others */
+	bool lent;               /* others may have shares of what it inherits */
 	uint8_t kind;            /* enum sfr__op_kind */
 	bool awaited;            /* others wait for it */
 	bool failed;             /* one that it depends on did */

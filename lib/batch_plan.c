@@ -1,5 +1,6 @@
 #include "batch.h"
 #include "op_inherit.h"
+#include "op_link.h"
 
 /* Its slot of the fixed files, if it has one, is filled or emptied by the engine itself. */
 static bool slot_is_direct(const sfr_op *op)
@@ -30,15 +31,20 @@ static bool breaks_if_it_fails(const sfr_op *op)
 }
 
 /* What is handed on while the engine has the next one already goes to one, which may read into it only if
- * nobody has a share. And a descriptor is not known in time, unless it is in a slot. */
+ * nobody can have a share. And a descriptor is not known in time, unless it is in a slot. */
 static bool comes_in_time(const sfr_batch *batch, const struct sfr__plan_edge *edge)
 {
 	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
 
 	if (edge->kind == SFR__EDGE_DATA)
-		return edge->to == from->heir &&
-		       !(from->heirs && sfr__op_is(to->op, SFR__KIND_FILLS));
+		return edge->to == from->heir && !(to->lent && sfr__op_is(to->op, SFR__KIND_FILLS));
 	return edge->kind != SFR__EDGE_FD || from->fixed;
+}
+
+/* What lets go of something runs whatever is asked, and so would what is linked behind it. */
+static bool comes_after_cancelling(const sfr_op *from, const sfr_op *to)
+{
+	return sfr__op_is(from, SFR__KIND_ENDS) && !sfr__op_is(to, SFR__KIND_ENDS);
 }
 
 static enum sfr__plan_link edge_can(const sfr_batch *batch, const struct sfr__plan_edge *edge)
@@ -46,11 +52,28 @@ static enum sfr__plan_link edge_can(const sfr_batch *batch, const struct sfr__pl
 	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
 
 	if (!can_be_chained(from) || !can_be_chained(to) || to->op->deadline ||
-	    !comes_in_time(batch, edge))
+	    comes_after_cancelling(from->op, to->op) || !comes_in_time(batch, edge))
 		return SFR__LINK_NONE;
 	if (edge->kind == SFR__EDGE_ANY) /* behind it, cancelling comes too late */
-		return sfr__op_is(to->op, SFR__KIND_ENDS) ? SFR__LINK_HARD : SFR__LINK_NONE;
-	return breaks_if_it_fails(from->op) ? SFR__LINK_SOFT : SFR__LINK_NONE;
+		return sfr__op_is(to->op, SFR__KIND_ENDS) && !(from->op->flags & SFR__OP_WHOLE)
+			       ? SFR__LINK_HARD
+			       : SFR__LINK_NONE; /* nor would it wait for more than the first part */
+	return breaks_if_it_fails(from->op) && sfr__op_is_one_entry(from->op) ? SFR__LINK_SOFT
+									      : SFR__LINK_NONE;
+}
+
+/* Whose buffer others may have shares of: they were handed out where it, or one before it, got the buffer. */
+static void nodes_lend(sfr_batch *batch)
+{
+	int32_t i;
+
+	for (i = 0; i < batch->plan.node_count; i++) {
+		struct sfr__node *node = &batch->nodes[i];
+		const struct sfr__node *from = node->source < 0 ? NULL
+								: &batch->nodes[node->source];
+
+		node->lent = from && (from->heirs || from->lent); /* that one comes before it */
+	}
 }
 
 int sfr__batch_plan(sfr_batch *batch)
@@ -63,6 +86,7 @@ int sfr__batch_plan(sfr_batch *batch)
 		return batch->error;
 	if (batch->planned)
 		return 0;
+	nodes_lend(batch);
 	for (i = 0; i < batch->plan.edge_count; i++)
 		batch->plan.edges[i].can = (uint8_t)(links ? edge_can(batch, &batch->plan.edges[i])
 							   : SFR__LINK_NONE);

@@ -39,12 +39,20 @@ static bool node_expect(struct sfr__node *node)
 	const struct sfr__node *from = node->source < 0 ? NULL : &node->batch->nodes[node->source];
 
 	if (node->op->buf || !from)
-		return !sfr__op_is_hollow(node->op);
+		return node->op->result == 0; /* else it ends with that, and has no entry */
 	node->expected = !from->op ? NULL : from->op->buf ? from->op->buf : from->expected;
 	if (!node->expected || !sfr__op_may_expect(node->op, node->expected))
 		return false;
-	sfr__op_expect(node->op, node->expected, from->whole);
+	sfr__op_expect(node->op, node->expected,
+		       sfr__op_is(from->op, SFR__KIND_LENGTH) ? from->whole
+							      : sfr__buf_len(node->expected));
 	return true;
+}
+
+/* A soft link that the plan has behind an op holds: what it inherited may be more than it could know. */
+static bool link_holds(const struct sfr__plan_node *place, const struct sfr__node *node)
+{
+	return !node->alone && (place->link == SFR__LINK_HARD || sfr__op_is_one_entry(node->op));
 }
 
 /* Link what the plan has behind an op that is about to start, as far as that is possible now. */
@@ -56,8 +64,8 @@ static void chain_link(sfr_batch *batch, int32_t index)
 	for (; next >= 0; index = next, next = places[index].next) {
 		struct sfr__node *node = &batch->nodes[next];
 
-		if (batch->nodes[index].alone || !node->op || !sfr__op_is_held(node->op) ||
-		    node->failed || node->alone ||
+		if (!link_holds(&places[index], &batch->nodes[index]) || !node->op ||
+		    !sfr__op_is_held(node->op) || node->failed || node->alone ||
 		    node->waits != sfr__plan_waits_on_chain(&batch->plan, next, head) ||
 		    !sfr__batch_fds_resolve(node) || !node_expect(node))
 			return;

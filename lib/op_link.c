@@ -1,8 +1,13 @@
 #include "op_link.h"
+#include "buf.h"
+#include "gather.h"
 #include <errno.h>
 
 /* Beside the address of the op behind it. */
 #define HARD 1
+
+/* A system call transfers INT_MAX bytes at most, in whole pages, of which the largest have 64 KiB. */
+#define ENTRY_SIZE_MAX (INT_MAX - 65535)
 
 void sfr__op_link(sfr_op *op, sfr_op *next, bool hard)
 {
@@ -13,6 +18,16 @@ void sfr__op_link(sfr_op *op, sfr_op *next, bool hard)
 void sfr__op_unlink(sfr_op *op)
 {
 	op->flags &= (uint16_t)~SFR__OP_LINKED;
+}
+
+bool sfr__op_is_one_entry(const sfr_op *op)
+{
+	size_t parts = 1;
+	uint64_t size = !sfr__op_is(op, SFR__KIND_LENGTH) ? 0
+			: op->flags & SFR__OP_GATHERED    ? sfr__chain_measure(op->buf, &parts)
+							  : op->sqe.len;
+
+	return parts <= SFR__GATHER_MAX && size <= ENTRY_SIZE_MAX;
 }
 
 static sfr_op *op_behind(const sfr_op *op)

@@ -28,6 +28,10 @@ static inline bool sfr__op_is_held(const sfr_op *op)
  * right behind it; if `hard`, to start it whatever the outcome. */
 void sfr__op_link(sfr_op *op, sfr_op *next, bool hard);
 
+/* Whether one entry is for all that it is to transfer: engines know no more of it, and start what is softly
+ * linked behind it after that. */
+bool sfr__op_is_one_entry(const sfr_op *op);
+
 /* The same undone, as long as the engine has none of them. */
 void sfr__op_unlink(sfr_op *op);
 

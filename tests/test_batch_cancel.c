@@ -331,6 +331,45 @@ START_TEST(what_closes_runs_all_the_same_when_its_turn_comes)
 }
 END_TEST
 
+/* What closes is not asked to end, and so could not keep from starting what an engine has behind it. */
+START_TEST(what_is_after_what_closes_does_not_run_any_more)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	int how;
+
+	for (how = 0; how < 3; how++) {
+		sfr_batch *batch = batch_on(loop);
+		struct gate gate = gate_make();
+		int read, shut, closed, after;
+
+		ended = (struct ended){0};
+		read = sfr_batch_add(batch, gate_wait(loop, &gate));
+		shut = sfr_batch_add(
+			batch, sfr_shutdown(loop, owned_fd(socket(AF_INET, SOCK_STREAM, 0)), 0));
+		closed = sfr_batch_add(batch, sfr_close(loop, dup(empty_file())));
+		after = sfr_batch_then(batch, closed, note(loop, 'x'));
+		sfr_batch_after_any(batch, shut, read);
+		sfr_batch_after_any(batch, closed, shut);
+		if (how == 0)
+			ck_assert_int_eq(sfr_batch_within(batch, 1000000), 0);
+		ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
+		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+		if (how == 1)
+			ck_assert_int_eq(sfr_batch_cancel(batch), 0);
+		if (how == 2)
+			ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
+		turn_until(loop, &ended.calls, 1);
+
+		assert_result(batch, read, how ? -ECANCELED : -ETIMEDOUT);
+		assert_result(batch, shut, -ENOTCONN);
+		assert_result(batch, closed, 0);
+		assert_result(batch, after, how ? -ECANCELED : -ETIMEDOUT);
+		batch_end(loop, batch);
+	}
+	ck_assert_str_eq(notes(), "");
+}
+END_TEST
+
 START_TEST(a_descriptors_waiting_members_are_asked_to_end_as_well)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
@@ -434,6 +473,10 @@ static void submit_while_draining(sfr_loop *loop, sfr_batch *batch, void *arg)
 	sfr_batch_add(batch, pending_read(loop));
 	sfr_batch_then(batch, 0, note(loop, 'x'));
 	sfr_batch_add(batch, note(loop, 'x'));
+	sfr_batch_add(
+		batch,
+		sfr_close(loop, dup(empty_file()))); /* which happens: nothing is linked to it */
+	sfr_batch_then(batch, 3, note(loop, 'x'));
 	ck_assert_int_eq(sfr_batch_submit(batch, submit_while_draining, arg), 0);
 }
 
@@ -449,6 +492,8 @@ START_TEST(what_is_submitted_while_the_loop_drains_is_cancelled)
 	ck_assert_int_eq(ended.calls, 2);
 	assert_result(batch, 0, -ECANCELED);
 	assert_result(batch, 2, -ECANCELED);
+	assert_result(batch, 3, 0);
+	assert_result(batch, 4, -ECANCELED);
 	ck_assert_str_eq(notes(), "");
 	batch_end(loop, batch);
 }
@@ -500,6 +545,7 @@ int main(void)
 	world_test(tc, a_callback_may_cancel_it);
 	world_test(tc, what_is_not_running_cannot_be_cancelled);
 	world_test(tc, what_closes_runs_all_the_same_when_its_turn_comes);
+	world_test(tc, what_is_after_what_closes_does_not_run_any_more);
 	world_test(tc, a_descriptors_waiting_members_are_asked_to_end_as_well);
 	world_test(tc, what_is_after_a_cancelled_member_still_waits_for_what_that_waited_for);
 	world_test(tc, a_drain_in_the_middle_ends_it);

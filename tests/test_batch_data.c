@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -200,6 +201,63 @@ START_TEST(one_of_several_heirs_may_not_change_what_the_others_inherit)
 }
 END_TEST
 
+/* However often the buffer was handed on before somebody fills it. */
+START_TEST(nor_may_those_who_inherit_from_them)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_batch *batch = batch_on(loop);
+	struct gate gate = gate_make();
+	int to = empty_file(), late = empty_file(), read, write, filling, waiting, open;
+
+	read = sfr_batch_add(batch, sfr_read(loop, file_with("0123456789"), room_for(loop, 10)));
+	write = sfr_batch_then(batch, read, sfr_write_at(loop, to, NULL, 0));
+	filling = sfr_batch_then(batch, write, sfr_read_at(loop, file_with("??????????"), NULL, 0));
+	waiting = sfr_batch_then(batch, read, sfr_write_at(loop, late, NULL, 0));
+	open = sfr_batch_add(batch, gate_wait(loop, &gate));
+	sfr_batch_after(batch, waiting, open);
+	ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
+	turns_until_ended(loop, batch, filling);
+	gate_open(&gate);
+	turn_until(loop, &ended.calls, 1);
+
+	assert_result(batch, filling, -SFR_ESHARED);
+	assert_result(batch, waiting, 10);
+	assert_file(to, "0123456789");
+	assert_file(late, "0123456789");
+	batch_end(loop, batch);
+}
+END_TEST
+
+/* What is wrong with an heir is known before it starts, and stays so whatever it could be linked behind. */
+START_TEST(an_heir_that_cannot_run_is_not_linked)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_batch *batch = batch_on(loop);
+	struct gate gate = gate_make();
+	int a, b, to = empty_file(), received, first, filling, waiting, open;
+
+	pair_of_sockets(&a, &b);
+	ck_assert_int_eq(send(b, "0123456789", 10, 0), 10);
+	received = sfr_batch_add(batch, sfr_recv(loop, a, room_for(loop, 10)));
+	first = sfr_batch_then(batch, received, note(loop, 'a'));
+	filling = sfr_batch_then(batch, received,
+				 sfr_read_at(loop, file_with("??????????"), NULL, 0));
+	sfr_batch_after(batch, filling, first);
+	waiting = sfr_batch_then(batch, received, sfr_write_at(loop, to, NULL, 0));
+	open = sfr_batch_add(batch, gate_wait(loop, &gate));
+	sfr_batch_after(batch, waiting, open);
+	ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
+	turns_until_ended(loop, batch, filling);
+	gate_open(&gate);
+	turn_until(loop, &ended.calls, 1);
+
+	assert_result(batch, first, 1);
+	assert_result(batch, filling, -SFR_ESHARED);
+	assert_file(to, "0123456789");
+	batch_end(loop, batch);
+}
+END_TEST
+
 #define MUCH 200000
 
 /* Through a socket that takes it piece by piece, and is read as slowly. */
@@ -331,6 +389,114 @@ START_TEST(a_chain_of_buffers_is_inherited_as_a_whole)
 	ck_assert_ptr_nonnull(chain->next);
 	ck_assert_mem_eq(chain->next->data, "world", 5);
 	sfr_buf_release(chain);
+	batch_end(loop, batch);
+}
+END_TEST
+
+#define PARTS 1030 /* more than one system call takes */
+
+static sfr_buf *chain_of_parts(sfr_loop *loop)
+{
+	sfr_buf *chain = text_buf(loop, "x");
+	int i;
+
+	for (i = 1; i < PARTS; i++)
+		chain = sfr_buf_append(chain, text_buf(loop, "x"));
+	return chain;
+}
+
+/* The engine is not told of more parts, and takes those for all. */
+START_TEST(parts_that_one_system_call_does_not_take_count_as_well)
+{
+	sfr_loop *loop = loop_fresh(_i, "buffers.count=1040 buffers.size=64B");
+	sfr_batch *batch = batch_on(loop);
+	int all, some, again;
+
+	all = sfr_batch_add(batch,
+			    sfr_all(sfr_write_at(loop, empty_file(), chain_of_parts(loop), 0)));
+	sfr_batch_then(batch, all, note(loop, 'a'));
+	some = sfr_batch_then(batch, all, sfr_write_at(loop, empty_file(), NULL, 0));
+	sfr_batch_then(batch, some, note(loop, 'x'));
+	ck_assert_int_eq(sfr_batch_await(batch), 1);
+
+	assert_result(batch, all, PARTS);
+	assert_result(batch, some, 1024);
+	assert_result(batch, some + 1, -SFR_EDEPFAILED);
+	ck_assert_int_eq(sfr_batch_reset(batch), 0);
+
+	some = sfr_batch_add(batch, sfr_write_at(loop, empty_file(), chain_of_parts(loop), 0));
+	again = sfr_batch_then(batch, some, note(loop, 'x'));
+	ck_assert_int_eq(sfr_batch_await(batch), 1);
+	assert_result(batch, some, 1024);
+	assert_result(batch, again, -SFR_EDEPFAILED);
+	ck_assert_str_eq(notes(), "a");
+	batch_end(loop, batch);
+}
+END_TEST
+
+START_TEST(what_was_sent_to_an_address_is_inherited)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_batch *batch = batch_on(loop);
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof(address);
+	int fd = owned_fd(socket(AF_INET, SOCK_DGRAM, 0)), to = empty_file(), sent, write;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	sent = sfr_batch_add(batch, sfr_sendto(loop, fd, text_buf(loop, "hello"),
+					       (struct sockaddr *)&address, size));
+	write = sfr_batch_then(batch, sent, sfr_write_at(loop, to, NULL, 0));
+	ck_assert_int_eq(sfr_batch_await(batch), 0);
+
+	assert_result(batch, sent, 5);
+	assert_result(batch, write, 5);
+	assert_file(to, "hello");
+	batch_end(loop, batch);
+}
+END_TEST
+
+static bool is_drained(void *arg)
+{
+	int left = -1;
+
+	ck_assert_int_eq(ioctl(*(int *)arg, FIONREAD, &left), 0);
+	return left == 0;
+}
+
+/* Take turns until somebody has read what is there, and some more. */
+static void turns_until_drained(sfr_loop *loop, int fd)
+{
+	int i;
+
+	turn_until_true(loop, is_drained, &fd);
+	for (i = 0; i < 5; i++)
+		ck_assert_int_ge(sfr_loop_step(loop, 1000000), 0);
+}
+
+/* A part of what sfr_all() is to read does not let go of what is behind it, be it for any outcome. */
+START_TEST(what_is_read_piece_by_piece_is_not_closed_before_the_last)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_batch *batch = batch_on(loop);
+	int reader, writer, fd, read, closed;
+
+	pair_of_pipe_ends(&reader, &writer);
+	fd = dup(reader);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(writer, "012", 3), 3);
+	read = sfr_batch_add(batch, sfr_all(sfr_read(loop, fd, room_for(loop, 10))));
+	closed = sfr_batch_add(batch, sfr_close(loop, fd));
+	sfr_batch_after_any(batch, closed, read);
+	ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
+	turns_until_drained(loop, reader);
+	ck_assert_int_eq(write(writer, "3456789", 7), 7);
+	turn_until(loop, &ended.calls, 1);
+
+	assert_result(batch, read, 10);
+	assert_result(batch, closed, 0);
+	assert_taken(batch, read, "0123456789");
 	batch_end(loop, batch);
 }
 END_TEST
@@ -963,10 +1129,15 @@ int main(void)
 	world_test(tc, it_is_handed_on_and_on);
 	world_test(tc, several_may_inherit_from_one);
 	world_test(tc, one_of_several_heirs_may_not_change_what_the_others_inherit);
+	world_test(tc, nor_may_those_who_inherit_from_them);
+	world_test(tc, an_heir_that_cannot_run_is_not_linked);
 	world_test(tc, all_of_it_is_written_where_that_takes_several_writes);
 	world_test(tc, after_a_short_write_only_what_was_written_is_handed_on);
 	world_test(tc, an_answer_is_received_into_the_buffer_of_the_question);
 	world_test(tc, a_chain_of_buffers_is_inherited_as_a_whole);
+	world_test(tc, parts_that_one_system_call_does_not_take_count_as_well);
+	world_test(tc, what_was_sent_to_an_address_is_inherited);
+	world_test(tc, what_is_read_piece_by_piece_is_not_closed_before_the_last);
 	world_test(tc, whatever_memory_a_buffer_is_of_it_is_inherited);
 	world_test(tc, what_else_is_wrong_with_an_heir_stays_wrong);
 	world_test(tc, an_heir_has_its_deadline);

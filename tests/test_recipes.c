@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -781,6 +782,39 @@ START_TEST(a_file_that_is_larger_than_the_buffer_fills_it)
 }
 END_TEST
 
+static bool is_drained(void *arg)
+{
+	int left = -1;
+
+	ck_assert_int_eq(ioctl(*(int *)arg, FIONREAD, &left), 0);
+	return left == 0;
+}
+
+/* As files of /proc and pipes are. */
+START_TEST(what_comes_in_parts_is_read_to_the_last)
+{
+	sfr_loop *loop = loop_and_dir(_i, FEW);
+	sfr_buf *buf = sfr_buf_get(loop, 100);
+	int fifo, i;
+
+	buf->cap = 10;
+	ck_assert_int_eq(mkfifoat(dir, "fifo", 0600), 0);
+	fifo = owned_fd(openat(dir, "fifo", O_RDWR | O_CLOEXEC));
+	ck_assert_int_eq(write(fifo, bytes, 3), 3);
+	ck_assert_ptr_nonnull(sfr_read_file(loop, dir, "fifo", buf, record, &seen));
+	turn_until_true(loop, is_drained, &fifo);
+	for (i = 0; i < 5; i++)
+		ck_assert_int_ge(sfr_loop_step(loop, 1000000), 0);
+	ck_assert_int_eq(write(fifo, bytes + 3, 7), 7);
+	turn_until(loop, &seen.calls, 1);
+
+	ck_assert_int_eq(seen.result, 10);
+	ck_assert(memcmp(seen.buf->data, bytes, 10) == 0);
+	ck_assert_int_eq(unlinkat(dir, "fifo", 0), 0);
+	dir_gone();
+}
+END_TEST
+
 START_TEST(what_cannot_be_opened_or_read_is_told)
 {
 	sfr_loop *loop = loop_and_dir(_i, FEW);
@@ -1050,6 +1084,7 @@ int main(void)
 	tc = world_case(suite, "reading");
 	world_test(tc, a_file_is_read_whatever_its_size);
 	world_test(tc, a_file_that_is_larger_than_the_buffer_fills_it);
+	world_test(tc, what_comes_in_parts_is_read_to_the_last);
 	world_test(tc, what_cannot_be_opened_or_read_is_told);
 	world_test(tc, reading_can_be_cancelled_in_each_turn);
 	tc = world_case(suite, "sending");
