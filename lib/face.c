@@ -31,7 +31,7 @@ static int set_add(int set, int fd)
 	return fd < 0 || epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int sfr__face_open(struct sfr__face *face)
+int sfr__face_open(struct sfr__face *face, int mailbox_fd)
 {
 	int r;
 
@@ -41,6 +41,8 @@ int sfr__face_open(struct sfr__face *face)
 	face->nudge_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 	face->nudged = true;
 	r = set_add(face->fd, face->nudge_fd);
+	if (r == 0)
+		r = set_add(face->fd, mailbox_fd);
 	if (r == 0) {
 		face->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 		r = set_add(face->fd, face->timer_fd);

@@ -113,13 +113,22 @@ void sfr__mailbox_arm(struct sfr__mailbox *mailbox, struct io_uring_sqe *sqe)
 	mailbox->armed = true;
 }
 
-/* Who knocks after this store writes to the eventfd again; who knocked before it has left his mail. So
- * the store comes last: the other way round a write could be read away with `knocked` still set. */
-void sfr__mailbox_woken(struct sfr__mailbox *mailbox)
+/*
+ * Who knocks after this store writes to the eventfd again; who knocked before it has left his mail. So
+ * the store comes last: the other way round a write could be read away with `knocked` still set. And while
+ * there is nothing to read, whoever knocked is about to write: `knocked` stays until that was read, or the
+ * eventfd would stay readable, and nobody would read it.
+ */
+void sfr__mailbox_open(struct sfr__mailbox *mailbox)
 {
 	uint64_t count;
 
+	if (read(mailbox->fd, &count, sizeof(count)) > 0)
+		atomic_store(&mailbox->knocked, false);
+}
+
+void sfr__mailbox_woken(struct sfr__mailbox *mailbox)
+{
 	mailbox->armed = false;
-	(void)!read(mailbox->fd, &count, sizeof(count)); /* empty is as good */
-	atomic_store(&mailbox->knocked, false);
+	sfr__mailbox_open(mailbox);
 }

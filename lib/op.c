@@ -510,7 +510,8 @@ bool sfr__ops_flush(sfr_loop *loop)
 	list_write(&loop->backlog, backlog_write, SIZE_MAX);
 	loop->chain_first = chain_waits(loop) && !loop->chain_first;
 	armed = list_write(&loop->parked, ration_write, room);
-	list_write(&loop->served, ration_write, room - armed);
+	if (!loop->engine->overflown) /* with completions of those who found no buffer, perhaps */
+		list_write(&loop->served, ration_write, room - armed);
 	loop->rationed -= loop->rationed > 0;
 	return !sfr__list_empty(&loop->cancels) || !sfr__list_empty(&loop->backlog) ||
 	       (sfr__receives_wait(loop) && room);

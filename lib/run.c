@@ -52,13 +52,33 @@ static void mailbox_arm(sfr_loop *loop)
 	sqe->user_data = SFR__CQE_MAILBOX;
 }
 
+/* What waits goes into the queue, and the mailbox if somebody may sleep in the ring. True if something still
+ * waits for room there: then nobody sleeps. */
+static bool hand_over(sfr_loop *loop, bool in_ring)
+{
+	bool hurry;
+
+	if (in_ring && !loop->chain_first)
+		mailbox_arm(loop);
+	hurry = sfr__ops_flush(loop);
+	if (in_ring)
+		mailbox_arm(loop);
+	resident_starve(loop);
+	return hurry;
+}
+
+/* Whether there is something to do that the engine does not know of. */
+static bool is_due(const sfr_loop *loop)
+{
+	return !sfr__list_empty(&loop->ready) || sfr__mailbox_full(&loop->mailbox);
+}
+
 /* How long the turn may sleep, at most `timeout_ns`: 0 if there is something to do at once. */
 static int64_t sleep_limit(sfr_loop *loop, bool hurry, int64_t timeout_ns)
 {
 	int64_t timer_ns;
 
-	if (hurry || timeout_ns == 0 || !loop->mailbox.armed || !sfr__list_empty(&loop->ready) ||
-	    sfr__mailbox_full(&loop->mailbox))
+	if (hurry || timeout_ns == 0 || !loop->mailbox.armed || is_due(loop))
 		return 0;
 	if (!loop->wheel.count)
 		return timeout_ns;
@@ -143,29 +163,35 @@ static void stats_turn(sfr_loop *loop)
 		loop->stats.bufs_held_max = held;
 }
 
-/* Callbacks that ran, or an error of the engine. */
+static int flush_and_enter(sfr_loop *loop, bool hosted, int64_t timeout_ns)
+{
+	bool hurry = resident_flush(loop);
+
+	hurry |= hand_over(loop, timeout_ns != 0 || !hosted) ||
+		 loop->called; /* who was called may wait for this turn's end */
+	return engine_enter(loop, sleep_limit(loop, hurry, timeout_ns));
+}
+
+/* Callbacks that ran, or an error of the engine. What the last look before sleeping found comes first: until it
+ * is reaped, the ring to receive has fewer buffers than it seems. */
 static int turn(sfr_loop *loop, int64_t timeout_ns)
 {
+	bool hosted = sfr__face_is_open(&loop->face), found = loop->face.found;
 	uint32_t ready;
-	bool hurry;
 	int r;
 
 	loop->called = 0;
+	loop->face.found = false;
 	sfr__pool_collect(loop->pool);
-	hurry = resident_flush(loop);
-	if (!loop->chain_first)
-		mailbox_arm(loop);
-	hurry |= sfr__ops_flush(loop) ||
-		 loop->called; /* who was called may wait for this turn's end */
-	mailbox_arm(loop);
-	resident_starve(loop);
-	r = engine_enter(loop, sleep_limit(loop, hurry, timeout_ns));
+	r = sfr__unlikely(found) ? 0 : flush_and_enter(loop, hosted, timeout_ns);
 	if (sfr__unlikely(r < 0))
 		return r;
 	loop->now = sfr__clock_ns();
 	for (ready = sfr__queue_ready(&loop->engine->queue); ready; ready--)
 		complete(loop, sfr__queue_cqe(&loop->engine->queue));
 	sfr__wheel_advance(&loop->wheel, loop->now);
+	if (sfr__unlikely(hosted))
+		sfr__mailbox_hear(&loop->mailbox);
 	alerts(loop);
 	sfr__ops_call_ready(loop);
 	loop->called += sfr__mailbox_run(&loop->mailbox, loop, sfr__msg_arrived);
@@ -198,7 +224,7 @@ static int run_begin(sfr_loop *loop)
 		loop->bound = r == 0;
 	}
 	loop->running = r == 0;
-	if (sfr__unlikely(loop->face.asleep))
+	if (sfr__unlikely(sfr__face_is_open(&loop->face)))
 		wake_up(loop);
 	return r;
 }
@@ -207,53 +233,47 @@ static int run_begin(sfr_loop *loop)
  * Falling asleep in the care of a host.
  */
 
-/* The next thing to do, whatever happens: ns; 0: now; -1: never. */
-static int64_t time_left(sfr_loop *loop, bool hurry)
+/* The next thing to do, whatever happens: ns from now; 0: at once; -1: never. */
+static int64_t time_left(const sfr_loop *loop, uint64_t now)
 {
-	int64_t loop_ns = sleep_limit(loop, hurry, -1);
-	int64_t engine_ns = loop->engine->calls->time_left(loop->engine);
+	int64_t loop_ns = sfr__wheel_next(&loop->wheel, now);
+	int64_t engine_ns = loop->engine->calls->time_left(loop->engine, now);
 
+	if (is_due(loop))
+		return 0;
 	return loop_ns < 0 || (engine_ns >= 0 && engine_ns < loop_ns) ? engine_ns : loop_ns;
-}
-
-static void face_timer(sfr_loop *loop, int64_t left_ns)
-{
-	uint64_t now = sfr__clock_ns();
-
-	sfr__face_timer(&loop->face, left_ns < 0 ? 0 : sfr__time_after(now, (uint64_t)left_ns),
-			now);
 }
 
 /*
  * Have everything with the engine, and look once more: what completes after that look is told to the host,
- * and what it found is for the next turn. How long until then, as time_left(), or an error below -1.
+ * and what it found is for the next turn, as is an engine that fails. How long until then, as time_left().
  */
 static int64_t fall_asleep(sfr_loop *loop, bool hurry)
 {
+	uint64_t now;
 	int64_t left;
-	int r;
 
 	sfr__face_hush(&loop->face);
 	loop->engine->calls->hush(loop->engine);
-	if (!loop->chain_first)
-		mailbox_arm(loop);
-	hurry |= sfr__ops_flush(loop);
-	mailbox_arm(loop);
-	r = loop->engine->calls->enter(loop->engine, false, 0);
-	left = r < 0 ? 0 : time_left(loop, hurry || sfr__queue_ready(&loop->engine->queue));
+	hurry |= hand_over(loop, false);
+	hurry |= loop->engine->calls->enter(loop->engine, false, 0) < 0;
+	loop->face.found = sfr__queue_ready(&loop->engine->queue) > 0;
+	now = sfr__clock_ns();
+	left = hurry || loop->face.found ? 0 : time_left(loop, now);
 	loop->face.asleep = left != 0;
 	if (left)
-		face_timer(loop, left);
+		sfr__face_timer(&loop->face, left < 0 ? 0 : sfr__time_after(now, (uint64_t)left),
+				now);
 	else
 		sfr__face_nudge(&loop->face);
 	sfr__pool_watch(loop->pool, left && atomic_load(&loop->pool->starving));
-	return r < 0 ? r : left;
+	return left;
 }
 
 static void run_end(sfr_loop *loop)
 {
 	if (sfr__face_is_open(&loop->face))
-		(void)fall_asleep(loop, resident_flush(loop)); /* an error comes again next time */
+		(void)fall_asleep(loop, resident_flush(loop)); /* the face tells */
 	loop->running = false;
 }
 
@@ -271,7 +291,7 @@ int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
 		return r;
 	r = turn(loop, timeout_ns);
 	run_end(loop);
-	return r;
+	return r < 0 ? r : (int)loop->called;
 }
 
 int sfr_loop_run(sfr_loop *loop)
@@ -315,7 +335,7 @@ int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
 
 static int face_make(sfr_loop *loop)
 {
-	int r = sfr__face_open(&loop->face);
+	int r = sfr__face_open(&loop->face, loop->mailbox.fd);
 
 	if (r == 0)
 		r = loop->engine->calls->show(loop->engine, loop->face.fd);
@@ -338,20 +358,23 @@ static bool resident_gathered(const sfr_loop *loop)
 	return loop->resident && loop->resident->gathered(loop->resident);
 }
 
+static bool can_fall_asleep(const sfr_loop *loop)
+{
+	return sfr__face_is_open(&loop->face) && !loop->face.found && !resident_gathered(loop);
+}
+
 /* No callbacks here: what might call back is for the next turn. */
 int64_t sfr_loop_prepare(sfr_loop *loop)
 {
 	int64_t left;
 	int r;
 
-	if (loop->face.asleep && sfr__pool_is_mine(loop->pool))
-		return time_left(loop, false);
-	if (!sfr__face_is_open(&loop->face))
-		return 0;
+	if (sfr__pool_is_mine(loop->pool) && loop->face.asleep)
+		return time_left(loop, sfr__clock_ns());
 	r = run_begin(loop);
-	if (r < 0)
-		return r;
-	left = resident_gathered(loop) ? 0 : fall_asleep(loop, false);
+	if (r < 0) /* of the system's errors, which could be taken for a time, the turn tells */
+		return r <= -SFR_EINFLIGHT ? r : 0;
+	left = can_fall_asleep(loop) ? fall_asleep(loop, false) : 0;
 	loop->running = false;
 	return left;
 }

@@ -111,11 +111,12 @@ SFR_API int sfr_loop_fd(sfr_loop *loop);
 /**
  * Before the host sleeps: hand what is queued to the engine. No callbacks run. Hosts may leave it out: what
  * is queued makes the descriptor readable, and so do timers; but then each submission outside a callback
- * costs a turn of the host.
+ * costs a turn of the host. Like a turn, it makes the loop the calling thread's.
  *
  * @return How long the host may sleep if the descriptor does not become readable, in nanoseconds; -1: as long
- *         as it likes; 0: there is something to do, so sfr_loop_step(loop, 0) at once. An error below -1:
- *         -SFR_ENESTED in a callback, -SFR_ETHREAD, -SFR_EFORKED, or of the engine.
+ *         as it likes; 0: there is something to do, so sfr_loop_step(loop, 0) at once, which also says if
+ *         that is an error of the engine; or nobody asked for sfr_loop_fd(). An error below -1: -SFR_ENESTED in a
+ *         callback, -SFR_ETHREAD, -SFR_EFORKED.
  * @thread The loop's.
  * @since 0.1
  */

@@ -64,8 +64,8 @@ struct sfr__engine_calls {
 	/* Forget what the set was told so far: enter is about to look. */
 	void (*hush)(struct sfr__engine *engine);
 
-	/* Until entering is due whatever happens: ns; -1: never. */
-	int64_t (*time_left)(struct sfr__engine *engine);
+	/* Until entering is due whatever happens: ns from now; -1: never. */
+	int64_t (*time_left)(struct sfr__engine *engine, uint64_t now_ns);
 
 	/* Nothing is in flight: free it. */
 	void (*close)(struct sfr__engine *engine);
@@ -78,6 +78,7 @@ struct sfr__engine {
 	sfr__features features; /* what it has, and is allowed to use */
 	uint64_t ops;           /* the opcodes it knows, a bit each */
 	bool locks;             /* registered buffers are locked: RLIMIT_MEMLOCK counts them */
+	bool overflown;         /* more completions wait for room in the queue; may say no */
 	uint64_t enters;
 	uint64_t overflows;
 };

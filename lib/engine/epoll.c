@@ -320,13 +320,21 @@ static int set_show(struct epoll *epoll)
 		       : 0;
 }
 
-/* Without descriptors for a new set the old one goes on telling too much, and nothing is lost. */
+/*
+ * Without descriptors for a new set the old one goes on telling too much, and nothing is lost. The old one is
+ * taken out of the set that is shown: where a child of fork has a copy of it, closing it is not enough.
+ */
 static void set_renew(struct epoll *epoll)
 {
-	if (sfr__watches_renew(&epoll->watches) < 0)
+	bool renewed;
+
+	if (epoll->shown >= 0)
+		(void)epoll_ctl(epoll->shown, EPOLL_CTL_DEL, epoll->watches.epoll_fd, NULL);
+	renewed = sfr__watches_renew(&epoll->watches) == 0;
+	(void)set_show(epoll); /* in the place of the old one: there is room */
+	if (!renewed)
 		return;
 	epoll->done_watched = false;
-	(void)set_show(epoll); /* in the place of the old one: there is room */
 	if (epoll->done_fd >= 0)
 		(void)work_watch(epoll); /* it was there before */
 }
@@ -437,8 +445,14 @@ static int epoll_buffers_update(struct sfr__engine *engine, unsigned slot,
 
 static int epoll_show(struct sfr__engine *engine, int set)
 {
-	epoll_of(engine)->shown = set;
-	return set_show(epoll_of(engine));
+	struct epoll *epoll = epoll_of(engine);
+	int r;
+
+	epoll->shown = set;
+	r = set_show(epoll);
+	if (r < 0)
+		epoll->shown = -1;
+	return r;
 }
 
 /* Its set says what is so now, not what was. */
@@ -447,12 +461,11 @@ static void epoll_hush(struct sfr__engine *engine)
 	(void)engine;
 }
 
-static int64_t epoll_time_left(struct sfr__engine *engine)
+static int64_t epoll_time_left(struct sfr__engine *engine, uint64_t now_ns)
 {
-	struct sfr__interpreter *interpreter = &epoll_of(engine)->interpreter;
 	int64_t limit = sfr__queue_written(&engine->queue) ? SHORT_OF_MEMORY_NS : -1;
 
-	return shorter(limit, sfr__interpreter_time_left(interpreter));
+	return shorter(limit, sfr__wheel_next(&epoll_of(engine)->interpreter.wheel, now_ns));
 }
 
 static void epoll_close(struct sfr__engine *engine)

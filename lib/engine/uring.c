@@ -27,6 +27,8 @@
 
 #define FOR_EVER_S 86400
 
+#define SHORT_OF_MEMORY_NS 1000000 /* what there was none for is tried again after this */
+
 /* With ring.min_wait: as many completions end the sleep before its time. */
 #define BATCH 32
 
@@ -39,6 +41,7 @@ struct uring {
 	uint32_t napi_us;
 	uint32_t workers;
 	int event_fd; /* the kernel counts completions there; -1: nobody asked for it */
+	bool deaf;    /* at the moment it does not */
 };
 
 static struct uring *uring_of(const struct sfr__engine *engine)
@@ -121,6 +124,11 @@ static void chain_disarm(struct sfr__queue *queue)
 	}
 }
 
+static bool is_overflown(const struct uring *uring)
+{
+	return IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW;
+}
+
 /* One io_uring_enter: 0, or -errno of those that callers look at. */
 static int enter_once(struct uring *uring, unsigned wait_for, const struct __kernel_timespec *ts)
 {
@@ -136,6 +144,7 @@ static int enter_once(struct uring *uring, unsigned wait_for, const struct __ker
 	r = io_uring_enter2((unsigned)uring->ring.ring_fd, sfr__queue_written(queue), wait_for,
 			    flags | IORING_ENTER_EXT_ARG, (sigset_t *)&arg, sizeof(arg));
 	sq_sync(uring);
+	uring->engine.overflown = is_overflown(uring);
 	if (sfr__unlikely(queue->sq_head != queue->sq_tail) && queue->sq_head != head &&
 	    !uring->sqpoll)
 		chain_disarm(queue);
@@ -149,7 +158,7 @@ static int uring_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 	uint64_t until = limited ? sfr__clock_ns() + (uint64_t)timeout_ns : 0;
 
 	io_uring_smp_store_release(uring->ring.sq.ktail, engine->queue.sq_tail);
-	if (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW)
+	if (is_overflown(uring))
 		engine->overflows++;
 	for (;;) {
 		struct __kernel_timespec ts = {.tv_sec = timeout_ns / 1000000000,
@@ -232,34 +241,70 @@ static int uring_buffers_update(struct sfr__engine *engine, unsigned slot,
 	return r < 0 ? r : 0;
 }
 
-/* Not the ring's own descriptor: with DEFER_TASKRUN it does not tell a set of what completes later. */
-static int uring_show(struct sfr__engine *engine, int set)
-{
-	struct uring *uring = uring_of(engine);
-	struct epoll_event event = {.events = EPOLLIN};
-	int r;
+/*
+ * Showing.
+ */
 
-	uring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (uring->event_fd < 0)
-		return -errno;
-	r = io_uring_register((unsigned)uring->ring.ring_fd, IORING_REGISTER_EVENTFD,
-			      &uring->event_fd, 1);
-	if (r == 0 && epoll_ctl(set, EPOLL_CTL_ADD, uring->event_fd, &event) < 0)
-		r = -errno;
+static int set_add(int set, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int event_fd_register(const struct uring *uring, int fd)
+{
+	return io_uring_register((unsigned)uring->ring.ring_fd, IORING_REGISTER_EVENTFD, &fd, 1);
+}
+
+static int event_fd_show(struct uring *uring, int set)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int r = fd < 0 ? -errno : set_add(set, fd);
+
+	if (r == 0)
+		r = event_fd_register(uring, fd);
+	if (r == 0)
+		uring->event_fd = fd;
+	else if (fd >= 0)
+		(void)close(fd); /* nothing was written to it */
 	return r;
 }
 
-static void uring_hush(struct sfr__engine *engine)
+/* With DEFER_TASKRUN the ring's own descriptor does not tell a set of what completes later. Without, it does;
+ * and kernels that old would wait for all that is in flight before they registered an eventfd. */
+static int uring_show(struct sfr__engine *engine, int set)
 {
-	uint64_t count;
+	struct uring *uring = uring_of(engine);
 
-	(void)!read(uring_of(engine)->event_fd, &count, sizeof(count)); /* empty is as good */
+	return uring->ring.flags & IORING_SETUP_DEFER_TASKRUN ? event_fd_show(uring, set)
+							      : set_add(set, uring->ring.ring_fd);
 }
 
-static int64_t uring_time_left(struct sfr__engine *engine)
+/*
+ * What completes because somebody writes to an eventfd cannot be told from inside that write: the kernel tells
+ * some milliseconds later, and since 6.11 it does so once and never again, until the eventfd is registered anew.
+ * Whenever it told, that may have been that one time.
+ */
+static void uring_hush(struct sfr__engine *engine)
 {
-	(void)engine;
-	return -1;
+	struct uring *uring = uring_of(engine);
+	uint64_t count;
+
+	if (uring->event_fd < 0 ||
+	    (read(uring->event_fd, &count, sizeof(count)) < 0 && !uring->deaf))
+		return;
+	(void)io_uring_register((unsigned)uring->ring.ring_fd, IORING_UNREGISTER_EVENTFD, NULL, 0);
+	uring->deaf = event_fd_register(uring, uring->event_fd) < 0;
+}
+
+static int64_t uring_time_left(struct sfr__engine *engine, uint64_t now_ns)
+{
+	const struct uring *uring = uring_of(engine);
+	bool untaken = sfr__queue_written(&engine->queue) && !uring->sqpoll;
+
+	(void)now_ns;
+	return untaken || uring->deaf ? SHORT_OF_MEMORY_NS : -1;
 }
 
 static void uring_close(struct sfr__engine *engine)
