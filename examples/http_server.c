@@ -82,7 +82,7 @@ static void arrived(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 	memcpy(said + size, buf->data, (size_t)result);
 	said[size + (size_t)result] = '\0';
 	sfr_buf_release(buf);
-	rest = requests_answer(conn, said);
+	rest = strlen(said) < size + (size_t)result ? NULL : requests_answer(conn, said); /* NUL */
 	if (!rest || strlen(rest) > 8192)
 		sfr_conn_shutdown(conn), rest = "";
 	memmove(said, rest, strlen(rest) + 1);

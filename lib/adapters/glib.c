@@ -8,6 +8,7 @@ struct sfr__glib_source {
 	GSource source;
 	struct sfr__guest guest;
 	gpointer watch;
+	bool deaf; /* the watch is for nothing */
 };
 
 static struct sfr__guest *guest_of(GSource *source)
@@ -15,13 +16,24 @@ static struct sfr__guest *guest_of(GSource *source)
 	return &((struct sfr__glib_source *)source)->guest;
 }
 
+/* In a main loop inside a callback the loop cannot turn, and must not be asked again and again. A change wakes
+ * the context. */
+static void deaf_set(struct sfr__glib_source *own, bool deaf)
+{
+	if (own->deaf != deaf)
+		g_source_modify_unix_fd(&own->source, own->watch, deaf ? 0 : G_IO_IN);
+	own->deaf = deaf;
+}
+
 /* What failed here is told by the dispatch. */
 static gboolean source_prepare(GSource *source, gint *timeout_ms)
 {
 	struct sfr__guest *guest = guest_of(source);
+	int64_t left = sfr__guest_prepare(guest);
 
 	*timeout_ms = -1; /* the loop's timers are in its descriptor */
-	return sfr__guest_prepare(guest) == 0 || guest->error;
+	deaf_set((struct sfr__glib_source *)source, guest->nested);
+	return left == 0 || guest->error;
 }
 
 static gboolean source_check(GSource *source)

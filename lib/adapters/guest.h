@@ -8,13 +8,15 @@
 #ifndef SFR_LIB_ADAPTERS_GUEST_H
 #define SFR_LIB_ADAPTERS_GUEST_H
 
+#include <safer_ring/error.h>
 #include <safer_ring/loop.h>
 
 struct sfr__guest {
 	sfr_loop *loop;
 	int error;     /* why it does not turn any more; 0: it does */
 	bool stepping; /* its callbacks may be running */
-	bool gone;     /* detached by one of them: whoever called the step lets go of the adapter */
+	bool nested; /* the host is about to sleep inside one of them, whoever has the loop turn */
+	bool gone;   /* detached by one of them: whoever called the step lets go of the adapter */
 };
 
 /* The descriptor is readable: take a turn. False: that was the last one, as it is gone or failed. */
@@ -25,9 +27,9 @@ static inline bool sfr__guest_step(struct sfr__guest *guest)
 	guest->stepping = true;
 	r = sfr_loop_step(guest->loop, 0);
 	guest->stepping = false;
-	if (r < 0)
+	if (r < 0 && r != -SFR_ENESTED) /* that passes */
 		guest->error = r;
-	return r >= 0 && !guest->gone;
+	return !guest->error && !guest->gone;
 }
 
 /*
@@ -38,7 +40,8 @@ static inline int64_t sfr__guest_prepare(struct sfr__guest *guest)
 {
 	int64_t left = guest->stepping || guest->error ? -1 : sfr_loop_prepare(guest->loop);
 
-	if (left < -1)
+	guest->nested = guest->stepping || left == -SFR_ENESTED;
+	if (left < -1 && !guest->nested)
 		guest->error = (int)left;
 	return left;
 }

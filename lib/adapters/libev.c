@@ -89,10 +89,15 @@ static void before_sleep(struct ev_loop *host, ev_prepare *prepare, int events)
 
 	(void)host;
 	(void)events;
-	if (libev->guest.error)
+	if (libev->guest.error) {
 		watch_end(libev);
+		return;
+	}
+	if (libev->guest.nested)
+		io_end(libev);
 	else
-		hold(libev, left == 0 || sfr_loop_inflight(libev->guest.loop));
+		io_begin(libev);
+	hold(libev, left == 0 || sfr_loop_inflight(libev->guest.loop));
 }
 
 static void after_sleep(struct ev_loop *host, ev_check *check, int events)

@@ -297,6 +297,20 @@ START_TEST(a_host_inside_a_callback_leaves_the_loop_alone)
 }
 END_TEST
 
+START_TEST(nor_is_it_lost_if_somebody_else_took_the_turn)
+{
+	sfr_loop *loop = loop_hosted(_i);
+
+	sfr_submit(sfr_nop(loop), host_turns, &seen);
+	ck_assert_int_eq(sfr_await(sfr_timeout(loop, 5 * MS), NULL), 0);
+	ck_assert_int_eq(seen.calls, 1);
+	ck_assert_int_eq(other.calls, 1);
+	sfr_submit(sfr_nop(loop), record, &other);
+	turn_host_until(&other.calls, 2);
+	ck_assert_int_eq(the_host.error(attached), 0);
+}
+END_TEST
+
 /*
  * Ends.
  */
@@ -491,6 +505,8 @@ int main(void)
 	place_test(tc, two_loops_share_a_host);
 	if (the_host.nests)
 		place_test(tc, a_host_inside_a_callback_leaves_the_loop_alone);
+	if (the_host.nests)
+		place_test(tc, nor_is_it_lost_if_somebody_else_took_the_turn);
 	tc = host_case(suite, "ends");
 	if (the_host.ends)
 		place_test(tc, a_host_ends_by_itself_when_nothing_is_in_flight);
