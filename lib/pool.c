@@ -579,8 +579,9 @@ static RARE void give_specially(struct sfr__buf *b)
 /* One of the main slab that nothing is special about. */
 static inline bool is_usual(const struct sfr__pool *pool, const struct sfr__buf *b)
 {
-	return b->kind == SFR__BUF_SLAB && !b->was_shared && !pool->careful &&
-	       sfr__pool_is_mine(pool) && sfr__slab_has(&pool->slab, b->base);
+	return b->kind == SFR__BUF_SLAB && !b->was_shared && sfr__pool_is_mine(pool) &&
+	       !pool->careful && /* the owner's, and nobody else looks at it */
+	       sfr__slab_has(&pool->slab, b->base);
 }
 
 void sfr__pool_give(struct sfr__buf *b)

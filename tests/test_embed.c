@@ -545,7 +545,7 @@ START_TEST(an_eventfd_that_another_thread_writes_wakes_its_host_every_time)
 	sfr_loop *loop = loop_to_embed(_i, NULL, &fd);
 
 	sfr_submit(sfr_poll_multi(loop, event_fd, POLLIN), record, &seen);
-	for (i = 1; i <= 10; i++) {
+	for (i = 1; i <= 5; i++) {
 		fall_quiet(loop);
 		ck_assert_int_eq(write(event_fd, &count, sizeof(count)), sizeof(count));
 		ck_assert(is_readable_within(fd, 5000));
@@ -1054,7 +1054,7 @@ START_TEST(what_only_a_child_still_has_wakes_nobody)
 	close(alive[0]);
 	close(a);
 	sfr_cancel(loop, ticket);
-	steps_until(loop, seen.result == -ECANCELED);
+	steps_until(loop, seen.calls == 1); /* under kernel polling it may not have begun */
 	ck_assert_int_eq(write(b, "x", 1), 1);
 	fall_quiet(loop);
 	ck_assert(!is_readable_within(fd, 3));

@@ -140,11 +140,6 @@ static struct race race_with(sfr_loop *loop)
 	return race;
 }
 
-static int rounds_of(int rounds)
-{
-	return under_valgrind() ? rounds / 10 : rounds;
-}
-
 /*
  * Completions.
  */
@@ -174,7 +169,7 @@ START_TEST(a_completion_is_told_whenever_it_comes)
 	struct race race = race_with(loop_in(_i, NULL));
 
 	race.act = write_byte;
-	race_in_all(&race, rounds_of(400), begin_read);
+	race_in_all(&race, 250, begin_read);
 }
 END_TEST
 
@@ -185,7 +180,7 @@ START_TEST(what_a_multishot_op_receives_is_told_whenever_it_comes)
 	sfr_ticket ticket = sfr_submit(sfr_read_multi(race.loop, race.read_end), happens, NULL);
 
 	race.act = write_byte;
-	race_in_all(&race, rounds_of(400), NULL);
+	race_in_all(&race, 250, NULL);
 	sfr_cancel(race.loop, ticket);
 	fall_quiet(race.loop);
 }
@@ -213,7 +208,7 @@ START_TEST(a_post_is_told_whenever_it_comes)
 	struct race race = race_with(loop_in(_i, NULL));
 
 	race.act = post;
-	race_in_all(&race, rounds_of(400), NULL);
+	race_in_all(&race, 250, NULL);
 }
 END_TEST
 
@@ -243,7 +238,7 @@ START_TEST(work_that_is_done_is_told_whenever_that_is)
 	struct race race = race_with(loop_in(_i, NULL));
 
 	race.act = rest;
-	race_in_all(&race, rounds_of(100), begin_work);
+	race_in_all(&race, 75, begin_work);
 }
 END_TEST
 
@@ -284,7 +279,7 @@ START_TEST(a_buffer_for_those_who_starve_is_told_whenever_it_comes)
 	race.act = release;
 	ticket = sfr_submit(sfr_read_multi(race.loop, race.read_end), received, NULL);
 	for (kind = 0; kind < HOST_KINDS; kind++) {
-		race_in(&race, (enum host_kind)kind, rounds_of(300), begin_starving);
+		race_in(&race, (enum host_kind)kind, 200, begin_starving);
 		sfr_buf_release(atomic_exchange(&race.buf, NULL));
 	}
 	sfr_cancel(race.loop, ticket);
@@ -308,7 +303,7 @@ START_TEST(a_timer_is_told_whenever_it_is_due)
 	struct race race = race_with(loop_in(_i, NULL));
 
 	race.act = rest;
-	race_in_all(&race, rounds_of(100), begin_timer);
+	race_in_all(&race, 75, begin_timer);
 }
 END_TEST
 
@@ -348,7 +343,7 @@ START_TEST(a_deadline_or_a_completion_is_told_whichever_comes_first)
 	struct race race = race_with(loop_in(_i, NULL));
 
 	race.act = write_byte_late;
-	race_in_all(&race, rounds_of(80), begin_read_within);
+	race_in_all(&race, 60, begin_read_within);
 }
 END_TEST
 

@@ -61,6 +61,17 @@ START_TEST(a_child_can_use_nothing_of_a_loop_that_never_ran)
 }
 END_TEST
 
+START_TEST(a_child_can_use_nothing_of_a_loop_that_a_host_sleeps_for)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+
+	caller_init(&caller, loop);
+	ck_assert_int_ge(sfr_loop_fd(loop), 0);
+	turns_until(loop, there.opened == 1);
+	fork_and_check();
+}
+END_TEST
+
 /* Buffers that are out when their loop is freed are freed by the last release. */
 START_TEST(a_child_may_release_what_outlived_its_loop)
 {
@@ -90,6 +101,7 @@ int main(void)
 
 	world_test(tc, a_child_can_use_nothing_of_a_loop_that_works);
 	world_test(tc, a_child_can_use_nothing_of_a_loop_that_never_ran);
+	world_test(tc, a_child_can_use_nothing_of_a_loop_that_a_host_sleeps_for);
 	world_test(tc, a_child_may_release_what_outlived_its_loop);
 	return world_run(suite);
 }

@@ -86,6 +86,19 @@ START_TEST(before_its_first_turn_a_loop_is_of_the_thread_that_made_it)
 }
 END_TEST
 
+START_TEST(while_a_host_sleeps_for_a_loop_no_other_thread_can_disturb_it)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+
+	caller_init(&caller, loop);
+	ck_assert_int_ge(sfr_loop_fd(loop), 0);
+	turns_until(loop, there.opened == 1);
+	while (sfr_loop_prepare(loop) == 0)
+		turn_once(loop);
+	stranger_end(stranger_start(true));
+}
+END_TEST
+
 static void *build_there(void *arg)
 {
 	sfr_loop *loop = arg;
@@ -198,6 +211,7 @@ int main(void)
 	TCase *tc = peers_case(suite, "strangers");
 
 	world_test(tc, while_a_loop_works_no_other_thread_can_disturb_it);
+	world_test(tc, while_a_host_sleeps_for_a_loop_no_other_thread_can_disturb_it);
 	world_test(tc, before_its_first_turn_a_loop_is_of_the_thread_that_made_it);
 	world_test(tc, with_its_first_turn_a_loop_is_of_who_takes_it);
 	tcase_add_loop_test_raise_signal(tc, where_rules_are_enforced_a_stranger_ends_the_program,
