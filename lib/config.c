@@ -71,18 +71,10 @@ static void base_preset(sfr_config *cfg, enum sfr__config_preset_index preset)
 		base_put(cfg, sfr__config_key_find(s->key), s->value, &origin);
 }
 
-/* NULL if unset or empty. */
-static const char *environment(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
-}
-
 /* Who asks for another engine may be where trying io_uring is deadly. */
 static bool may_try_uring(const sfr_config *cfg)
 {
-	const char *engine = environment("SAFER_RING_ENGINE");
+	const char *engine = sfr__environment("SAFER_RING_ENGINE");
 
 	return cfg->settings.engine != SFR__ENGINE_EPOLL && !(engine && !strcmp(engine, "epoll"));
 }
@@ -168,7 +160,7 @@ static int preset_start(sfr_config *cfg, const char *preset, sfr_config_error *e
 
 static int environment_lay(sfr_config *cfg, sfr_config_error *err)
 {
-	const char *path = environment("SAFER_RING_CONFIG");
+	const char *path = sfr__environment("SAFER_RING_CONFIG");
 	int r = path ? sfr__config_lay(cfg, path, SFR__RANK_ENVIRONMENT, err) : 0;
 
 	if (r == 0 || r == -ENOMEM || r == -SFR_ECONFIG)
@@ -180,7 +172,7 @@ static int environment_lay(sfr_config *cfg, sfr_config_error *err)
 
 static int environment_engine(sfr_config *cfg, sfr_config_error *err)
 {
-	const char *engine = environment("SAFER_RING_ENGINE");
+	const char *engine = sfr__environment("SAFER_RING_ENGINE");
 	struct sfr__config_origin origin = sfr__config_origin_of(SFR__RANK_ENVIRONMENT,
 								 "SAFER_RING_ENGINE");
 	int r;

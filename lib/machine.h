@@ -81,6 +81,12 @@ void sfr__machine_sum_up(struct sfr__machine *machine);
 /* "8 usable cores", with what limits them. Returns out. */
 const char *sfr__machine_cores_text(const struct sfr__machine *machine, char *out, size_t size);
 
+/*
+ * What the environment says, or NULL if it says nothing. A program that runs with privileges of others than the
+ * user who started it (set-uid, set-gid, capabilities of its file) does not listen to that user's environment.
+ */
+const char *sfr__environment(const char *name);
+
 /* Whether a core is free for a thread that polls. `why` receives the evidence, in words. */
 bool sfr__machine_spares_core(const struct sfr__machine *machine, char *why, size_t size);
 

@@ -5,7 +5,7 @@
  * can fail. Nothing is allocated either, so that a configuration can be made anew at any time.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_getaffinity */
+#define _GNU_SOURCE /* sched_getaffinity, secure_getenv */
 #endif
 #include "machine.h"
 #include <fcntl.h>
@@ -439,4 +439,11 @@ void sfr__machine_look_in(struct sfr__machine *out, const char *root)
 	uring_look(out, root);
 	status_look(out, root);
 	sfr__machine_sum_up(out);
+}
+
+const char *sfr__environment(const char *name)
+{
+	const char *value = secure_getenv(name);
+
+	return value && value[0] ? value : NULL;
 }

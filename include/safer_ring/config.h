@@ -4,6 +4,9 @@
  * One table in the library holds every key with its type, limits, default and meaning;
  * conf/reference.yaml is that table, printed. Where a key is set more than once, the strongest wins:
  * preset < file < environment (SAFER_RING_CONFIG names a file, SAFER_RING_ENGINE an engine) < code.
+ *
+ * A program that is set-uid or set-gid, or whose file has capabilities, does not heed these two variables: they
+ * are the user's, who must not choose which files it reads and how it works.
  */
 #ifndef SAFER_RING_CONFIG_H
 #define SAFER_RING_CONFIG_H
