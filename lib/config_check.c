@@ -6,7 +6,6 @@
  */
 #include "config_object.h"
 #include "config_error.h"
-#include "config_value.h"
 #include <safer_ring/error.h>
 
 struct rule {
@@ -84,9 +83,11 @@ static const struct rule rules[] = {
 	{"buffers.large", "buffers.size", NULL, large_too_small,
 	 "buffers.large must be more than buffers.size", "0 has none of another size"},
 	{"server.low_water", "server.high_water", NULL, water_upside_down,
-	 "server.low_water must be less than server.high_water", NULL},
+	 "server.low_water must be less than server.high_water",
+	 "lower server.low_water or raise server.high_water"},
 	{"server.queue_max", "server.high_water", NULL, queue_too_short,
-	 "server.queue_max must not be less than server.high_water", NULL},
+	 "server.queue_max must not be less than server.high_water",
+	 "raise server.queue_max or lower server.high_water"},
 };
 
 static const struct sfr__config_origin *origin_of(const sfr_config *cfg, const char *key)
@@ -101,20 +102,11 @@ static bool set_later(const struct sfr__config_origin *a, const struct sfr__conf
 	return a->line != b->line ? a->line > b->line : a->column > b->column;
 }
 
-static const char *value_text(const sfr_config *cfg, const char *name, char out[SFR__VALUE_SIZE])
-{
-	const struct sfr__config_key *key = sfr__config_key_find(name);
-
-	return sfr__value_print(key, sfr__settings_get(&cfg->settings, key), out);
-}
-
 static int refuse_together(const sfr_config *cfg, const struct rule *rule, sfr_config_error *err)
 {
 	const char *const keys[] = {rule->key, rule->other, rule->third};
 	const struct sfr__config_origin *origin = origin_of(cfg, rule->key);
 	const char *key = rule->key;
-	char value[SFR__VALUE_SIZE];
-	char other[SFR__VALUE_SIZE];
 
 	for (size_t i = 1; i < sizeof(keys) / sizeof(keys[0]) && keys[i]; i++) {
 		if (!set_later(origin_of(cfg, keys[i]), origin))
@@ -124,11 +116,7 @@ static int refuse_together(const sfr_config *cfg, const struct rule *rule, sfr_c
 	}
 	*err = (sfr_config_error){0};
 	(void)sfr__config_refuse(err, key, "%s", rule->message);
-	if (rule->hint)
-		sfr__config_hint(err, "%s", rule->hint);
-	else
-		sfr__config_hint(err, "they are %s and %s", value_text(cfg, rule->key, value),
-				 value_text(cfg, rule->other, other));
+	sfr__config_hint(err, "%s", rule->hint);
 	if (origin->line > 0) {
 		sfr__config_at(err, origin->line, origin->column);
 		(void)snprintf(err->file, sizeof(err->file), "%s", origin->text);

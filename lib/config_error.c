@@ -1,8 +1,9 @@
 /*
  * Configuration errors: filling them, and writing them as a compiler would.
  *
- * Keys and values come from files that anyone may have written. They are shown as printable ASCII
- * only, so an error that reaches a log or a terminal cannot forge lines or move the cursor.
+ * A file may be one that the reader of its errors may not read, as where a privileged program is told of
+ * /etc/shadow, and may have been written by anyone. So errors name places and quote nothing but keys, and of
+ * those that are none only what could be one: then they neither tell secrets nor forge lines in a log.
  */
 #include "config_error.h"
 #include <safer_ring/error.h>
@@ -13,7 +14,7 @@ int sfr__config_refuse(sfr_config_error *err, const char *key, const char *forma
 {
 	va_list args;
 
-	sfr__config_plain(err->key, sizeof(err->key), key);
+	(void)snprintf(err->key, sizeof(err->key), "%s", sfr__config_is_word(key) ? key : "");
 	va_start(args, format);
 	(void)vsnprintf(err->message, sizeof(err->message), format, args);
 	va_end(args);
@@ -45,14 +46,11 @@ void sfr__config_plain(char *out, size_t size, const char *text)
 	out[i] = '\0';
 }
 
-const char *sfr__config_quote(char out[SFR__QUOTE_SIZE], const char *text)
+bool sfr__config_is_word(const char *text)
 {
-	char plain[SFR__QUOTE_SIZE - 5]; /* leaves room for quotes and dots */
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz_.");
 
-	sfr__config_plain(plain, sizeof(plain), text);
-	(void)snprintf(out, SFR__QUOTE_SIZE, "'%s%s'", plain,
-		       strlen(text) >= sizeof(plain) ? "..." : "");
-	return out;
+	return text[length] == '\0' && length <= SFR__WORD_MAX;
 }
 
 int sfr_config_error_text(const sfr_config_error *err, char *out, size_t size)

@@ -5,6 +5,7 @@
 #define SFR_LIB_CONFIG_ERROR_H
 
 #include <safer_ring/config.h>
+#include <stdbool.h>
 
 #if defined(__GNUC__)
 #define SFR__PRINTF(text, first) __attribute__((format(printf, text, first)))
@@ -12,10 +13,13 @@
 #define SFR__PRINTF(text, first)
 #endif
 
-/* Room for a quoted text: enough to recognise it, not enough to drown the sentence around it. */
-enum { SFR__QUOTE_SIZE = 48 };
+/* No key is longer, with its section. */
+enum { SFR__WORD_MAX = 40 };
 
-/* Set key and message, and drop an older hint. Returns -SFR_ECONFIG, for `return refuse(...)`. */
+/*
+ * Set key and message, and drop an older hint. Returns -SFR_ECONFIG, for `return refuse(...)`. A key that does
+ * not look like one is left out, and neither message nor hint may have anything else that the file says.
+ */
 int sfr__config_refuse(sfr_config_error *err, const char *key, const char *format, ...)
 	SFR__PRINTF(3, 4);
 
@@ -26,7 +30,7 @@ void sfr__config_at(sfr_config_error *err, unsigned line, unsigned column);
 /* Copy, cut to fit, what may come from anyone: all that is not printable ASCII becomes '?'. */
 void sfr__config_plain(char *out, size_t size, const char *text);
 
-/* The same between quotes, with dots where it was cut. Returns out. */
-const char *sfr__config_quote(char out[SFR__QUOTE_SIZE], const char *text);
+/* Whether it could be a key, known or not: small letters, _ and ., and not many of them. */
+bool sfr__config_is_word(const char *text);
 
 #endif

@@ -1,7 +1,9 @@
 /*
  * A whole file in memory.
  *
- * The size is not asked for but found by reading, so that pipes and growing files are bounded too.
+ * Who names a file may name anything: what is no file is refused and never waited for, and, as opening a
+ * device may already do something to it, not even opened. The size is not asked for but found by reading, so
+ * that files that grow, and those of /proc, are bounded too.
  */
 #include "config_file.h"
 #include "config_error.h"
@@ -9,10 +11,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+/* Where nothing is inherited anyway, and where nothing makes an open wait. */
 #ifndef O_CLOEXEC
-#define O_CLOEXEC 0 /* where nothing is inherited anyway */
+#define O_CLOEXEC 0
+#endif
+#ifndef O_NONBLOCK
+#define O_NONBLOCK 0
+#define O_NOCTTY 0
+#endif
+#ifndef S_ISSOCK
+#define S_ISSOCK(mode) 0
 #endif
 
 static int refuse_unreadable(int error, sfr_config_error *err)
@@ -36,6 +47,32 @@ static int refuse_large(sfr_config_error *err)
 	return -SFR_ECONFIG;
 }
 
+static int kind_check(const struct stat *status, sfr_config_error *err)
+{
+	if (S_ISREG(status->st_mode))
+		return 0;
+	if (S_ISDIR(status->st_mode))
+		return refuse_unreadable(EISDIR, err);
+	(void)sfr__config_refuse(err, "", "this is a %s, not a file",
+				 S_ISFIFO(status->st_mode)   ? "pipe"
+				 : S_ISSOCK(status->st_mode) ? "socket"
+							     : "device");
+	sfr__config_hint(err, "copy the configuration into a file");
+	return -SFR_ECONFIG;
+}
+
+/* A descriptor, or -errno. Only a file that somebody has a lease on makes an open with O_NONBLOCK fail that
+ * waits without it, and that is until he lets go of it. */
+static int file_open(const char *path)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;
+	int fd = open(path, flags | O_NONBLOCK);
+
+	if (fd < 0 && errno == EWOULDBLOCK)
+		fd = open(path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
 /* Up to size bytes: fewer at the end of the file, or -errno. */
 static ssize_t read_all(int fd, char *out, size_t size)
 {
@@ -54,18 +91,10 @@ static ssize_t read_all(int fd, char *out, size_t size)
 	return (ssize_t)used;
 }
 
-int sfr__config_file_read(const char *path, char **text_out, size_t *size_out,
-			  sfr_config_error *err)
+int sfr__config_fd_read(int fd, char **text_out, size_t *size_out, sfr_config_error *err)
 {
-	char *text;
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return refuse_unreadable(errno, err);
-	text = malloc(SFR__CONFIG_FILE_MAX + 1);
-	n = text ? read_all(fd, text, SFR__CONFIG_FILE_MAX + 1) : -ENOMEM;
-	(void)close(fd); /* only read from: nothing can be lost */
+	char *text = malloc(SFR__CONFIG_FILE_MAX + 1);
+	ssize_t n = text ? read_all(fd, text, SFR__CONFIG_FILE_MAX + 1) : -ENOMEM;
 
 	if (n >= 0 && n <= SFR__CONFIG_FILE_MAX) {
 		*text_out = text;
@@ -76,4 +105,28 @@ int sfr__config_file_read(const char *path, char **text_out, size_t *size_out,
 	if (n == -ENOMEM)
 		return -ENOMEM;
 	return n < 0 ? refuse_unreadable((int)-n, err) : refuse_large(err);
+}
+
+int sfr__config_file_read(const char *path, char **text_out, size_t *size_out,
+			  sfr_config_error *err)
+{
+	struct stat status;
+	int fd, r;
+
+	if (stat(path, &status) < 0)
+		return refuse_unreadable(errno, err);
+	r = kind_check(&status, err);
+	if (r < 0)
+		return r;
+	fd = file_open(path);
+	if (fd < 0)
+		return refuse_unreadable(-fd, err);
+	if (fstat(fd, &status) < 0) /* what is there by now */
+		r = refuse_unreadable(errno, err);
+	else
+		r = kind_check(&status, err);
+	if (r == 0)
+		r = sfr__config_fd_read(fd, text_out, size_out, err);
+	(void)close(fd); /* only read from: nothing can be lost */
+	return r;
 }

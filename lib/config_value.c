@@ -85,7 +85,7 @@ static bool is_power_of_two(uint64_t value)
 	return value != 0 && (value & (value - 1)) == 0;
 }
 
-static int refuse_type(const struct sfr__config_key *key, const char *text, sfr_config_error *err)
+static int refuse_type(const struct sfr__config_key *key, sfr_config_error *err)
 {
 	static const char *const names[] = {
 		[SFR__CONFIG_INT] = "whole number",
@@ -97,42 +97,34 @@ static int refuse_type(const struct sfr__config_key *key, const char *text, sfr_
 		[SFR__CONFIG_SIZE] = "write a whole number and B, KiB, MiB or GiB, like 64KiB",
 		[SFR__CONFIG_DURATION] = "write a whole number and ns, us, ms or s, like 50us",
 	};
-	char quote[SFR__QUOTE_SIZE];
 
-	(void)sfr__config_refuse(err, key->name, "%s is not a %s", sfr__config_quote(quote, text),
-				 names[key->type]);
+	(void)sfr__config_refuse(err, key->name, "this is not a %s", names[key->type]);
 	sfr__config_hint(err, "%s", hints[key->type]);
 	return -SFR_ECONFIG;
 }
 
-static int refuse_range(const struct sfr__config_key *key, const char *text, bool low,
-			sfr_config_error *err)
+static int refuse_range(const struct sfr__config_key *key, bool low, sfr_config_error *err)
 {
-	char quote[SFR__QUOTE_SIZE];
 	char min[SFR__VALUE_SIZE];
 	char max[SFR__VALUE_SIZE];
 
 	sfr__value_print(key, key->min, min);
 	sfr__value_print(key, key->max, max);
-	(void)sfr__config_refuse(err, key->name, "%s is outside %s to %s%s",
-				 sfr__config_quote(quote, text), min, max,
+	(void)sfr__config_refuse(err, key->name, "this is outside %s to %s%s", min, max,
 				 key->flags & SFR__CONFIG_OR_ZERO ? " (or 0)" : "");
 	sfr__config_hint(err, "the nearest is %s", low ? min : max);
 	return -SFR_ECONFIG;
 }
 
-static int refuse_uneven(const struct sfr__config_key *key, const char *text, uint64_t value,
-			 sfr_config_error *err)
+static int refuse_uneven(const struct sfr__config_key *key, uint64_t value, sfr_config_error *err)
 {
-	char quote[SFR__QUOTE_SIZE];
 	char below[SFR__VALUE_SIZE];
 	char above[SFR__VALUE_SIZE];
 	uint64_t power = 1;
 
 	while (power * 2 < value)
 		power *= 2;
-	(void)sfr__config_refuse(err, key->name, "%s is not a power of two",
-				 sfr__config_quote(quote, text));
+	(void)sfr__config_refuse(err, key->name, "this is not a power of two");
 	sfr__config_hint(err, "the nearest are %s and %s", sfr__value_print(key, power, below),
 			 sfr__value_print(key, power * 2, above));
 	return -SFR_ECONFIG;
@@ -144,14 +136,14 @@ static int number_parse(const struct sfr__config_key *key, const char *text, uin
 	uint64_t value;
 
 	if (is_negative(text))
-		return refuse_range(key, text, true, err);
+		return refuse_range(key, true, err);
 	if (!quantity_read(text, units_of(key->type), &value))
-		return refuse_type(key, text, err);
+		return refuse_type(key, err);
 	if (value != 0 || !(key->flags & SFR__CONFIG_OR_ZERO)) {
 		if (value < key->min || value > key->max)
-			return refuse_range(key, text, value < key->min, err);
+			return refuse_range(key, value < key->min, err);
 		if (key->flags & SFR__CONFIG_POWER_OF_TWO && !is_power_of_two(value))
-			return refuse_uneven(key, text, value, err);
+			return refuse_uneven(key, value, err);
 	}
 	*out = value;
 	return 0;
@@ -173,15 +165,13 @@ static bool switch_read(const char *text, bool *out)
 static int bool_parse(const struct sfr__config_key *key, const char *text, uint64_t *out,
 		      sfr_config_error *err)
 {
-	char quote[SFR__QUOTE_SIZE];
 	bool value;
 
 	if (switch_read(text, &value)) {
 		*out = value;
 		return 0;
 	}
-	(void)sfr__config_refuse(err, key->name, "%s is neither on nor off",
-				 sfr__config_quote(quote, text));
+	(void)sfr__config_refuse(err, key->name, "this is neither on nor off");
 	sfr__config_hint(err, "write on or off");
 	return -SFR_ECONFIG;
 }
@@ -222,15 +212,13 @@ static bool word_read(const char *const *words, const char *text, uint64_t *out)
 static int enum_parse(const struct sfr__config_key *key, const char *text, uint64_t *out,
 		      sfr_config_error *err)
 {
-	char quote[SFR__QUOTE_SIZE];
 	char guess[SFR__NEAREST_SIZE];
 	char all[128] = "";
 
 	if (word_read(key->words, text, out))
 		return 0;
 	words_join(key->words, all, sizeof(all));
-	(void)sfr__config_refuse(err, key->name, "%s is not one of %s",
-				 sfr__config_quote(quote, text), all);
+	(void)sfr__config_refuse(err, key->name, "this is not one of %s", all);
 	if (sfr__nearest_word(guess, key->words, text))
 		sfr__config_hint(err, "did you mean %s?", guess);
 	else

@@ -82,13 +82,13 @@ static int event_next(struct reader *reader, yaml_event_t *event)
 
 static int refuse_dotted(struct reader *reader, const yaml_event_t *event, const char *key)
 {
-	const char *dot = strchr(key, '.');
-	char plain[64];
+	const char *shown = reader->err->key; /* empty if it does not look like one */
+	size_t section = strcspn(key, ".");
 
 	(void)refuse_at(reader, event, key, "keys of a file are nested, not joined by dots", "");
-	sfr__config_plain(plain, sizeof(plain), dot + 1);
-	sfr__config_hint(reader->err, "write %.*s: {%s: ...}", (int)strcspn(reader->err->key, "."),
-			 reader->err->key, plain);
+	if (shown[0])
+		sfr__config_hint(reader->err, "write %.*s: {%s: ...}", (int)section, shown,
+				 shown + section + 1);
 	return -SFR_ECONFIG;
 }
 

@@ -132,7 +132,7 @@ START_TEST(a_bad_environment_is_refused_by_name)
 	ck_assert_int_eq(sfr_config_new(&cfg, NULL), -SFR_ECONFIG);
 	ck_assert_int_eq(load("preset: default\n"), -SFR_ECONFIG);
 	sfr_config_error_text(&err, text, sizeof(text));
-	ck_assert_str_eq(text, "SAFER_RING_ENGINE: engine: 'turbo' is not one of auto, uring, "
+	ck_assert_str_eq(text, "SAFER_RING_ENGINE: engine: this is not one of auto, uring, "
 			       "epoll (the default is auto)");
 }
 END_TEST

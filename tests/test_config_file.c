@@ -1,10 +1,16 @@
 /*
  * Files: what is understood, and what is refused where and with which words.
  */
+#define _GNU_SOURCE /* strcasestr */
 #include "config_world.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static void assert_refused(const char *text, const char *expected)
 {
@@ -40,13 +46,13 @@ static const struct {
 	{"zebra: [1]\n",
 	 "a.yaml:1:1: zebra: there is no such key (conf/reference.yaml shows every key)"},
 	{"preset: warp\n",
-	 "a.yaml:1:9: preset: 'warp' is not one of default, low_latency, high_throughput, "
+	 "a.yaml:1:9: preset: this is not one of default, low_latency, high_throughput, "
 	 "development, auto_detect "
 	 "(the default is default)"},
 	{"buffers:\n  count: 12 apples\n",
-	 "a.yaml:2:10: buffers.count: '12 apples' is not a whole number (write digits only)"},
+	 "a.yaml:2:10: buffers.count: this is not a whole number (write digits only)"},
 	{"buffers:\n  count:\n",
-	 "a.yaml:2:9: buffers.count: '' is not a whole number (write digits only)"},
+	 "a.yaml:2:9: buffers.count: this is not a whole number (write digits only)"},
 	{"buffers:\n  count: {a: 5}\n",
 	 "a.yaml:2:10: buffers.count: a single value belongs here, not a mapping "
 	 "(the default is 1024)"},
@@ -110,7 +116,7 @@ static const struct {
 	 "a.yaml:3:3: features.defer_taskrun: the kernel refuses features.defer_taskrun without "
 	 "features.single_issuer (leave one of them: auto)"},
 	{"features:\n  napi: maybe\n",
-	 "a.yaml:2:9: features.napi: 'maybe' is not one of auto, on, off (the default is auto)"},
+	 "a.yaml:2:9: features.napi: this is not one of auto, on, off (the default is auto)"},
 	{"features: {napy: on}\n",
 	 "a.yaml:1:12: features.napy: there is no such key (did you mean features.napi?)"},
 	{"ring: {defer_taskrun: on}\n", "a.yaml:1:8: ring.defer_taskrun: there is no such key "
@@ -141,17 +147,17 @@ static const struct {
 	{"buffers:\n  large: 16KiB\n  size: 16KiB\n",
 	 "a.yaml:3:3: buffers.size: buffers.large must be more than buffers.size "
 	 "(0 has none of another size)"},
-	{"buffers: {small: 100}\n", "a.yaml:1:18: buffers.small: '100' is not a power of two "
+	{"buffers: {small: 100}\n", "a.yaml:1:18: buffers.small: this is not a power of two "
 				    "(the nearest are 64B and 128B)"},
 	{"server:\n  low_water: 1MiB\n",
 	 "a.yaml:2:3: server.low_water: server.low_water must be less than server.high_water "
-	 "(they are 1MiB and 256KiB)"},
+	 "(lower server.low_water or raise server.high_water)"},
 	{"server:\n  low_water: 2KiB\n  high_water: 2KiB\n",
 	 "a.yaml:3:3: server.high_water: server.low_water must be less than server.high_water "
-	 "(they are 2KiB and 2KiB)"},
+	 "(lower server.low_water or raise server.high_water)"},
 	{"server:\n  queue_max: 4KiB\n",
 	 "a.yaml:2:3: server.queue_max: server.queue_max must not be less than server.high_water "
-	 "(they are 4KiB and 256KiB)"},
+	 "(raise server.queue_max or lower server.high_water)"},
 };
 
 START_TEST(a_bad_file_is_refused_with_its_place_and_a_hint)
@@ -221,12 +227,124 @@ START_TEST(a_directory_is_no_file)
 }
 END_TEST
 
-START_TEST(an_endless_file_is_refused)
+/* Nobody writes into the pipe, and nobody listens on the socket. */
+static void assert_no_file(const char *path, const char *message)
 {
-	ck_assert_int_eq(sfr_config_load(&cfg, "/dev/zero", &err), -SFR_ECONFIG);
+	ck_assert_int_eq(sfr_config_load(&cfg, path, &err), -SFR_ECONFIG);
 
-	ck_assert_str_eq(err.file, "/dev/zero");
-	ck_assert_str_eq(err.message, "the file is larger than 1 MiB");
+	ck_assert_ptr_null(cfg);
+	ck_assert_str_eq(err.file, path);
+	ck_assert_str_eq(err.message, message);
+}
+
+START_TEST(what_is_no_file_is_refused_and_not_waited_for)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "socket"};
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+	ck_assert_int_eq(symlink("pipe", "link"), 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+
+	assert_no_file("pipe", "this is a pipe, not a file");
+	assert_no_file("link", "this is a pipe, not a file");
+	assert_no_file("socket", "this is a socket, not a file");
+	assert_no_file("/dev/zero", "this is a device, not a file");
+	assert_no_file("/dev/tty", "this is a device, not a file");
+	close(listener);
+}
+END_TEST
+
+/* What a device or a terminal does when it is opened must not happen, and what a pipe's writer sees. */
+START_TEST(what_is_no_file_is_not_opened)
+{
+	int writer;
+
+	ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+	assert_no_file("pipe", "this is a pipe, not a file");
+
+	writer = open("pipe", O_WRONLY | O_NONBLOCK);
+	ck_assert_int_eq(writer, -1);
+	ck_assert_int_eq(errno, ENXIO); /* nobody reads */
+}
+END_TEST
+
+START_TEST(the_environment_may_not_name_a_pipe_either)
+{
+	ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+	ck_assert_int_eq(setenv("SAFER_RING_CONFIG", "pipe", 1), 0);
+
+	ck_assert_int_eq(load("engine: auto\n"), -SFR_ECONFIG);
+	ck_assert_str_eq(err.file, "pipe");
+	ck_assert_str_eq(err.message, "this is a pipe, not a file");
+}
+END_TEST
+
+/* "S3cret" wherever a file that is no configuration, or one with a slip, may have what nobody is to be told. */
+static const char *const secret_files[] = {
+	"S3cret:$y$j9T$S3cret:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n",
+	"S3cret\n",
+	"-----BEGIN S3cret KEY-----\nS3cret\n",
+	"S3cret: 1\n",
+	"S3cret: {count: 1}\n",
+	"S3cret: [1]\n",
+	"S3cret.count: 1\n",
+	"buffers.S3cret: 1\n",
+	"buffers:\n  S3cret: 1\n",
+	"buffers:\n  S3cret: {a: 1}\n",
+	"buffers:\n  count.S3cret: 1\n",
+	"buffers: S3cret\n",
+	"buffers:\n  count: S3cret\n",
+	"buffers:\n  count: {S3cret: 1}\n",
+	"buffers:\n  count: 'S3cret\n  S3cret'\n",
+	"buffers:\n  size: S3cret\n",
+	"ring:\n  spin: S3cret\n",
+	"server:\n  half_open: S3cret\n",
+	"engine: S3cret\n",
+	"engine: uringS3cret\n",
+	"preset: S3cret\n",
+	"engine: &S3cret auto\npreset: *S3cret\n",
+	"engine: !S3cret auto\n",
+	"engine: !!S3cret auto\n",
+	"%S3cret 1\n---\n",
+	"%YAML S3cret\n---\n",
+	"engine: 'S3cret\n",
+	"engine: {S3cret\n",
+	"engine: @S3cret\n",
+	"engine: \"\\S3cret\"\n",
+	"\tS3cret: 1\n",
+	"S3cret: a: b\n",
+	"S3cret\xff\n",
+	"? [S3cret]\n: 1\n",
+	"engine: auto\n---\nS3cret: 1\n",
+	"engine: auto\nengine: S3cret\n",
+};
+
+START_TEST(what_is_refused_is_not_told)
+{
+	char text[1024];
+
+	ck_assert_int_eq(load(secret_files[_i]), -SFR_ECONFIG);
+
+	ck_assert_int_lt(sfr_config_error_text(&err, text, sizeof(text)), (int)sizeof(text));
+	ck_assert_msg(!strcasestr(text, "s3c"), "%s", text);
+	ck_assert_uint_gt(err.line, 0); /* where to look is */
+}
+END_TEST
+
+START_TEST(a_key_that_there_is_not_is_told_if_it_looks_like_one)
+{
+	static const char *const words[] = {
+		"zebra",  "a_b", "a123",    "Zebra",
+		"ze bra", "z-a", "z\\e[2J", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"};
+	char file[128];
+
+	for (int i = 0; i < COUNT_OF(words); i++) {
+		(void)snprintf(file, sizeof(file), "\"%s\": 1\n", words[i]);
+		ck_assert_int_eq(load(file), -SFR_ECONFIG);
+		ck_assert_str_eq(err.key, i < 2 ? words[i] : "");
+		ck_assert_str_eq(err.message, "there is no such key");
+	}
 }
 END_TEST
 
@@ -335,7 +453,11 @@ int main(void)
 	tcase_add_test(tc, line_ends_of_other_systems_are_understood);
 	tcase_add_test(tc, a_missing_file_is_named);
 	tcase_add_test(tc, a_directory_is_no_file);
-	tcase_add_test(tc, an_endless_file_is_refused);
+	tcase_add_test(tc, what_is_no_file_is_refused_and_not_waited_for);
+	tcase_add_test(tc, what_is_no_file_is_not_opened);
+	tcase_add_test(tc, the_environment_may_not_name_a_pipe_either);
+	tcase_add_loop_test(tc, what_is_refused_is_not_told, 0, COUNT_OF(secret_files));
+	tcase_add_test(tc, a_key_that_there_is_not_is_told_if_it_looks_like_one);
 	tcase_add_test(tc, a_file_of_a_mebibyte_is_read_and_one_byte_more_is_not);
 	tcase_add_loop_test(tc, noise_is_refused, 0, 4);
 	tcase_add_test(tc, a_nul_byte_is_refused_at_its_place);

@@ -89,48 +89,47 @@ static const struct {
 	const char *refusal;
 } misspellings[] = {
 	{"buffers.count", "12 apples",
-	 "buffers.count: '12 apples' is not a whole number (write digits only)"},
-	{"buffers.count", "", "buffers.count: '' is not a whole number (write digits only)"},
+	 "buffers.count: this is not a whole number (write digits only)"},
+	{"buffers.count", "", "buffers.count: this is not a whole number (write digits only)"},
 	{"buffers.count", "010",
-	 "buffers.count: '010' is not a whole number "
+	 "buffers.count: this is not a whole number "
 	 "(write digits only)"},
-	{"buffers.count", "0x10",
-	 "buffers.count: '0x10' is not a whole number (write digits only)"},
+	{"buffers.count", "0x10", "buffers.count: this is not a whole number (write digits only)"},
 	{"buffers.count", "1.5",
-	 "buffers.count: '1.5' is not a whole number "
+	 "buffers.count: this is not a whole number "
 	 "(write digits only)"},
-	{"buffers.count", "+5", "buffers.count: '+5' is not a whole number (write digits only)"},
-	{"buffers.count", "0", "buffers.count: '0' is outside 1 to 1048576 (the nearest is 1)"},
-	{"buffers.count", "-3", "buffers.count: '-3' is outside 1 to 1048576 (the nearest is 1)"},
+	{"buffers.count", "+5", "buffers.count: this is not a whole number (write digits only)"},
+	{"buffers.count", "0", "buffers.count: this is outside 1 to 1048576 (the nearest is 1)"},
+	{"buffers.count", "-3", "buffers.count: this is outside 1 to 1048576 (the nearest is 1)"},
 	{"buffers.count", "99999999999999999999999",
-	 "buffers.count: '99999999999999999999999' is outside 1 to 1048576 "
+	 "buffers.count: this is outside 1 to 1048576 "
 	 "(the nearest is 1048576)"},
 	{"ring.cq_entries", "131072",
-	 "ring.cq_entries: '131072' is outside 8 to 65536 (or 0) (the nearest is 65536)"},
+	 "ring.cq_entries: this is outside 8 to 65536 (or 0) (the nearest is 65536)"},
 	{"ring.entries", "300",
-	 "ring.entries: '300' is not a power of two (the nearest are 256 and 512)"},
+	 "ring.entries: this is not a power of two (the nearest are 256 and 512)"},
 	{"buffers.size", "5000",
-	 "buffers.size: '5000' is not a power of two (the nearest are 4KiB and 8KiB)"},
+	 "buffers.size: this is not a power of two (the nearest are 4KiB and 8KiB)"},
 	{"buffers.size", "64K",
-	 "buffers.size: '64K' is not a size "
+	 "buffers.size: this is not a size "
 	 "(write a whole number and B, KiB, MiB or GiB, like 64KiB)"},
 	{"buffers.size", "64 KiB",
-	 "buffers.size: '64 KiB' is not a size "
+	 "buffers.size: this is not a size "
 	 "(write a whole number and B, KiB, MiB or GiB, like 64KiB)"},
 	{"server.queue_max", "17179869184GiB",
-	 "server.queue_max: '17179869184GiB' is outside 4KiB to 4GiB (the nearest is 4GiB)"},
+	 "server.queue_max: this is outside 4KiB to 4GiB (the nearest is 4GiB)"},
 	{"ring.spin", "50",
-	 "ring.spin: '50' is not a duration "
+	 "ring.spin: this is not a duration "
 	 "(write a whole number and ns, us, ms or s, like 50us)"},
-	{"ring.spin", "2ms", "ring.spin: '2ms' is outside 0 to 1ms (the nearest is 1ms)"},
+	{"ring.spin", "2ms", "ring.spin: this is outside 0 to 1ms (the nearest is 1ms)"},
 	{"ring.sqpoll", "maybe",
-	 "ring.sqpoll: 'maybe' is not one of off, on, auto, force (the default is off)"},
+	 "ring.sqpoll: this is not one of off, on, auto, force (the default is off)"},
 	{"ring.sqpoll", "1",
-	 "ring.sqpoll: '1' is not one of off, on, auto, force (the default is off)"},
+	 "ring.sqpoll: this is not one of off, on, auto, force (the default is off)"},
 	{"features.napi", "maybe",
-	 "features.napi: 'maybe' is not one of auto, on, off (the default is auto)"},
+	 "features.napi: this is not one of auto, on, off (the default is auto)"},
 	{"features.napi", "force",
-	 "features.napi: 'force' is not one of auto, on, off (the default is auto)"},
+	 "features.napi: this is not one of auto, on, off (the default is auto)"},
 	{"features.nappi", "on",
 	 "features.nappi: there is no such key (did you mean features.napi?)"},
 	{"ring.single_issuer", "on",
@@ -138,28 +137,24 @@ static const struct {
 	{"ring.defer_taskrun", "on",
 	 "ring.defer_taskrun: there is no such key (did you mean features.defer_taskrun?)"},
 	{"server.half_open", "maybe",
-	 "server.half_open: 'maybe' is neither on nor off (write on or off)"},
-	{"server.half_open", "1", "server.half_open: '1' is neither on nor off (write on or off)"},
+	 "server.half_open: this is neither on nor off (write on or off)"},
+	{"server.half_open", "1", "server.half_open: this is neither on nor off (write on or off)"},
 	{"log.level", "no",
-	 "log.level: 'no' is not one of off, error, warn, info, debug (the default is warn)"},
-	{"ring.napi", "2ms", "ring.napi: '2ms' is outside 0 to 1ms (the nearest is 1ms)"},
-	{"ring.min_wait", "1s", "ring.min_wait: '1s' is outside 0 to 10ms (the nearest is 10ms)"},
-	{"ring.workers", "0", "ring.workers: '0' is outside 1 to 256 (the nearest is 1)"},
-	{"engine", "urnig",
-	 "engine: 'urnig' is not one of auto, uring, epoll (did you mean uring?)"},
+	 "log.level: this is not one of off, error, warn, info, debug (the default is warn)"},
+	{"ring.napi", "2ms", "ring.napi: this is outside 0 to 1ms (the nearest is 1ms)"},
+	{"ring.min_wait", "1s", "ring.min_wait: this is outside 0 to 10ms (the nearest is 10ms)"},
+	{"ring.workers", "0", "ring.workers: this is outside 1 to 256 (the nearest is 1)"},
+	{"engine", "urnig", "engine: this is not one of auto, uring, epoll (did you mean uring?)"},
 	{"preset", "low-latency",
-	 "preset: 'low-latency' is not one of default, low_latency, high_throughput, "
+	 "preset: this is not one of default, low_latency, high_throughput, "
 	 "development, auto_detect "
 	 "(did you mean low_latency?)"},
 	{"preset", "xyz",
-	 "preset: 'xyz' is not one of default, low_latency, high_throughput, "
+	 "preset: this is not one of default, low_latency, high_throughput, "
 	 "development, auto_detect "
 	 "(the default is default)"},
 	{"engine", "a\x1b[31m\nb",
-	 "engine: 'a?[31m?b' is not one of auto, uring, epoll (the default is auto)"},
-	{"engine", "0123456789012345678901234567890123456789012345678901234567890123456789",
-	 "engine: '012345678901234567890123456789012345678901...' is not one of auto, uring, "
-	 "epoll (the default is auto)"},
+	 "engine: this is not one of auto, uring, epoll (the default is auto)"},
 	{"buffers.cuont", "5",
 	 "buffers.cuont: there is no such key "
 	 "(did you mean buffers.count?)"},

@@ -7,6 +7,10 @@
  *
  * A program that is set-uid or set-gid, or whose file has capabilities, does not heed these two variables: they
  * are the user's, who must not choose which files it reads and how it works.
+ *
+ * What is said of a file names the place and quotes nothing of it but keys: those that there are, and others if
+ * they could be one (up to 40 of a-z, _ and .). So it can be logged whatever file it was that somebody named.
+ * A file is a regular one, of up to 1 MiB. Pipes, sockets and devices are refused without being opened.
  */
 #ifndef SAFER_RING_CONFIG_H
 #define SAFER_RING_CONFIG_H
@@ -18,10 +22,10 @@ SFR_BEGIN_DECLS
 
 /** What was refused, where, and what to do. Strings are empty where there is nothing to say. */
 typedef struct sfr_config_error {
-	char file[256];    /**< The file, as it was named. */
-	unsigned line;     /**< From 1; 0 if no line is to blame. */
-	unsigned column;   /**< From 1; 0 if no column is to blame. */
-	char key[64];      /**< The full key, "buffers.count". */
+	char file[256];  /**< The file, as it was named. */
+	unsigned line;   /**< From 1; 0 if no line is to blame. */
+	unsigned column; /**< From 1; 0 if no column is to blame. */
+	char key[64];    /**< The full key, "buffers.count"; empty if it does not look like one. */
 	char message[256]; /**< What is wrong, in a sentence without full stop. */
 	char hint[256];    /**< What to do about it. */
 } sfr_config_error;
@@ -44,8 +48,8 @@ SFR_API int sfr_config_new(sfr_config **out, const char *preset);
  * @param out  Receives it, yours until sfr_config_free(). Written on success only.
  * @param path The file.
  * @param err  Filled when the result is -SFR_ECONFIG, or the file cannot be read. May be NULL.
- * @return 0; -SFR_ECONFIG, also from a library built without libyaml, which reads no file; -ENOMEM;
- *         -errno if the file cannot be read.
+ * @return 0; -SFR_ECONFIG, also for what is no file, and from a library built without libyaml, which
+ *         reads none; -ENOMEM; -errno if the file cannot be read: -ENOENT, -EACCES, -EISDIR.
  * @thread Any.
  * @since 0.1
  */
