@@ -95,7 +95,7 @@ static bool uring_is_refused(const struct sfr__machine *machine, struct sfr__con
 	if (!machine->kernel_known || !sfr__refusal_is_final(refusal))
 		return false;
 	SAY(out->evidence, "%s: %s, as %s", sfr__refusal_call(refusal->step),
-	    sfr_errname(refusal->error), sfr__refusal_cause(refusal, machine));
+	    sfr__refusal_answer(refusal), sfr__refusal_cause(refusal, machine));
 	SAY(out->change, "%s", sfr__refusal_fix(refusal, machine));
 	return true;
 }

@@ -82,6 +82,12 @@ void sfr__machine_sum_up(struct sfr__machine *machine);
 const char *sfr__machine_cores_text(const struct sfr__machine *machine, char *out, size_t size);
 
 /*
+ * How many seccomp filters the calling thread has; 0 also where there is no seccomp; -1 if it has some, and how
+ * many is not told, or nothing is known.
+ */
+int64_t sfr__machine_filters(void);
+
+/*
  * What the environment says, or NULL if it says nothing. A program that runs with privileges of others than the
  * user who started it (set-uid, set-gid, capabilities of its file) does not listen to that user's environment.
  */

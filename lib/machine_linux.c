@@ -409,6 +409,31 @@ static void status_look(struct sfr__machine *out, const char *root)
 		out->in_uring_group = is_in_group(status, (uint64_t)out->uring_group);
 }
 
+/* The number is told since Linux 5.9. */
+static int64_t filters_of(const char *status)
+{
+	uint64_t mode, count;
+
+	if (!line_find(status, "Seccomp")) /* a long list of groups may come before it */
+		return strlen(status) + 1 < TEXT_SIZE ? 0 : -1;
+	if (!line_number(status, "Seccomp", 10, &mode) || mode == 1)
+		return -1;
+	if (mode == 0)
+		return 0;
+	return line_number(status, "Seccomp_filters", 10, &count) && count <= INT32_MAX && count > 0
+		       ? (int64_t)count
+		       : -1;
+}
+
+int64_t sfr__machine_filters(void)
+{
+	char status[TEXT_SIZE];
+
+	return text_read("", "/proc/thread-self/status", status, sizeof(status))
+		       ? filters_of(status)
+		       : -1;
+}
+
 static void uring_look(struct sfr__machine *out, const char *root)
 {
 	int64_t disabled = file_signed(root, "/proc/sys/kernel/io_uring_disabled");

@@ -4,6 +4,7 @@
 #include "probe.h"
 #include "kernel.h"
 #include "machine.h"
+#include "sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -85,12 +86,12 @@ struct sfr__refusal sfr__probe_ring(struct io_uring *ring)
 	int r = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, space, 4);
 
 	if (!(ring->features & IORING_FEAT_EXT_ARG)) /* older than Linux 5.11 */
-		return (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP};
+		return (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP, SFR__ANSWERED};
 	if (r < 0)
-		return (struct sfr__refusal){r, SFR__STEP_REGISTER};
+		return (struct sfr__refusal){r, SFR__STEP_REGISTER, SFR__ANSWERED};
 	r = io_uring_enter((unsigned)ring->ring_fd, 0, 0, 0, NULL);
 	if (r < 0 && r != -EBADFD) /* which says that it is disabled, as it should be */
-		return (struct sfr__refusal){r, SFR__STEP_ENTER};
+		return (struct sfr__refusal){r, SFR__STEP_ENTER, SFR__ANSWERED};
 	return (struct sfr__refusal){0};
 }
 
@@ -98,7 +99,7 @@ static struct sfr__refusal refusal_find(unsigned *features_out)
 {
 	struct io_uring ring;
 	struct sfr__refusal refusal = {ring_make(&ring, IORING_SETUP_R_DISABLED, features_out),
-				       SFR__STEP_SETUP};
+				       SFR__STEP_SETUP, SFR__ANSWERED};
 
 	if (refusal.error < 0)
 		return refusal;
@@ -387,7 +388,9 @@ void sfr__probe_uring(struct sfr__probe *out)
 {
 	unsigned offered = 0;
 
-	*out = (struct sfr__probe){.refusal = refusal_find(&offered)};
+	*out = (struct sfr__probe){.refusal = sfr__sandbox_ask()};
+	if (!out->refusal.error)
+		out->refusal = refusal_find(&offered);
 	if (out->refusal.error)
 		return;
 	(void)features_find(offered, &out->features, &out->ops); /* none is what it says then */

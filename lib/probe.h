@@ -15,7 +15,7 @@ struct sfr__probe {
 	uint64_t ops;           /* the opcodes that are known, a bit each */
 };
 
-/* Try everything now: a few rings and sockets, a fraction of a millisecond. */
+/* Try everything now: a few rings and sockets, a fraction of a millisecond; and before, under a filter, a child. */
 void sfr__probe_uring(struct sfr__probe *out);
 
 /* Try, for the facts about a machine that cannot be seen otherwise. */
@@ -26,7 +26,7 @@ void sfr__probe_machine(struct sfr__machine *machine);
 void sfr__probe_spare(bool spare);
 
 /* What was found when the process first asked and was not refused: features, and, unless NULL, the
- * opcodes. Any thread. */
+ * opcodes. Tries itself what may be deadly: see sandbox.h. Any thread. */
 sfr__features sfr__probe_features(uint64_t *ops_out);
 
 /* Whether a ring that could be set up can be used: it may be too old, or filters forbid that alone. Any ring that is

@@ -1,11 +1,14 @@
 #include "refusal.h"
 #include "machine.h"
+#include <safer_ring/error.h>
 #include <errno.h>
 
 enum cause {
 	SYSCTL_ALL,
 	SYSCTL_GROUP,
 	FILTER,
+	DEADLY,
+	UNASKED,
 	FORBIDDEN,
 	MISSING,
 	OLD,
@@ -13,6 +16,10 @@ enum cause {
 	DESCRIPTORS,
 	UNKNOWN,
 };
+
+#define ALLOW                                                                        \
+	"allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp " \
+	"profile of the container or service"
 
 /* Causes as an administrator meets them. What the fix names is all that it takes, and nothing more. */
 static const struct {
@@ -26,9 +33,11 @@ static const struct {
 		{"the sysctl kernel.io_uring_disabled is 1, and this process is not in the "
 		 "group that kernel.io_uring_group names",
 		 "set kernel.io_uring_group to a group of the user that runs this"},
-	[FILTER] = {"a seccomp filter forbids it, as those of containers do",
-		    "allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp "
-		    "profile of the container or service"},
+	[FILTER] = {"a seccomp filter forbids it, as those of containers do", ALLOW},
+	[DEADLY] = {"a seccomp filter kills who calls it", ALLOW},
+	[UNASKED] =
+		{"a seccomp filter is in force, and there could be no child to try whether it kills",
+		 "let this user have another process, or set engine: uring, which tries itself"},
 	[FORBIDDEN] = {"a security policy forbids it", "look for the denial in the audit log"},
 	[MISSING] = {"this kernel has no io_uring, or an emulator or sandbox does not pass it on",
 		     "a kernel with CONFIG_IO_URING, 5.11 or newer"},
@@ -42,6 +51,8 @@ static const struct {
 
 static enum cause cause_of(const struct sfr__refusal *refusal, const struct sfr__machine *machine)
 {
+	if (refusal->verdict != SFR__ANSWERED)
+		return refusal->verdict == SFR__KILLED ? DEADLY : UNASKED;
 	switch (-refusal->error) {
 	case EPERM:
 	case EACCES:
@@ -73,7 +84,9 @@ bool sfr__refusal_is_final(const struct sfr__refusal *refusal)
 
 bool sfr__refusal_is_filter(const struct sfr__refusal *refusal, const struct sfr__machine *machine)
 {
-	return cause_of(refusal, machine) == FILTER;
+	enum cause cause = cause_of(refusal, machine);
+
+	return cause == FILTER || cause == DEADLY;
 }
 
 const char *sfr__refusal_call(enum sfr__uring_step step)
@@ -87,6 +100,19 @@ const char *sfr__refusal_call(enum sfr__uring_step step)
 		return "io_uring_enter";
 	}
 	return "io_uring";
+}
+
+const char *sfr__refusal_answer(const struct sfr__refusal *refusal)
+{
+	switch (refusal->verdict) {
+	case SFR__ANSWERED:
+		break;
+	case SFR__KILLED:
+		return "SIGSYS";
+	case SFR__UNASKED:
+		return "nothing yet";
+	}
+	return sfr_errname(refusal->error);
 }
 
 const char *sfr__refusal_cause(const struct sfr__refusal *refusal,

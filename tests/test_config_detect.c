@@ -95,7 +95,7 @@ static const struct {
 	  .memory_total = 16 * GIB,
 	  .seccomp = 2,
 	  .kernel_known = true,
-	  .refusal = {-EPERM, SFR__STEP_SETUP}},
+	  .refusal = {-EPERM, SFR__STEP_SETUP, SFR__ANSWERED}},
 	 "epoll",
 	 "256",
 	 "4",

@@ -63,7 +63,7 @@ static void configured(const char *key, const char *value)
 
 static void refused(int error, enum sfr__uring_step step)
 {
-	facts.probe = (struct sfr__probe){.refusal = {error, step}};
+	facts.probe = (struct sfr__probe){.refusal = {error, step, SFR__ANSWERED}};
 }
 
 static void release(const char *name)

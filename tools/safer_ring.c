@@ -43,7 +43,7 @@ static const char doctor_help[] =
 	"Say in plain words what this machine can do with io_uring, what blocks it, and the narrow fix.\n"
 	"\n"
 	"Everything is found out by trying, in a process of its own: a seccomp filter that kills, kills\n"
-	"that one. Nothing is tried where SAFER_RING_ENGINE=epoll is set, or the file that\n"
+	"a child of that. Nothing is tried where SAFER_RING_ENGINE=epoll is set, or the file that\n"
 	"SAFER_RING_CONFIG names says engine: epoll. What is told is true for processes with the\n"
 	"privileges, limits, filters and cgroups of this one: run it where the program is to run.\n"
 	"\n"

@@ -61,7 +61,8 @@ static void advise_engine(struct list *list)
 		return;
 	advice = advice_add(list, "engine");
 	SAY(advice->trouble, "uring: no loop can be made, as io_uring does not work here (%s: %s)",
-	    sfr__refusal_call(facts->probe.refusal.step), sfr_errname(facts->probe.refusal.error));
+	    sfr__refusal_call(facts->probe.refusal.step),
+	    sfr__refusal_answer(&facts->probe.refusal));
 	SAY(advice->fix, "'engine: auto' takes epoll where io_uring does not work");
 	advice->refuses = true;
 }

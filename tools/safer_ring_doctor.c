@@ -95,7 +95,7 @@ static void refused_write(FILE *out, const struct facts *facts, const char *loop
 	const struct sfr__refusal *refusal = &facts->probe.refusal;
 
 	text_words(out, 0, "io_uring does not work here: %s: %s, as %s; %s.",
-		   sfr__refusal_call(refusal->step), sfr_errname(refusal->error),
+		   sfr__refusal_call(refusal->step), sfr__refusal_answer(refusal),
 		   sfr__refusal_cause(refusal, &facts->machine), loops);
 	text_words(out, 0, "To allow it: %s.", sfr__refusal_fix(refusal, &facts->machine));
 	if (sfr__refusal_is_filter(refusal, &facts->machine))
@@ -432,6 +432,8 @@ static const char *state_word(const struct facts *facts)
 	case FACTS_KILLED:
 		return "killed";
 	case FACTS_PROBED:
+		if (facts->probe.refusal.verdict == SFR__KILLED)
+			return "killed";
 		return facts_uring_works(facts) ? "works" : "refused";
 	}
 	return "unknown";
@@ -447,7 +449,7 @@ static void uring_json(struct json *json, const struct facts *facts)
 	json_open(json, "io_uring", '{');
 	json_string(json, "state", state_word(facts));
 	json_string(json, "call", refused ? sfr__refusal_call(refusal->step) : NULL);
-	json_string(json, "error", refused ? sfr_errname(refusal->error) : NULL);
+	json_string(json, "error", refused ? sfr__refusal_answer(refusal) : NULL);
 	json_string(json, "cause",
 		    refused  ? sfr__refusal_cause(refusal, machine)
 		    : killed ? killed_cause

@@ -16,7 +16,7 @@ static void refusal_write(const struct sfr__refusal *refusal, char reason[SFR__R
 
 	sfr__machine_look(&machine);
 	(void)snprintf(reason, SFR__REASON_SIZE, "%s answers %s, as %s; to have io_uring: %s",
-		       sfr__refusal_call(refusal->step), sfr_errname(refusal->error),
+		       sfr__refusal_call(refusal->step), sfr__refusal_answer(refusal),
 		       sfr__refusal_cause(refusal, &machine), sfr__refusal_fix(refusal, &machine));
 }
 

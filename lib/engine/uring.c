@@ -15,6 +15,7 @@
 #include "../machine.h"
 #include "../probe.h"
 #include "../quirk.h"
+#include "../sandbox.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdio.h>
@@ -400,6 +401,11 @@ static int uring_open(struct uring *uring, const struct sfr__settings *settings,
 
 	if (sqpoll < 0)
 		return sqpoll;
+	*refusal = sfr__sandbox_ask();
+	if (refusal->verdict == SFR__KILLED ||
+	    (refusal->verdict == SFR__UNASKED && settings->engine != SFR__ENGINE_URING))
+		return refusal->error;
+	*refusal = (struct sfr__refusal){0};
 	features = features_allowed(settings, sfr__probe_features(&uring->engine.ops), sqpoll);
 	refusal->error = sfr__uring_setup(&uring->ring, settings, features, sqpoll, &grant);
 	if (refusal->error < 0)

@@ -40,7 +40,8 @@ static const char help[] =
 	"Run a command under a seccomp filter that refuses system calls of io_uring.\n"
 	"\n"
 	"  ACTION  errno=EPERM, or another of EACCES ENOSYS EINVAL ENOMEM EMFILE ENFILE EAGAIN;\n"
-	"          kill, which ends the process; trap, which sends it SIGSYS\n"
+	"          kill, which ends the process; kill_thread, which ends the thread that\n"
+	"          calls; trap, which sends it SIGSYS\n"
 	"  CALL    setup, enter or register; any of them together\n";
 
 static void usage(void)
@@ -53,6 +54,8 @@ static uint32_t action_read(const char *text)
 {
 	if (strcmp(text, "kill") == 0)
 		return SECCOMP_RET_KILL_PROCESS;
+	if (strcmp(text, "kill_thread") == 0)
+		return SECCOMP_RET_KILL_THREAD;
 	if (strcmp(text, "trap") == 0)
 		return SECCOMP_RET_TRAP;
 	if (strncmp(text, "errno=", 6) == 0)
