@@ -58,6 +58,21 @@ static const struct sfr__quirk quirks[] = {
 	 .trouble = "receives use up buffers without need and end for lack of them",
 	 .source = "axboe/liburing#778"},
 
+	/* Since Unix sockets tell how much they hold, they are not asked once more. TCP counts its end as a byte,
+	 * so there it does not happen. A receive that is armed for each arrival looks for the end when it is. */
+	{.feature = SFR__FEATURE_RECV_MULTI,
+	 .first_bad = {6, 17, 0},
+	 .first_good = {6, 18, 20},
+	 .written = "2026-11",
+	 .trouble = "a receive from a Unix socket misses an end that comes at once behind bytes",
+	 .source = "axboe/liburing#1549, linux a68ed2df7213"},
+	{.feature = SFR__FEATURE_RECV_MULTI,
+	 .first_bad = {6, 19, 0},
+	 .first_good = {6, 19, 10},
+	 .written = "2026-11",
+	 .trouble = "a receive from a Unix socket misses an end that comes at once behind bytes",
+	 .source = "axboe/liburing#1549, linux a68ed2df7213"},
+
 	{.feature = SFR__FEATURE_READ_MULTI,
 	 .first_bad = {6, 7, 0},
 	 .first_good = {6, 12, 0},

@@ -31,7 +31,7 @@ static void facts_up(void)
 	facts = (struct facts){
 		.probing = FACTS_PROBED,
 		.probe = {.features = SFR__FEATURES_ALL, .ops = UINT64_MAX},
-		.machine = {.release = "6.18.3",
+		.machine = {.release = "6.18.20",
 			    .cores_allowed = 8,
 			    .core_quota = SFR__NO_LIMIT,
 			    .nodes = 1,

@@ -3,6 +3,7 @@
  */
 #include "config_world.h"
 #include "quirk.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define NONE 0U
@@ -46,9 +47,16 @@ static const struct {
 	{"6.12.58", NAPI, LINKS | MIN_WAIT | ZC},
 	{"6.12.59", NONE, LINKS | MIN_WAIT | ZC},
 	{"6.12.64", NONE, LINKS | ZC},
-	{"6.17.11-6.17-alt1", NONE, LINKS | MIN_WAIT | ZC},
-	{"6.18.2", NONE, LINKS | MIN_WAIT | ZC},
-	{"6.18.3", NONE, LINKS | ZC},
+	{"6.16.12", NONE, LINKS | MIN_WAIT | ZC},
+	{"6.17.0-rc1", RECV, LINKS | MIN_WAIT | ZC},
+	{"6.17.11-6.17-alt1", RECV, LINKS | MIN_WAIT | ZC},
+	{"6.18.2", RECV, LINKS | MIN_WAIT | ZC},
+	{"6.18.3", RECV, LINKS | ZC},
+	{"6.18.19", RECV, LINKS | ZC},
+	{"6.18.20-rc1", RECV, LINKS | ZC},
+	{"6.18.20", NONE, LINKS | ZC},
+	{"6.19.9-generic", RECV, LINKS | ZC},
+	{"6.19.10", NONE, LINKS | ZC},
 	{"7.0.0", NONE, LINKS | ZC},
 	{"10.0.0", NONE, LINKS | ZC},
 };
@@ -117,6 +125,27 @@ START_TEST(a_row_speaks_for_its_first_bad_release_and_no_more_at_its_first_good_
 }
 END_TEST
 
+/* docs/engines.md has all of them. */
+START_TEST(every_row_is_in_the_manual)
+{
+	static char page[65536];
+	size_t count;
+	const struct sfr__quirk *rows = sfr__quirks(&count);
+	char path[512];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/docs/engines.md", getenv("SFR_SOURCE_ROOT"));
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+	ck_assert_int_eq(fclose(file), 0);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_msg(strstr(page, rows[i].trouble) != NULL, "%s", rows[i].trouble);
+		ck_assert_msg(strstr(page, rows[i].source) != NULL, "%s", rows[i].source);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("quirk");
@@ -128,6 +157,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_release_that_cannot_be_read_has_no_quirks, 0,
 			    COUNT_OF(unreadable));
 	tcase_add_test(tc, every_row_has_a_span_a_date_a_reason_and_a_source);
+	tcase_add_test(tc, every_row_is_in_the_manual);
 	tcase_add_loop_test(
 		tc, a_row_speaks_for_its_first_bad_release_and_no_more_at_its_first_good_one, 0,
 		(int)count);
