@@ -87,6 +87,28 @@ START_TEST(the_end_of_the_stream_is_the_last_call_and_has_no_buffer)
 }
 END_TEST
 
+/* Both arrive before the loop's thread looks: liburing#1549, and see lib/quirk.c. */
+START_TEST(an_end_at_once_behind_bytes_is_not_missed)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	int ends[2];
+
+	seen = (struct seen){0};
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	sfr_submit(sfr_recv_multi(loop, ends[0]), record, &seen);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0); /* it waits in the kernel */
+	ck_assert_int_eq(send(ends[1], "hello", 5, MSG_NOSIGNAL), 5);
+	shutdown(ends[1], SHUT_WR);
+	turn_until(loop, &seen.calls, 2);
+
+	ck_assert_int_eq(seen.results[0], 5);
+	ck_assert_int_eq(seen.result, 0);
+	ck_assert_uint_eq(sfr_loop_inflight(loop), 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 START_TEST(a_reset_is_the_last_call)
 {
 	sfr_loop *loop = loop_with_pair(_i, NULL);
@@ -453,6 +475,7 @@ int main(void)
 	world_test(tc, each_arrival_is_a_buffer);
 	world_test(tc, what_was_received_can_be_sent_on_as_it_is);
 	world_test(tc, the_end_of_the_stream_is_the_last_call_and_has_no_buffer);
+	world_test(tc, an_end_at_once_behind_bytes_is_not_missed);
 	world_test(tc, a_reset_is_the_last_call);
 	world_test(tc, a_receive_on_what_is_no_socket_fails_once);
 	world_test(tc, an_idle_receive_holds_no_buffer);
