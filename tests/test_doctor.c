@@ -7,6 +7,7 @@
 #include "safer_ring_doctor.h"
 #include "safer_ring_json.h"
 #include "safer_ring_ops.h"
+#include "safer_ring_selftest.h"
 #include "safer_ring_text.h"
 #include <safer_ring/error.h>
 #include <check.h>
@@ -513,6 +514,130 @@ START_TEST(advice_ends_where_there_is_no_room)
 }
 END_TEST
 
+/*
+ * Selftest.
+ */
+
+static struct selftest selftest;
+
+/* A kernel with a bug that its release is not known for, one that it is, and all else. */
+static void selftest_up(void)
+{
+	static const enum reproduced reproduced[] = {REPRODUCE_NOT, REPRODUCE_YES,
+						     REPRODUCE_UNTRIED};
+	size_t count;
+	const struct sfr__quirk *quirks = sfr__quirks(&count);
+
+	selftest = (struct selftest){.release = "6.18.3"};
+	for (size_t i = 0; i < count; i++) {
+		struct selftest_bug *bug = &selftest.bugs[selftest.count];
+
+		if (i > 0 && strcmp(quirks[i].source, quirks[i - 1].source) == 0)
+			continue;
+		*bug = (struct selftest_bug){.quirk = &quirks[i],
+					     .verdict.reproduced = reproduced[selftest.count % 3],
+					     .heeded = selftest.count % 2};
+		if (bug->verdict.reproduced == REPRODUCE_UNTRIED)
+			(void)strcpy(bug->verdict.why,
+				     "a thread: Resource temporarily unavailable");
+		selftest.count++;
+	}
+}
+
+static void print_selftest(void (*write)(FILE *out, const struct selftest *selftest))
+{
+	FILE *file = fmemopen(printed, sizeof(printed), "w");
+
+	ck_assert_ptr_nonnull(file);
+	write(file, &selftest);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(the_selftest_is_told_as_in_its_golden_files)
+{
+	selftest_up();
+	print_selftest(selftest_text);
+	assert_golden("selftest", ".txt");
+	print_selftest(selftest_json);
+	assert_golden("selftest", ".json");
+}
+END_TEST
+
+START_TEST(a_selftest_fails_for_a_bug_that_loops_are_not_kept_from)
+{
+	selftest_up();
+	for (unsigned i = 0; i < selftest.count; i++)
+		selftest.bugs[i].heeded = true;
+	ck_assert_int_eq(selftest_status(&selftest), 0);
+	selftest.bugs[0].heeded = false;
+	ck_assert_int_eq(selftest_status(&selftest), 0);
+	selftest.bugs[0].verdict.reproduced = REPRODUCE_YES;
+	ck_assert_int_eq(selftest_status(&selftest), 1);
+}
+END_TEST
+
+START_TEST(every_bug_has_a_reproducer_or_a_reason_for_none)
+{
+	size_t count;
+	const struct sfr__quirk *quirks = sfr__quirks(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct reproducer *reproducer = reproducer_of(quirks[i].source);
+
+		ck_assert_msg(reproducer != NULL, "%s", quirks[i].source);
+		ck_assert(!reproducer->run == !!reproducer->impossible);
+	}
+}
+END_TEST
+
+START_TEST(where_io_uring_is_not_to_be_tried_nothing_is)
+{
+	spared();
+	selftest_run(&selftest, &facts);
+	ck_assert_uint_gt(selftest.count, 5);
+	for (unsigned i = 0; i < selftest.count; i++) {
+		ck_assert_int_eq(selftest.bugs[i].verdict.reproduced, REPRODUCE_UNTRIED);
+		ck_assert_str_ne(selftest.bugs[i].verdict.why, "");
+	}
+}
+END_TEST
+
+static void spin(struct verdict *out)
+{
+	out->reproduced = REPRODUCE_NOT;
+	for (;;)
+		*(volatile char *)out->why = 'x';
+}
+
+static void die(struct verdict *out)
+{
+	out->reproduced = REPRODUCE_NOT;
+	abort();
+}
+
+static void find(struct verdict *out)
+{
+	out->reproduced = REPRODUCE_YES;
+}
+
+START_TEST(a_trial_that_hangs_or_dies_harms_nobody)
+{
+	struct verdict verdict = {0};
+
+	selftest_try(&verdict, spin, 1);
+	ck_assert_int_eq(verdict.reproduced, REPRODUCE_UNTRIED);
+	ck_assert_str_eq(verdict.why, "the trial did not end");
+
+	selftest_try(&verdict, die, 60);
+	ck_assert_int_eq(verdict.reproduced, REPRODUCE_UNTRIED);
+	ck_assert_str_eq(verdict.why, "the trial was ended by a signal");
+
+	selftest_try(&verdict, find, 60);
+	ck_assert_int_eq(verdict.reproduced, REPRODUCE_YES);
+	ck_assert_str_eq(verdict.why, "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("doctor");
@@ -527,6 +652,11 @@ int main(void)
 	tcase_add_loop_test(tc, the_exit_status_says_whether_loops_use_io_uring, 0,
 			    COUNT_OF(machines));
 	tcase_add_test(tc, the_json_of_a_refusal_is_that_of_its_golden_file);
+	tcase_add_test(tc, the_selftest_is_told_as_in_its_golden_files);
+	tcase_add_test(tc, a_selftest_fails_for_a_bug_that_loops_are_not_kept_from);
+	tcase_add_test(tc, every_bug_has_a_reproducer_or_a_reason_for_none);
+	tcase_add_test(tc, where_io_uring_is_not_to_be_tried_nothing_is);
+	tcase_add_test(tc, a_trial_that_hangs_or_dies_harms_nobody);
 	tcase_add_test(tc, the_json_of_the_unknown_is_null);
 	tcase_add_loop_test(tc, the_table_of_ops_is_that_of_its_golden_file, 0,
 			    COUNT_OF(ops_machines));

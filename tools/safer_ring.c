@@ -5,6 +5,7 @@
 #include "safer_ring_doctor.h"
 #include "safer_ring_exit.h"
 #include "safer_ring_ops.h"
+#include "safer_ring_selftest.h"
 #include "config_error.h"
 #include "config_nearest.h"
 #include <safer_ring/error.h>
@@ -17,6 +18,7 @@ struct command {
 	const char *help;
 	unsigned operands_min, operands_max;
 	int (*run)(const char *operand, bool json);
+	int (*selftest)(bool json); /* instead, with --selftest; NULL: it has no such option */
 };
 
 static const char help[] =
@@ -31,6 +33,7 @@ static const char help[] =
 	"  ops                        how each operation is done by io_uring and by epoll, and\n"
 	"                             whether this kernel has it\n"
 	"\n"
+	"  --selftest                 with doctor: try known bugs of io_uring on this kernel\n"
 	"  --json                     with any of them: print one JSON object\n"
 	"  --help                     this text; after a command, more about it\n"
 	"  --version                  the version of this program\n"
@@ -39,7 +42,7 @@ static const char help[] =
 	"command line that makes no sense; 3 if the program could not find out, or not write.\n";
 
 static const char doctor_help[] =
-	"Usage: safer-ring doctor [--json]\n"
+	"Usage: safer-ring doctor [--selftest] [--json]\n"
 	"Say in plain words what this machine can do with io_uring, what blocks it, and the narrow fix.\n"
 	"\n"
 	"Everything is found out by trying, in a process of its own: a seccomp filter that kills, kills\n"
@@ -47,14 +50,18 @@ static const char doctor_help[] =
 	"SAFER_RING_CONFIG names says engine: epoll. What is told is true for processes with the\n"
 	"privileges, limits, filters and cgroups of this one: run it where the program is to run.\n"
 	"\n"
-	"  --json   print one JSON object\n"
-	"  --help   this text\n"
+	"  --selftest   try the bugs of io_uring that the library knows of, and say which of them this\n"
+	"               kernel has, with a row for a report; takes some seconds at most, unless a bug\n"
+	"               hangs. What is not reproduced may be there all the same.\n"
+	"  --json       print one JSON object\n"
+	"  --help       this text\n"
 	"\n"
 	"A feature is one of: present; missing in this kernel; broken in this kernel, and so not used;\n"
 	"forced, which is broken and used all the same; off, as the environment says.\n"
 	"\n"
 	"Exit status: 0 if io_uring works, and loops use it; 1 if not: they use epoll, or cannot be\n"
-	"made; 2 for a command line that makes no sense; 3 if it could not be found out.\n";
+	"made; 2 for a command line that makes no sense; 3 if it could not be found out. With --selftest\n"
+	"0 if loops are kept from each bug that showed, 1 if not.\n";
 
 static const char check_help[] =
 	"Usage: safer-ring config check FILE [--json]\n"
@@ -126,6 +133,24 @@ static int doctor_run(const char *operand, bool json)
 	return status;
 }
 
+static int doctor_selftest(bool json)
+{
+	struct facts *facts;
+	struct selftest selftest;
+	int r = facts_look(&facts, facts_configure_default, NULL);
+	int status;
+
+	if (r < 0) {
+		status = trouble(r);
+	} else {
+		selftest_run(&selftest, facts);
+		(json ? selftest_json : selftest_text)(stdout, &selftest);
+		status = facts->probing == FACTS_STUCK ? EXIT_TROUBLE : selftest_status(&selftest);
+	}
+	facts_free(facts);
+	return status;
+}
+
 static int ops_run(const char *operand, bool json)
 {
 	struct facts *facts;
@@ -145,16 +170,16 @@ static int ops_run(const char *operand, bool json)
 }
 
 static const struct command commands[] = {
-	{"doctor", doctor_help, 0, 0, doctor_run},
-	{"config check", check_help, 1, 1, config_check},
-	{"config show", show_help, 0, 1, config_show},
-	{"ops", ops_help, 0, 0, ops_run},
+	{"doctor", doctor_help, 0, 0, doctor_run, doctor_selftest},
+	{"config check", check_help, 1, 1, config_check, NULL},
+	{"config show", show_help, 0, 1, config_show, NULL},
+	{"ops", ops_help, 0, 0, ops_run, NULL},
 };
 
 /* For guesses; the first part of a name, and the second of one that has two. */
 static const char *const command_words[] = {"doctor", "config", "ops", NULL};
 static const char *const config_words[] = {"check", "show", NULL};
-static const char *const option_words[] = {"--json", "--help", "--version", NULL};
+static const char *const option_words[] = {"--json", "--selftest", "--help", "--version", NULL};
 
 /*
  * The command line.
@@ -163,7 +188,7 @@ static const char *const option_words[] = {"--json", "--help", "--version", NULL
 struct line {
 	const char *words[8]; /* what is no option; more than any command takes */
 	unsigned count;
-	bool json, help, version;
+	bool json, selftest, help, version;
 };
 
 /* Say what makes no sense, and what might have been meant. `guess` may be NULL. */
@@ -187,6 +212,8 @@ static bool option_take(struct line *line, const char *text)
 {
 	if (strcmp(text, "--json") == 0)
 		return line->json = true;
+	if (strcmp(text, "--selftest") == 0)
+		return line->selftest = true;
 	if (strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0)
 		return line->help = true;
 	if (strcmp(text, "--version") == 0)
@@ -251,6 +278,11 @@ static int command_run(const struct command *command, unsigned used, const struc
 	if (operands > command->operands_max)
 		refuse(command->name, NULL, "%s: '%s' is one argument too many", command->name,
 		       line->words[used + command->operands_max]);
+	if (line->selftest && !command->selftest)
+		refuse(command->name, NULL, "%s: there is no option '--selftest', which doctor has",
+		       command->name);
+	if (line->selftest)
+		return command->selftest(line->json);
 	return command->run(operands > 0 ? line->words[used] : NULL, line->json);
 }
 
