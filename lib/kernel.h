@@ -1,5 +1,6 @@
 /*
- * Kernel: names that liburing 2.3 and the headers of Debian 12 do not have yet.
+ * Kernel: names that liburing 2.3 and the headers of Debian 12 do not have yet, or that not all of its
+ * releases spell alike.
  *
  * Values are the kernel's. Whether the running kernel knows them is found out by trying.
  */
@@ -15,9 +16,22 @@
 #define IORING_FEAT_NO_IOWAIT (1U << 17)
 #endif
 
-/* 6.12: sleep on for more after the first completion. The time is where liburing 2.3 has `pad`. */
+/* 6.12: sleep on for more after the first completion. */
 #ifndef IORING_FEAT_MIN_TIMEOUT
 #define IORING_FEAT_MIN_TIMEOUT (1U << 15)
+#endif
+
+/* What an enter is told with IORING_ENTER_EXT_ARG. liburing had other names for its fields before 2.8. */
+struct sfr__enter_arg {
+	uint64_t sigmask;
+	uint32_t sigmask_size;
+	uint32_t min_wait_us; /* 6.12 */
+	uint64_t ts;
+};
+
+/* 6.6: entries are taken in the order in which they are written, and nothing else can be asked for. */
+#ifndef IORING_SETUP_NO_SQARRAY
+#define IORING_SETUP_NO_SQARRAY (1U << 16)
 #endif
 
 /* As an offset: use and move the file's own position. liburing has no name for it either. */

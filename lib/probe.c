@@ -4,6 +4,7 @@
 #include "probe.h"
 #include "kernel.h"
 #include "machine.h"
+#include "ring.h"
 #include "sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 
 #define PAGE 4096
 #define GROUP 0
+#define ENTRIES 4
 
 /* As many opcodes as fit into a set of bits. */
 #define OPS_MAX 64
@@ -22,7 +24,8 @@
 
 /* A ring to try things on, and whether some could not be tried for want of descriptors or memory. */
 struct trial {
-	struct io_uring ring;
+	struct sfr__ring ring;
+	unsigned offered; /* IORING_FEAT_... */
 	bool unsure;
 };
 
@@ -56,14 +59,14 @@ static int or_later(int r, int *patience_ms)
 	return -EAGAIN;
 }
 
-static int ring_make(struct io_uring *ring, unsigned flags, unsigned *features_out)
+static int ring_make(struct sfr__ring *ring, unsigned flags, unsigned *features_out)
 {
 	int patience_ms = PATIENCE_MS, r;
 
 	do {
 		struct io_uring_params params = {.flags = flags};
 
-		r = or_later(io_uring_queue_init_params(4, ring, &params), &patience_ms);
+		r = or_later(sfr__ring_open(ring, ENTRIES, &params), &patience_ms);
 		*features_out = params.features;
 	} while (r == -EAGAIN);
 	return r;
@@ -72,24 +75,28 @@ static int ring_make(struct io_uring *ring, unsigned flags, unsigned *features_o
 static bool setup_works(struct trial *trial, unsigned flags)
 {
 	unsigned features;
-	struct io_uring ring;
+	struct sfr__ring ring;
 
 	if (noted(trial, ring_make(&ring, flags, &features)) < 0)
 		return false;
-	io_uring_queue_exit(&ring);
+	sfr__ring_close(&ring);
 	return true;
 }
 
-struct sfr__refusal sfr__probe_ring(struct io_uring *ring)
+static int ring_register(const struct sfr__ring *ring, unsigned what, const void *arg,
+			 unsigned count)
+{
+	return io_uring_register((unsigned)ring->fd, what, arg, count);
+}
+
+struct sfr__refusal sfr__probe_ring(const struct sfr__ring *ring)
 {
 	_Alignas(struct io_uring_probe) unsigned char space[PROBE_SIZE(4)] = {0};
-	int r = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, space, 4);
+	int r = ring_register(ring, IORING_REGISTER_PROBE, space, 4);
 
-	if (!(ring->features & IORING_FEAT_EXT_ARG)) /* older than Linux 5.11 */
-		return (struct sfr__refusal){-EINVAL, SFR__STEP_SETUP, SFR__ANSWERED};
 	if (r < 0)
 		return (struct sfr__refusal){r, SFR__STEP_REGISTER, SFR__ANSWERED};
-	r = io_uring_enter((unsigned)ring->ring_fd, 0, 0, 0, NULL);
+	r = io_uring_enter((unsigned)ring->fd, 0, 0, 0, NULL);
 	if (r < 0 && r != -EBADFD) /* which says that it is disabled, as it should be */
 		return (struct sfr__refusal){r, SFR__STEP_ENTER, SFR__ANSWERED};
 	return (struct sfr__refusal){0};
@@ -97,14 +104,14 @@ struct sfr__refusal sfr__probe_ring(struct io_uring *ring)
 
 static struct sfr__refusal refusal_find(unsigned *features_out)
 {
-	struct io_uring ring;
+	struct sfr__ring ring;
 	struct sfr__refusal refusal = {ring_make(&ring, IORING_SETUP_R_DISABLED, features_out),
 				       SFR__STEP_SETUP, SFR__ANSWERED};
 
 	if (refusal.error < 0)
 		return refusal;
 	refusal = sfr__probe_ring(&ring);
-	io_uring_queue_exit(&ring);
+	sfr__ring_close(&ring);
 	return refusal;
 }
 
@@ -116,19 +123,49 @@ struct outcome {
 	unsigned flags;
 };
 
-/* The completion of what is tried; -ETIME if it does not come within 100 ms. */
-static struct outcome outcome_of(struct trial *trial, uint64_t tried)
+/* An entry to fill in, empty: a nop. NULL if as many wait to be tried. */
+static struct io_uring_sqe *entry_next(struct sfr__ring *ring)
+{
+	unsigned tail = *ring->sq_tail;
+	struct io_uring_sqe *sqe = &ring->sqes[tail & (ring->sq_entries - 1)];
+
+	if (tail - io_uring_smp_load_acquire(ring->sq_head) == ring->sq_entries)
+		return NULL;
+	*sqe = (struct io_uring_sqe){0};
+	*ring->sq_tail = tail + 1; /* nobody looks before the next enter */
+	return sqe;
+}
+
+/* Have entries taken and wait for a completion, at most 100 ms: 0 or -errno. */
+static int ring_wait(struct sfr__ring *ring)
 {
 	struct __kernel_timespec ts = {.tv_nsec = 100000000};
+	struct sfr__enter_arg arg = {.ts = (uint64_t)(uintptr_t)&ts};
+	int r = io_uring_enter2((unsigned)ring->fd, *ring->sq_tail - *ring->sq_head, 1,
+				IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (sigset_t *)&arg,
+				sizeof(arg));
+
+	return r == -EINTR || r > 0 ? 0 : r;
+}
+
+/* The completion of what is tried; -ETIME if it does not come in time. */
+static struct outcome outcome_of(struct trial *trial, uint64_t tried)
+{
+	struct sfr__ring *ring = &trial->ring;
 	struct outcome outcome = {-ETIME, 0};
-	struct io_uring_cqe *cqe;
 	bool found = false;
 
-	while (!found && io_uring_submit_and_wait_timeout(&trial->ring, &cqe, 1, &ts, NULL) >= 0) {
-		found = cqe->user_data == tried;
-		if (found)
-			outcome = (struct outcome){noted(trial, cqe->res), cqe->flags};
-		io_uring_cqe_seen(&trial->ring, cqe);
+	while (!found && ring_wait(ring) == 0) {
+		unsigned head = *ring->cq_head;
+
+		for (; !found && head != io_uring_smp_load_acquire(ring->cq_tail); head++) {
+			const struct io_uring_cqe *cqe = &ring->cqes[head & (ring->cq_entries - 1)];
+
+			found = cqe->user_data == tried;
+			if (found)
+				outcome = (struct outcome){noted(trial, cqe->res), cqe->flags};
+		}
+		io_uring_smp_store_release(ring->cq_head, head);
 	}
 	return outcome;
 }
@@ -140,7 +177,7 @@ static bool accept_multi_works(struct trial *trial)
 	socklen_t size = sizeof(addr);
 	int listener = noted_fd(trial, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	int client = noted_fd(trial, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	struct io_uring_sqe *sqe = entry_next(&trial->ring);
 	struct outcome outcome = {-1, 0};
 
 	if (listener >= 0 && client >= 0 && sqe &&
@@ -170,7 +207,8 @@ static bool buffer_rings_work(struct trial *trial, struct io_uring_buf_ring *buf
 	int patience_ms = PATIENCE_MS, r;
 
 	do
-		r = or_later(io_uring_register_buf_ring(&trial->ring, &reg, 0), &patience_ms);
+		r = or_later(ring_register(&trial->ring, IORING_REGISTER_PBUF_RING, &reg, 1),
+			     &patience_ms);
 	while (r == -EAGAIN);
 	if (noted(trial, r) < 0)
 		return false;
@@ -200,7 +238,7 @@ static bool arrivals_work(struct trial *trial, struct io_uring_sqe *sqe, uint64_
 
 static bool recv_multi_works(struct trial *trial)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	struct io_uring_sqe *sqe = entry_next(&trial->ring);
 	int fds[2];
 
 	if (!sqe || noted_fd(trial, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) < 0)
@@ -211,7 +249,7 @@ static bool recv_multi_works(struct trial *trial)
 
 static bool read_multi_works(struct trial *trial)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	struct io_uring_sqe *sqe = entry_next(&trial->ring);
 	int fds[2];
 
 	if (!sqe || noted_fd(trial, pipe2(fds, O_CLOEXEC)) < 0)
@@ -224,7 +262,7 @@ static bool read_multi_works(struct trial *trial)
  * of the bytes. */
 static bool send_zc_works(struct trial *trial)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	struct io_uring_sqe *sqe = entry_next(&trial->ring);
 	struct outcome first, second = {0};
 	int fds[2];
 
@@ -243,10 +281,10 @@ static bool send_zc_works(struct trial *trial)
 
 /* What RLIMIT_MEMLOCK has no room for now is known all the same. Kernels that have no empty slots wait for
  * all that is in flight before they take a table. */
-static bool fixed_buffers_work(struct io_uring *ring, unsigned char *memory)
+static bool fixed_buffers_work(const struct sfr__ring *ring, unsigned char *memory)
 {
 	const struct iovec buffers[] = {{memory, PAGE}, {NULL, 0}};
-	int r = io_uring_register_buffers(ring, buffers, 2);
+	int r = ring_register(ring, IORING_REGISTER_BUFFERS, buffers, 2);
 
 	return r == 0 || r == -ENOMEM;
 }
@@ -254,11 +292,10 @@ static bool fixed_buffers_work(struct io_uring *ring, unsigned char *memory)
 /* A socket: older kernels than that opcode take no notice of a slot, and give a descriptor. */
 static bool direct_files_work(struct trial *trial)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+	struct io_uring_sqe *sqe = entry_next(&trial->ring);
 	const int empty = -1;
 
-	if (!sqe ||
-	    io_uring_register((unsigned)trial->ring.ring_fd, IORING_REGISTER_FILES, &empty, 1) < 0)
+	if (!sqe || ring_register(&trial->ring, IORING_REGISTER_FILES, &empty, 1) < 0)
 		return false;
 	io_uring_prep_socket_direct(sqe, AF_UNIX, SOCK_STREAM, 0, 0, 0);
 	sqe->user_data = OPENING;
@@ -268,8 +305,8 @@ static bool direct_files_work(struct trial *trial)
 /* What becomes of an entry that is linked behind one that fails. */
 static int after_failure(struct trial *trial, unsigned link)
 {
-	struct io_uring_sqe *first = io_uring_get_sqe(&trial->ring);
-	struct io_uring_sqe *second = io_uring_get_sqe(&trial->ring);
+	struct io_uring_sqe *first = entry_next(&trial->ring);
+	struct io_uring_sqe *second = entry_next(&trial->ring);
 	unsigned char byte;
 
 	if (!first || !second)
@@ -285,16 +322,16 @@ static int after_failure(struct trial *trial, unsigned link)
  * is empty then, and a descriptor that is none breaks hard links too. */
 static bool links_work(struct trial *trial)
 {
-	return trial->ring.features & IORING_FEAT_LINKED_FILE &&
+	return trial->offered & IORING_FEAT_LINKED_FILE &&
 	       after_failure(trial, IOSQE_IO_LINK) == -ECANCELED &&
 	       after_failure(trial, IOSQE_IO_HARDLINK) == 0;
 }
 
-static bool napi_works(struct io_uring *ring)
+static bool napi_works(const struct sfr__ring *ring)
 {
 	struct sfr__napi napi = {.busy_poll_us = 1};
 
-	return io_uring_register((unsigned)ring->ring_fd, SFR__REGISTER_NAPI, &napi, 1) == 0;
+	return ring_register(ring, SFR__REGISTER_NAPI, &napi, 1) == 0;
 }
 
 static sfr__features ring_features(struct trial *trial)
@@ -347,15 +384,14 @@ static sfr__features setup_features(struct trial *trial)
 	return found;
 }
 
-/* Allocates nothing, as liburing's own way of asking does. */
-static uint64_t ops_find(struct io_uring *ring)
+static uint64_t ops_find(const struct sfr__ring *ring)
 {
 	_Alignas(struct io_uring_probe) unsigned char space[PROBE_SIZE(OPS_MAX)] = {0};
 	const struct io_uring_probe *probe = (const void *)space;
 	uint64_t ops = 0;
 	unsigned i;
 
-	if (io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PROBE, space, OPS_MAX) < 0)
+	if (ring_register(ring, IORING_REGISTER_PROBE, space, OPS_MAX) < 0)
 		return 0;
 	for (i = 0; i < OPS_MAX && i < probe->ops_len; i++)
 		if (probe->ops[i].flags & IO_URING_OP_SUPPORTED)
@@ -366,7 +402,7 @@ static uint64_t ops_find(struct io_uring *ring)
 /* Features and opcodes. False if not all could be tried. */
 static bool features_find(unsigned offered, sfr__features *found_out, uint64_t *ops_out)
 {
-	struct trial trial = {0};
+	struct trial trial = {.offered = offered};
 	unsigned features;
 
 	*found_out = setup_features(&trial);
@@ -380,7 +416,7 @@ static bool features_find(unsigned offered, sfr__features *found_out, uint64_t *
 	*ops_out = ops_find(&trial.ring);
 	if (*ops_out >> SFR__OP_CODES_OLD)
 		*found_out |= 1U << SFR__FEATURE_NEW_OPCODES;
-	io_uring_queue_exit(&trial.ring);
+	sfr__ring_close(&trial.ring);
 	return !trial.unsure;
 }
 

@@ -29,9 +29,9 @@ void sfr__probe_spare(bool spare);
  * opcodes. Tries itself what may be deadly: see sandbox.h. Any thread. */
 sfr__features sfr__probe_features(uint64_t *ops_out);
 
-/* Whether a ring that could be set up can be used: it may be too old, or filters forbid that alone. Any ring that is
+/* Whether a ring that could be set up can be used: filters may forbid that alone. Any ring that is
  * disabled, from the thread that made it. */
-struct io_uring;
-struct sfr__refusal sfr__probe_ring(struct io_uring *ring);
+struct sfr__ring;
+struct sfr__refusal sfr__probe_ring(const struct sfr__ring *ring);
 
 #endif

@@ -2,8 +2,8 @@
  * The kernel's io_uring.
  *
  * The ring is made disabled, so that the thread that makes a loop need not be the one that runs it, and
- * belongs to the thread that binds it. Entries sit in the submission ring in order: the index array is
- * filled once, and submitting is one store and one system call. Every enter asks for events: with
+ * belongs to the thread that binds it. Entries sit in the submission ring in order, and submitting is one
+ * store and one system call. Every enter asks for events: with
  * DEFER_TASKRUN nothing completes otherwise, and overflown completions come in as well.
  */
 #include "uring.h"
@@ -35,7 +35,7 @@
 
 struct uring {
 	struct sfr__engine engine;
-	struct io_uring ring;
+	struct sfr__ring ring;
 	unsigned enter_flags; /* in every enter */
 	bool sqpoll;
 	uint32_t min_wait_us; /* 0: the first completion ends the sleep */
@@ -50,21 +50,22 @@ static struct uring *uring_of(const struct sfr__engine *engine)
 	return (struct uring *)(uintptr_t)engine;
 }
 
-static void queue_attach(struct sfr__queue *queue, struct io_uring *ring)
+static void queue_attach(struct sfr__queue *queue, const struct sfr__ring *ring)
 {
-	unsigned i;
-
-	for (i = 0; i < ring->sq.ring_entries; i++)
-		ring->sq.array[i] = i;
 	*queue = (struct sfr__queue){
-		.sqes = ring->sq.sqes,
-		.sq_mask = ring->sq.ring_mask,
-		.sq_entries = ring->sq.ring_entries,
-		.cqes = ring->cq.cqes,
-		.cq_mask = ring->cq.ring_mask,
-		.cq_head = ring->cq.khead,
-		.cq_tail = ring->cq.ktail,
+		.sqes = ring->sqes,
+		.sq_mask = ring->sq_entries - 1,
+		.sq_entries = ring->sq_entries,
+		.cqes = ring->cqes,
+		.cq_mask = ring->cq_entries - 1,
+		.cq_head = ring->cq_head,
+		.cq_tail = ring->cq_tail,
 	};
+}
+
+static int uring_register(const struct uring *uring, unsigned what, const void *arg, unsigned count)
+{
+	return io_uring_register((unsigned)uring->ring.fd, what, arg, count);
 }
 
 /*
@@ -76,14 +77,12 @@ static int uring_bind(struct sfr__engine *engine)
 	const struct uring *uring = uring_of(engine);
 	unsigned workers[2] = {uring->workers, 0}; /* bounded ones; unbounded as they are */
 	struct sfr__napi napi = {.busy_poll_us = uring->napi_us, .prefer_busy_poll = 1};
-	int r = io_uring_register((unsigned)uring->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
-				  0);
+	int r = uring_register(uring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 
 	if (r == 0) /* before 5.15 the kernel has its own idea of how many */
-		(void)io_uring_register_iowq_max_workers(&uring_of(engine)->ring, workers);
+		(void)uring_register(uring, IORING_REGISTER_IOWQ_MAX_WORKERS, workers, 2);
 	if (r == 0 && uring->napi_us) /* where it is refused, interrupts do as well */
-		(void)io_uring_register((unsigned)uring->ring.ring_fd, SFR__REGISTER_NAPI, &napi,
-					1);
+		(void)uring_register(uring, SFR__REGISTER_NAPI, &napi, 1);
 	return r < 0 ? r : 0;
 }
 
@@ -93,7 +92,7 @@ static unsigned sqpoll_flags(const struct uring *uring)
 	if (!uring->sqpoll)
 		return 0;
 	io_uring_smp_mb(); /* the tail store must be seen before the flag is read */
-	return IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_NEED_WAKEUP
+	return IO_URING_READ_ONCE(*uring->ring.sq_flags) & IORING_SQ_NEED_WAKEUP
 		       ? IORING_ENTER_SQ_WAKEUP
 		       : 0;
 }
@@ -101,7 +100,7 @@ static unsigned sqpoll_flags(const struct uring *uring)
 /* Which entries the kernel has taken. */
 static void sq_sync(struct uring *uring)
 {
-	uring->engine.queue.sq_head = io_uring_smp_load_acquire(uring->ring.sq.khead);
+	uring->engine.queue.sq_head = io_uring_smp_load_acquire(uring->ring.sq_head);
 }
 
 /*
@@ -127,7 +126,7 @@ static void chain_disarm(struct sfr__queue *queue)
 
 static bool is_overflown(const struct uring *uring)
 {
-	return IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW;
+	return IO_URING_READ_ONCE(*uring->ring.sq_flags) & IORING_SQ_CQ_OVERFLOW;
 }
 
 /* One io_uring_enter: 0, or -errno of those that callers look at. */
@@ -135,14 +134,14 @@ static int enter_once(struct uring *uring, unsigned wait_for, const struct __ker
 {
 	struct sfr__queue *queue = &uring->engine.queue;
 	unsigned flags = uring->enter_flags | sqpoll_flags(uring);
-	struct io_uring_getevents_arg arg = {.sigmask_sz = _NSIG / 8,
-					     .pad = wait_for > 1 ? uring->min_wait_us : 0,
-					     .ts = (uint64_t)(uintptr_t)ts};
+	struct sfr__enter_arg arg = {.sigmask_size = _NSIG / 8,
+				     .min_wait_us = wait_for > 1 ? uring->min_wait_us : 0,
+				     .ts = (uint64_t)(uintptr_t)ts};
 	uint32_t head = queue->sq_head;
 	int r;
 
 	uring->engine.enters++;
-	r = io_uring_enter2((unsigned)uring->ring.ring_fd, sfr__queue_written(queue), wait_for,
+	r = io_uring_enter2((unsigned)uring->ring.fd, sfr__queue_written(queue), wait_for,
 			    flags | IORING_ENTER_EXT_ARG, (sigset_t *)&arg, sizeof(arg));
 	sq_sync(uring);
 	uring->engine.overflown = is_overflown(uring);
@@ -158,7 +157,7 @@ static int uring_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 	bool limited = wait && timeout_ns >= 0;
 	uint64_t until = limited ? sfr__clock_ns() + (uint64_t)timeout_ns : 0;
 
-	io_uring_smp_store_release(uring->ring.sq.ktail, engine->queue.sq_tail);
+	io_uring_smp_store_release(uring->ring.sq_tail, engine->queue.sq_tail);
 	if (is_overflown(uring))
 		engine->overflows++;
 	for (;;) {
@@ -191,7 +190,7 @@ static int uring_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 static bool uring_pending(struct sfr__engine *engine)
 {
 	return sfr__queue_ready(&engine->queue) ||
-	       IO_URING_READ_ONCE(*uring_of(engine)->ring.sq.kflags) &
+	       IO_URING_READ_ONCE(*uring_of(engine)->ring.sq_flags) &
 		       (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
@@ -204,40 +203,40 @@ static int uring_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned e
 		.bgid = (uint16_t)group,
 	};
 
-	return io_uring_register_buf_ring(&uring_of(engine)->ring, &reg, 0);
+	return uring_register(uring_of(engine), IORING_REGISTER_PBUF_RING, &reg, 1);
 }
 
 static int uring_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
 {
-	/* Not through liburing, which would raise this process's RLIMIT_NOFILE. */
-	return io_uring_register((unsigned)uring_of(engine)->ring.ring_fd, IORING_REGISTER_FILES,
-				 fds, count);
+	return uring_register(uring_of(engine), IORING_REGISTER_FILES, fds, count);
 }
 
 static int uring_files_update(struct sfr__engine *engine, unsigned slot, int fd)
 {
-	int r = io_uring_register_files_update(&uring_of(engine)->ring, slot, &fd, 1);
+	struct io_uring_rsrc_update update = {.offset = slot, .data = (uint64_t)(uintptr_t)&fd};
+	int r = uring_register(uring_of(engine), IORING_REGISTER_FILES_UPDATE, &update, 1);
 
 	return r < 0 ? r : 0;
 }
 
 static int uring_files_remove(struct sfr__engine *engine)
 {
-	return io_uring_unregister_files(&uring_of(engine)->ring);
+	return uring_register(uring_of(engine), IORING_UNREGISTER_FILES, NULL, 0);
 }
 
 static int uring_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
 			     unsigned count)
 {
-	return io_uring_register_buffers(&uring_of(engine)->ring, buffers, count);
+	return uring_register(uring_of(engine), IORING_REGISTER_BUFFERS, buffers, count);
 }
 
 static int uring_buffers_update(struct sfr__engine *engine, unsigned slot,
 				const struct iovec *buffer)
 {
-	__u64 no_tag = 0;
-	int r = io_uring_register_buffers_update_tag(&uring_of(engine)->ring, slot, buffer, &no_tag,
-						     1);
+	struct io_uring_rsrc_update2 update = {
+		.offset = slot, .data = (uint64_t)(uintptr_t)buffer, .nr = 1};
+	int r = uring_register(uring_of(engine), IORING_REGISTER_BUFFERS_UPDATE, &update,
+			       sizeof(update));
 
 	return r < 0 ? r : 0;
 }
@@ -255,7 +254,7 @@ static int set_add(int set, int fd)
 
 static int event_fd_register(const struct uring *uring, int fd)
 {
-	return io_uring_register((unsigned)uring->ring.ring_fd, IORING_REGISTER_EVENTFD, &fd, 1);
+	return uring_register(uring, IORING_REGISTER_EVENTFD, &fd, 1);
 }
 
 static int event_fd_show(struct uring *uring, int set)
@@ -279,7 +278,7 @@ static int uring_show(struct sfr__engine *engine, int set)
 	struct uring *uring = uring_of(engine);
 
 	return uring->ring.flags & IORING_SETUP_DEFER_TASKRUN ? event_fd_show(uring, set)
-							      : set_add(set, uring->ring.ring_fd);
+							      : set_add(set, uring->ring.fd);
 }
 
 /*
@@ -295,7 +294,7 @@ static void uring_hush(struct sfr__engine *engine)
 	if (uring->event_fd < 0 ||
 	    (read(uring->event_fd, &count, sizeof(count)) < 0 && !uring->deaf))
 		return;
-	(void)io_uring_register((unsigned)uring->ring.ring_fd, IORING_UNREGISTER_EVENTFD, NULL, 0);
+	(void)uring_register(uring, IORING_UNREGISTER_EVENTFD, NULL, 0);
 	uring->deaf = event_fd_register(uring, uring->event_fd) < 0;
 }
 
@@ -314,7 +313,7 @@ static void uring_close(struct sfr__engine *engine)
 
 	if (uring->event_fd >= 0)
 		(void)close(uring->event_fd); /* nobody counts any more */
-	io_uring_queue_exit(&uring->ring);
+	sfr__ring_close(&uring->ring);
 	free(uring);
 }
 
@@ -412,7 +411,7 @@ static int uring_open(struct uring *uring, const struct sfr__settings *settings,
 		return refusal->error;
 	*refusal = sfr__probe_ring(&uring->ring);
 	if (refusal->error < 0) {
-		io_uring_queue_exit(&uring->ring);
+		sfr__ring_close(&uring->ring);
 		return refusal->error;
 	}
 	uring->engine.features = features;

@@ -38,7 +38,7 @@ static unsigned flags_excluded(sfr__features features, bool sqpoll)
 	return excluded;
 }
 
-static int ring_init(struct io_uring *ring, const struct sfr__settings *settings, unsigned flags,
+static int ring_init(struct sfr__ring *ring, const struct sfr__settings *settings, unsigned flags,
 		     unsigned entries, bool sqpoll)
 {
 	struct io_uring_params params = {0};
@@ -53,11 +53,11 @@ static int ring_init(struct io_uring *ring, const struct sfr__settings *settings
 		   (flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN))) {
 		params.flags |= IORING_SETUP_TASKRUN_FLAG; /* spinning looks at this flag */
 	}
-	return io_uring_queue_init_params(entries, ring, &params);
+	return sfr__ring_open(ring, entries, &params);
 }
 
 /* The first flag set that works, with half the entries as long as memory is short. */
-int sfr__uring_setup(struct io_uring *ring, const struct sfr__settings *settings,
+int sfr__uring_setup(struct sfr__ring *ring, const struct sfr__settings *settings,
 		     sfr__features features, bool sqpoll, struct sfr__uring_grant *grant_out)
 {
 	unsigned entries = settings->ring.entries, excluded = flags_excluded(features, sqpoll);

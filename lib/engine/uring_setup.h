@@ -5,7 +5,7 @@
 #define SFR_LIB_ENGINE_URING_SETUP_H
 
 #include "../feature.h"
-#include <liburing.h>
+#include "../ring.h"
 
 struct sfr__settings;
 
@@ -15,7 +15,7 @@ struct sfr__uring_grant {
 };
 
 /* A disabled ring. 0 or -errno. */
-int sfr__uring_setup(struct io_uring *ring, const struct sfr__settings *settings,
+int sfr__uring_setup(struct sfr__ring *ring, const struct sfr__settings *settings,
 		     sfr__features features, bool sqpoll, struct sfr__uring_grant *grant_out);
 
 #endif
