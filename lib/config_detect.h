@@ -8,7 +8,7 @@
 #include "machine.h"
 
 /* More than there are keys to choose for. */
-enum { SFR__CHOICES_MAX = 24 };
+enum { SFR__CHOICES_MAX = 32 };
 
 /* A value, and all that a person needs to agree with it or not. Sentences without full stop. */
 struct sfr__config_choice {

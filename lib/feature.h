@@ -21,6 +21,8 @@
 	    "each of them does")                                                                \
 	row(SUBMIT_ALL, "submit_all", "an entry that is refused does not hold up the others",   \
 	    "those after it go with the next system call")                                      \
+	row(NO_SQARRAY, "no_sqarray", "the kernel takes entries in the order they are in",      \
+	    "it looks their order up in an array")                                              \
 	row(LINKS, "links", "a chain of operations is started by the kernel itself",            \
 	    "the loop starts each when those before it are done")                               \
 	row(RECV_MULTI, "recv_multi", "one receive delivers until it is cancelled",             \

@@ -44,7 +44,7 @@ static int noted_fd(struct trial *trial, int fd)
 /* All that setup can be asked for at once; the newest kernels take it together. */
 #define FLAGS_ALL                                                                              \
 	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN | \
-	 IORING_SETUP_SUBMIT_ALL)
+	 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_NO_SQARRAY)
 
 /* The memory of a ring that is gone counts against RLIMIT_MEMLOCK for a moment longer. */
 #define PATIENCE_MS 50
@@ -373,6 +373,7 @@ static sfr__features setup_features(struct trial *trial)
 		 SFR__FEATURE_DEFER_TASKRUN},
 		{IORING_SETUP_COOP_TASKRUN, SFR__FEATURE_COOP_TASKRUN},
 		{IORING_SETUP_SUBMIT_ALL, SFR__FEATURE_SUBMIT_ALL},
+		{IORING_SETUP_NO_SQARRAY, SFR__FEATURE_NO_SQARRAY},
 	};
 	bool all = setup_works(trial, FLAGS_ALL);
 	sfr__features found = 0;

@@ -20,7 +20,7 @@ static const struct {
 	{"uring without fixed buffers", "uring", "features.fixed_buffers=off", false},
 	{"uring as on Linux 5.11", "uring",
 	 "features.single_issuer=off features.defer_taskrun=off features.coop_taskrun=off "
-	 "features.submit_all=off features.links=off features.recv_multi=off "
+	 "features.submit_all=off features.no_sqarray=off features.links=off features.recv_multi=off "
 	 "features.read_multi=off "
 	 "features.accept_multi=off features.send_zc=off features.buffer_rings=off "
 	 "features.fixed_buffers=off features.direct_files=off "

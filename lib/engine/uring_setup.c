@@ -1,5 +1,6 @@
 #include "uring_setup.h"
 #include "../config.h"
+#include "../kernel.h"
 #include "../log.h"
 #include <errno.h>
 #include <time.h>
@@ -38,6 +39,18 @@ static unsigned flags_excluded(sfr__features features, bool sqpoll)
 	return excluded;
 }
 
+/* Whatever else is asked for. */
+static unsigned flags_always(sfr__features features)
+{
+	unsigned always = 0;
+
+	if (sfr__has(features, SFR__FEATURE_SUBMIT_ALL))
+		always |= IORING_SETUP_SUBMIT_ALL;
+	if (sfr__has(features, SFR__FEATURE_NO_SQARRAY))
+		always |= IORING_SETUP_NO_SQARRAY;
+	return always;
+}
+
 static int ring_init(struct sfr__ring *ring, const struct sfr__settings *settings, unsigned flags,
 		     unsigned entries, bool sqpoll)
 {
@@ -61,7 +74,7 @@ int sfr__uring_setup(struct sfr__ring *ring, const struct sfr__settings *setting
 		     sfr__features features, bool sqpoll, struct sfr__uring_grant *grant_out)
 {
 	unsigned entries = settings->ring.entries, excluded = flags_excluded(features, sqpoll);
-	unsigned always = sfr__has(features, SFR__FEATURE_SUBMIT_ALL) ? IORING_SETUP_SUBMIT_ALL : 0;
+	unsigned always = flags_always(features);
 	const struct timespec ms = {.tv_nsec = 1000000};
 	int patience_ms = PATIENCE_MS;
 	size_t i = 0;
