@@ -27,9 +27,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Of Linux 6.12; liburing 2.3 does not know them. The flags of a buffer ring sit in its field "pad". */
+/* Of Linux 6.12; liburing 2.3 does not know them. */
 #define PBUF_RING_INC 2
 #define CQE_F_BUF_MORE (1U << 4)
+
+/* How a buffer ring is registered: liburing had another name for the flags before 2.8. */
+struct buf_reg {
+	uint64_t ring_addr;
+	uint32_t ring_entries;
+	uint16_t bgid, flags;
+	uint64_t reserved[3];
+};
 
 #define SQ_SIZE 512
 #define CQ_SIZE 8192
@@ -191,7 +199,7 @@ static void *pages_new(size_t size)
 
 static void buffers_open(bool classic)
 {
-	struct io_uring_buf_reg reg = {.ring_entries = block_count, .bgid = GROUP};
+	struct buf_reg reg = {.ring_entries = block_count, .bgid = GROUP};
 	int r = -EINVAL;
 
 	buf_ring = pages_new(block_count * sizeof(struct io_uring_buf));
@@ -202,14 +210,14 @@ static void buffers_open(bool classic)
 	reg.ring_addr = (uintptr_t)buf_ring;
 
 	if (!classic) {
-		reg.pad = PBUF_RING_INC;
-		r = io_uring_register_buf_ring(&ring, &reg, 0);
+		reg.flags = PBUF_RING_INC;
+		r = io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1);
 		if (r == -EINVAL)
 			fprintf(stderr, "raw_echo: no incremental consumption on this kernel\n");
 	}
 	if (r == -EINVAL) {
-		reg.pad = 0;
-		r = io_uring_register_buf_ring(&ring, &reg, 0);
+		reg.flags = 0;
+		r = io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1);
 	}
 	if (r < 0)
 		die("io_uring_register_buf_ring", -r);
