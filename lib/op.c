@@ -218,7 +218,7 @@ static void sqe_copy(struct io_uring_sqe *to, struct io_uring_sqe *from)
 
 struct io_uring_sqe *sfr__op_write(sfr_op *op)
 {
-	struct io_uring_sqe *sqe = sfr__queue_sqe(&op->loop->engine->queue);
+	struct io_uring_sqe *sqe = sfr__queue_place(&op->loop->engine->queue);
 
 	if (sfr__unlikely(!sqe))
 		return NULL;

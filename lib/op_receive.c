@@ -45,6 +45,7 @@ static int receive_prepare(sfr_op *op)
 	unsigned char *data = sfr__buf_data(op->buf);
 	uint32_t room = sfr__buf_room(op->buf);
 
+	sfr__op_blank(op);
 	if (op->kind == SFR__OP_RECVFROM_MULTI)
 		return sfr__recvfrom_prepare(op, fd, MSG_DONTWAIT);
 	if (op->kind == SFR__OP_READ_MULTI)
@@ -112,7 +113,10 @@ static void receive_polled(sfr_op *op, int result)
 
 static void receive_poll_again(sfr_op *op)
 {
-	receive_poll(op, op->sqe.fd);
+	int fd = op->sqe.fd;
+
+	sfr__op_blank(op);
+	receive_poll(op, fd);
 	sfr__op_go_on(op, &op->loop->backlog);
 }
 

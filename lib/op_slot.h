@@ -189,8 +189,15 @@ static inline sfr_op *sfr__op_slot_new(struct sfr__op_table *table)
 	return op;
 }
 
-/* A slot in state BUILDING, for an op with or without buffer. NULL if there is no memory: never for one
- * with buffer. */
+/* Forget what an op asked of the engine. liburing's helpers set what they have a use for, and leave the rest
+ * as it was: whoever prepares an op that was prepared before begins with this. */
+static inline void sfr__op_blank(sfr_op *op)
+{
+	op->sqe = (struct io_uring_sqe){0};
+}
+
+/* A slot in state BUILDING, blank, for an op with or without buffer. NULL if there is no memory: never for
+ * one with buffer. */
 static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 {
 	sfr_op *op = table->free;
@@ -206,6 +213,7 @@ static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 		op = sfr__op_slot_new(table);
 	sfr__list_init(&op->link);
 	sfr__op_step(op, SFR__EV_BUILD);
+	sfr__op_blank(op);
 	op->flags = with_buf ? 0 : SFR__OP_BARE;
 	op->deadline = 0;
 	op->result = 0;

@@ -49,8 +49,8 @@ struct sfr__engine *engine_from_thread(int number);
 enum { A, B, C, D, E, F, G, H, CANCEL, CANCEL_AGAIN, CLEANUP = 255, NAMES };
 
 /*
- * The next entry to write, and what it is called: helpers of liburing clear the whole entry, so name and
- * flags come after.
+ * The next entry to write, empty, and what it is called: helpers of liburing may set any of its fields, so
+ * name and flags come after.
  *
  *	io_uring_prep_recv(sqe_next(), fd, data, sizeof(data), 0);
  *	sqe_is(A, IOSQE_IO_LINK);

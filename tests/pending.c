@@ -267,7 +267,7 @@ static sfr_op *pending_waitid(sfr_loop *loop)
 static sfr_op *pending_raw(sfr_loop *loop)
 {
 	sfr_buf *buf = sfr_buf_get(loop, 64);
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 
 	io_uring_prep_read(&sqe, empty_pipe(), buf->data, 64, 0);
 	return sfr_raw(loop, &sqe, buf);

@@ -207,7 +207,7 @@ START_TEST(what_calls_back_more_than_once_is_refused)
 	for (kind = 0; kind < 9; kind++) {
 		sfr_batch *batch = batch_of(loop, 2);
 		sfr_buf *buf = kind == 0 ? room_for(loop, 8) : NULL;
-		struct io_uring_sqe sqe;
+		struct io_uring_sqe sqe = {0};
 		sfr_op *op;
 
 		io_uring_prep_nop(&sqe);

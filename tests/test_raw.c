@@ -25,7 +25,7 @@ static sfr_loop *loop_fresh(int world, const char *more)
 
 static struct io_uring_sqe nop(void)
 {
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 
 	io_uring_prep_nop(&sqe);
 	return sqe;
@@ -35,7 +35,7 @@ START_TEST(an_entry_is_executed_and_what_it_read_is_in_the_buffer)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
 	sfr_buf *buf = sfr_buf_from(loop, "________", 8);
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 	int read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -68,7 +68,7 @@ START_TEST(an_error_of_the_engine_is_the_result)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 8);
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 
 	io_uring_prep_read(&sqe, -1, buf->data, 8, 0);
 	ck_assert_int_eq(sfr_await(sfr_raw(loop, &sqe, buf), &buf), -EBADF);
@@ -132,7 +132,7 @@ static int listener;
 
 static sfr_op *raw_accepts(sfr_loop *loop)
 {
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 
 	io_uring_prep_multishot_accept(&sqe, listener, NULL, NULL, SOCK_CLOEXEC);
 	return sfr_raw(loop, &sqe, sfr_buf_get(loop, 8));
@@ -224,7 +224,7 @@ START_TEST(it_is_cancelled_by_the_descriptor_of_its_entry)
 	sfr_loop *loop = loop_fresh(_i, NULL);
 	int fd = empty_pipe();
 	sfr_buf *buf = sfr_buf_get(loop, 8);
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 
 	io_uring_prep_read(&sqe, fd, buf->data, 8, 0);
 	sfr_submit(sfr_raw(loop, &sqe, buf), record, &seen);

@@ -202,7 +202,7 @@ START_TEST(what_the_library_lags_behind_is_done_by_name)
 	sfr_loop *loop = loop_fresh(_i, NULL);
 	int near, far, name;
 	sfr_buf *buf = sfr_buf_get(loop, 64);
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 	char text[8];
 
 	pair_of_sockets(&near, &far);

@@ -94,9 +94,10 @@ struct io_uring_sqe;
  * your own. The loop sees to submitting, cancelling, deadlines and the buffer, and not to what the entry
  * means.
  *
- * @param sqe Copied, 64 bytes; its user_data is not used. What it points to must stay until the
- *            callback: point it into buf (its data, before you give it). Entries with links, drain,
- *            buffer selection or CQE_SKIP_SUCCESS end with -EINVAL.
+ * @param sqe Copied, 64 bytes; its user_data is not used. Begin with one that is all zero: liburing's
+ *            helpers set what they have a use for, and since 2.6 leave the rest as it was. What it points to
+ *            must stay until the callback: point it into buf (its data, before you give it). Entries with
+ *            links, drain, buffer selection or CQE_SKIP_SUCCESS end with -EINVAL.
  * @param buf Given, whatever happens; NULL if it needs none. Comes back with its window as it was.
  * @return As for every operation with a buffer, see sfr_read(), or without one, see sfr_nop().
  * @par Result

@@ -30,12 +30,22 @@ static inline uint32_t sfr__queue_written(const struct sfr__queue *queue)
 	return queue->sq_tail - queue->sq_head;
 }
 
-/* The next entry to fill; NULL until the engine has taken some. */
-static inline struct io_uring_sqe *sfr__queue_sqe(struct sfr__queue *queue)
+/* The place of the next entry, for who writes all of it; NULL until the engine has taken some. */
+static inline struct io_uring_sqe *sfr__queue_place(struct sfr__queue *queue)
 {
 	if (sfr__unlikely(sfr__queue_written(queue) == queue->sq_entries))
 		return NULL;
 	return &queue->sqes[queue->sq_tail++ & queue->sq_mask];
+}
+
+/* The next entry, empty: liburing's helpers set what they have a use for, and leave the rest as it was. */
+static inline struct io_uring_sqe *sfr__queue_sqe(struct sfr__queue *queue)
+{
+	struct io_uring_sqe *sqe = sfr__queue_place(queue);
+
+	if (sfr__likely(sqe != NULL))
+		*sqe = (struct io_uring_sqe){0};
+	return sqe;
 }
 
 /* The oldest completion; NULL if there is none. Read it, then pop: popping frees the entry. */

@@ -268,7 +268,7 @@ static sfr_op *build_waitid(sfr_loop *loop, struct op *op)
 
 static sfr_op *build_raw(sfr_loop *loop, struct op *op)
 {
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 
 	if (choice(4))
 		io_uring_prep_write(&sqe, fd_of(op), buf_of(op)->data, buf_of(op)->len,
