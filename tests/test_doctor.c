@@ -32,6 +32,7 @@ static void facts_up(void)
 	facts = (struct facts){
 		.probing = FACTS_PROBED,
 		.probe = {.features = SFR__FEATURES_ALL, .ops = UINT64_MAX},
+		.liburing = {"2.3", "2.9", "/usr/lib/liburing.so.2.9"},
 		.machine = {.release = "6.18.20",
 			    .cores_allowed = 8,
 			    .core_quota = SFR__NO_LIMIT,
@@ -101,6 +102,7 @@ static void seccomp_enosys(void)
 static void no_io_uring(void)
 {
 	refused(-ENOSYS, SFR__STEP_SETUP);
+	facts.liburing = (struct facts_liburing){"2.3", "2.3", ""};
 	release("6.1.55");
 	facts.machine.uring_disabled = -1;
 }
@@ -155,6 +157,7 @@ static void no_descriptor(void)
 static void old_kernel(void)
 {
 	release("5.15.0-91-generic");
+	facts.liburing = (struct facts_liburing){"2.3", "", "/usr/lib/liburing.so.2.3"};
 	facts.machine.uring_disabled = -1;
 	facts.probe.features = 1U << SFR__FEATURE_FIXED_BUFFERS;
 }
@@ -246,6 +249,7 @@ static void bad_environment(void)
 static void nothing_known(void)
 {
 	facts.machine = SFR__MACHINE_UNKNOWN;
+	facts.liburing = (struct facts_liburing){0};
 }
 
 static const struct {
@@ -528,7 +532,7 @@ static void selftest_up(void)
 	size_t count;
 	const struct sfr__quirk *quirks = sfr__quirks(&count);
 
-	selftest = (struct selftest){.release = "6.18.3"};
+	selftest = (struct selftest){.release = "6.18.20"};
 	for (size_t i = 0; i < count; i++) {
 		struct selftest_bug *bug = &selftest.bugs[selftest.count];
 

@@ -389,11 +389,31 @@ static void seccomp_write(FILE *out, const struct sfr__machine *machine)
 								: "unknown");
 }
 
-static void machine_write(FILE *out, const struct sfr__machine *machine)
+static void liburing_write(FILE *out, const struct facts_liburing *liburing)
 {
+	const char *built = liburing->built[0] ? liburing->built : "an unknown one";
+
+	if (!liburing->file[0] && !liburing->built[0])
+		text_row(out, MACHINE_COLUMN, "liburing", "unknown");
+	else if (!liburing->file[0])
+		text_row(out, MACHINE_COLUMN, "liburing", "%s, built into this program", built);
+	else if (liburing->running[0])
+		text_row(out, MACHINE_COLUMN, "liburing", "built with %s, runs with %s", built,
+			 liburing->running);
+	else
+		text_row(out, MACHINE_COLUMN, "liburing",
+			 "built with %s, runs with %s, which does not tell its version", built,
+			 liburing->file);
+}
+
+static void machine_write(FILE *out, const struct facts *facts)
+{
+	const struct sfr__machine *machine = &facts->machine;
+
 	(void)fprintf(out, "\nMachine\n");
 	text_row(out, MACHINE_COLUMN, "kernel", "%s%s", machine->release[0] ? "Linux " : "",
 		 machine->release[0] ? machine->release : "unknown");
+	liburing_write(out, &facts->liburing);
 	cores_write(out, machine);
 	if (machine->nodes > 0)
 		text_row(out, MACHINE_COLUMN, "NUMA nodes", "%u", machine->nodes);
@@ -412,7 +432,7 @@ void doctor_text(FILE *out, const struct facts *facts)
 	verdict_write(out, facts);
 	engine_write(out, facts);
 	features_write(out, facts);
-	machine_write(out, &facts->machine);
+	machine_write(out, facts);
 	if (count > 0)
 		(void)fprintf(out, "\nAdvice\n");
 	advice_text(out, advice, count);
@@ -564,6 +584,15 @@ static void machine_json(struct json *json, const struct sfr__machine *machine)
 	json_close(json, '}');
 }
 
+static void liburing_json(struct json *json, const struct facts_liburing *liburing)
+{
+	json_open(json, "liburing", '{');
+	json_string(json, "built", liburing->built[0] ? liburing->built : NULL);
+	json_string(json, "running", liburing->running[0] ? liburing->running : NULL);
+	json_string(json, "file", liburing->file[0] ? liburing->file : NULL);
+	json_close(json, '}');
+}
+
 void doctor_json(FILE *out, const struct facts *facts)
 {
 	struct json json = {.out = out};
@@ -575,6 +604,7 @@ void doctor_json(FILE *out, const struct facts *facts)
 	uring_json(&json, facts);
 	engine_json(&json, facts);
 	features_json(&json, facts);
+	liburing_json(&json, &facts->liburing);
 	machine_json(&json, &facts->machine);
 	advice_json(&json, "advice", advice, count);
 	json_close(&json, '}');

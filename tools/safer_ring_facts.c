@@ -4,8 +4,12 @@
  * All of it happens in a child, which a filter may kill or a sandbox may hold up, in memory that the
  * parent reads afterwards. Nothing a child finds is lost when it dies.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr, RTLD_DEFAULT */
+#endif
 #include "safer_ring_facts.h"
 #include <safer_ring/error.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -108,6 +112,36 @@ static bool is_to_be_spared(const struct facts *facts)
 		facts_origin(facts, "engine")->rank > SFR__RANK_PRESET);
 }
 
+static void version_read(char *out, size_t size)
+{
+	int (*major)(void) = (int (*)(void))(uintptr_t)dlsym(RTLD_DEFAULT,
+							     "io_uring_major_version");
+	int (*minor)(void) = (int (*)(void))(uintptr_t)dlsym(RTLD_DEFAULT,
+							     "io_uring_minor_version");
+
+	if (major && minor)
+		(void)snprintf(out, size, "%d.%d", major(), minor());
+}
+
+/* By name, as older ones do not have all that is asked for here, and all have the same soname. */
+static void liburing_look(struct facts_liburing *liburing)
+{
+	void *symbol = dlsym(RTLD_DEFAULT, "io_uring_setup");
+	char *file = NULL;
+	Dl_info info;
+
+	(void)snprintf(liburing->built, sizeof(liburing->built), "%s", SFR_LIBURING_VERSION);
+	if (symbol && dladdr(symbol, &info) && info.dli_fname)
+		file = realpath(info.dli_fname, NULL);
+	if (file) {
+		(void)snprintf(liburing->file, sizeof(liburing->file), "%s", file);
+		version_read(liburing->running, sizeof(liburing->running));
+	} else { /* part of the program */
+		(void)strcpy(liburing->running, liburing->built);
+	}
+	free(file);
+}
+
 static void child_look(struct facts *facts, facts_configure *configure, const void *arg)
 {
 	const struct rlimit nothing = {0};
@@ -165,6 +199,7 @@ int facts_look(struct facts **out, facts_configure *configure, const void *arg)
 		return -errno;
 	*out = facts;
 	facts->machine = SFR__MACHINE_UNKNOWN;
+	liburing_look(&facts->liburing);
 	variable_read("SAFER_RING_ENGINE", facts->engine_variable, sizeof(facts->engine_variable));
 	variable_read("SAFER_RING_CONFIG", facts->config_variable, sizeof(facts->config_variable));
 	return child_run(facts, configure, arg);

@@ -37,8 +37,17 @@ enum facts_feature {
 	FACTS_FEATURE_OFF,    /* present; the configuration does without */
 };
 
+/* Which liburing it is. */
+struct facts_liburing {
+	char built[32]; /* the release whose headers it was built with; empty: unknown */
+	char running
+		[32];   /* the one it runs with; empty: it is older than 2.4, and cannot be asked */
+	char file[256]; /* where that one is; empty: it is part of the program */
+};
+
 struct facts {
 	struct sfr__machine machine;
+	struct facts_liburing liburing;
 	enum facts_probing probing;
 	struct sfr__probe probe; /* if probed */
 	int signal;              /* that ended the child; 0: none */
