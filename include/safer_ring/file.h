@@ -73,7 +73,8 @@ SFR_API sfr_op *sfr_symlinkat(sfr_loop *loop, const char *target, int dirfd, con
  * Move bytes between two descriptors, at least one of which is a pipe, without copying them to the
  * program.
  *
- * @param off_in, off_out Where in a file; -1: at its position, and for what has none.
+ * @param off_in  Where in a file to read; -1: at its position, and for what has none.
+ * @param off_out The same for writing.
  * @param len   Bytes, at most.
  * @param flags As of splice(2). With SPLICE_F_NONBLOCK it does not wait for a pipe.
  * @par Result

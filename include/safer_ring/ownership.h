@@ -202,6 +202,10 @@ static inline sfr_buf *sfr__analyzer_append(sfr_buf *head, sfr_buf *tail)
 
 #elif defined(__GNUC__) && __GNUC__ >= 11
 
+/* Declared again on purpose: an attribute can name a deallocator only after that one's declaration. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wredundant-decls"
+
 #define SFR__FREED_BY(type, name, params, at) __attribute__((malloc(name, at)))
 #define SFR__GIVES_BUF(type, name, params, at) \
 	type name params SFR__BUF_TAKERS(SFR__FREED_BY) __attribute__((warn_unused_result));
@@ -214,6 +218,8 @@ SFR__BATCH_GIVERS(SFR__GIVES_BATCH)
 SFR__BUF_GIVERS(SFR__GIVES_BUF)
 SFR__BUF_OPS(SFR__GIVES_OP)
 SFR__BARE_OPS(SFR__GIVES_OP)
+
+#pragma GCC diagnostic pop
 
 /* The analyzer takes the head of a chain for forgotten, as sfr_buf_append() is a deallocator, though of the
  * tail only. What knows where the head is may keep it, for all that the analyzer knows, and a prefetch is
