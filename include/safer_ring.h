@@ -2,7 +2,7 @@
  * safer-ring: a callback-driven event loop on io_uring, with buffers that always have one owner.
  *
  * This header is all of the library. To read it as a book: error.h, buffer.h, pool.h, op.h, file.h,
- * datagram.h, system.h, registry.h, batch.h, recipes.h, loop.h, server.h, config.h, log.h;
+ * datagram.h, system.h, registry.h, batch.h, recipes.h, loop.h, server.h, config.h, log.h, version.h;
  * ownership.h is how the compiler helps. For C11, and C++11 and later.
  */
 #ifndef SAFER_RING_H
@@ -24,5 +24,6 @@
 #include <safer_ring/registry.h>
 #include <safer_ring/server.h>
 #include <safer_ring/system.h>
+#include <safer_ring/version.h>
 
 #endif

@@ -9,6 +9,7 @@
 #include "config_error.h"
 #include "config_nearest.h"
 #include <safer_ring/error.h>
+#include <safer_ring/version.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,7 +308,7 @@ static int line_run(const struct line *line, const char *unknown)
 		       sfr__nearest_word(guess, option_words, unknown), "there is no option '%s'",
 		       unknown);
 	if (line->version)
-		return printf("safer-ring %s\n", SFR_TOOL_VERSION) < 0 ? EXIT_TROUBLE : EXIT_FINE;
+		return printf("safer-ring %s\n", sfr_version()) < 0 ? EXIT_TROUBLE : EXIT_FINE;
 	if (line->help && used > 0)
 		return show(command->help);
 	if (line->help && line->count == 0)
