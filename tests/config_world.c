@@ -167,11 +167,9 @@ const char *preset_name(int index)
 
 TCase *case_of(Suite *suite, const char *name)
 {
-	TCase *tc = tcase_create(name);
+	TCase *tc = patient_case(suite, name);
 
 	tcase_add_checked_fixture(tc, world_up, world_down);
-	tcase_set_timeout(tc, 60);
-	suite_add_tcase(suite, tc);
 	return tc;
 }
 

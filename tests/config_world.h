@@ -7,9 +7,9 @@
 #ifndef SFR_TESTS_CONFIG_WORLD_H
 #define SFR_TESTS_CONFIG_WORLD_H
 
+#include "cases.h"
 #include "config_object.h"
 #include <safer_ring/error.h>
-#include <check.h>
 
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

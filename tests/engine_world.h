@@ -16,7 +16,6 @@
 #include "engine/engine.h"
 
 #define MILLISECOND ((int64_t)1000000)
-#define PATIENCE_NS (10000 * MILLISECOND)
 
 /* Where an engine differs from the reference for a good reason; docs/engines.md lists the same. */
 struct difference {

@@ -33,7 +33,7 @@ int host_sleep(struct host *host, int64_t timeout_ns);
 #define host_until(host, loop, condition)                                                     \
 	do {                                                                                  \
 		while (!(condition)) {                                                        \
-			ck_assert_msg(host_sleep(host, (int64_t)PATIENCE_S * 1000000000) > 0, \
+			ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0, \
 				      "%s: not woken, and never: " #condition,                \
 				      host_name((host)->kind));                               \
 			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);                          \
@@ -44,7 +44,7 @@ int host_sleep(struct host *host, int64_t timeout_ns);
 #define steps_until(loop, condition)                                                            \
 	do {                                                                                    \
 		while (!(condition)) {                                                          \
-			ck_assert_msg(is_readable_within(sfr_loop_fd(loop), PATIENCE_S * 1000), \
+			ck_assert_msg(is_readable_within(sfr_loop_fd(loop), PATIENCE_MS), \
 				      "not woken, and never: " #condition);                     \
 			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);                            \
 		}                                                                               \

@@ -59,9 +59,7 @@ int conn_say(sfr_conn *conn, const void *bytes, size_t size);
  * Turns.
  */
 
-#define PATIENCE_S 20
-
-/* Take turns until a condition holds; fail, naming it, if that takes longer than PATIENCE_S. */
+/* Take turns until a condition holds; fail, naming it, if it never does. */
 #define turns_until(loop, condition)                                               \
 	do {                                                                       \
 		time_t until_ = time(NULL) + PATIENCE_S;                           \
@@ -74,10 +72,11 @@ int conn_say(sfr_conn *conn, const void *bytes, size_t size);
 /* One turn that sleeps 5 ms at most. */
 void turn_once(sfr_loop *loop);
 
-/* Turns until nothing has happened for some time: for claims that something does not happen. */
+/* Turns until nothing has happened for some time, more of it on a busy machine: for claims that something does not
+ * happen. */
 void turns_until_quiet(sfr_loop *loop);
 
-/* sfr_loop_run(), stopped by force, and the test failed, if that takes longer than PATIENCE_S. It
+/* sfr_loop_run(), stopped by force, and the test failed, if that never comes. It
  * sleeps without limit, so a turn that forgets to wake up shows. */
 void run_until_stopped(sfr_loop *loop);
 

@@ -4,8 +4,8 @@
 #ifndef SFR_TESTS_PLAN_GRAPH_H
 #define SFR_TESTS_PLAN_GRAPH_H
 
+#include "cases.h"
 #include "plan.h"
-#include <check.h>
 
 enum { NODES_MAX = 32768, EDGES_MAX = 100000 };
 

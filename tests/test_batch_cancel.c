@@ -3,14 +3,13 @@
  * loop drains.
  */
 #include "batches.h"
+#include "deadlines.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MS UINT64_C(1000000)
-#define HOUR (UINT64_C(3600) * 1000 * MS)
 
 static struct seen seen;
 static struct ended ended;
@@ -53,10 +52,13 @@ START_TEST(a_deadline_counts_from_when_its_op_starts)
 	struct gate gate = gate_make();
 
 	sfr_batch_add(batch, gate_wait(loop, &gate));
-	sfr_batch_then(batch, 0, sfr_within(note(loop, 'a'), 100 * MS));
+	sfr_batch_then(batch, 0, sfr_within(note(loop, 'a'), HOUR));
 	sfr_batch_then(batch, 1, sfr_within(pending_read(loop), MS));
 	ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
-	ck_assert_int_eq(sfr_await(sfr_timeout(loop, 150 * MS), NULL), 0);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	ck_assert_uint_eq(loop->wheel.count, 0); /* it has not begun to count */
+	deadlines_due(loop);
+	ck_assert_int_eq(sfr_await(sfr_timeout(loop, 2 * MS), NULL), 0);
 	ck_assert(!has_ended(batch, 1));
 	gate_open(&gate);
 	turn_until(loop, &ended.calls, 1);
@@ -88,9 +90,10 @@ START_TEST(a_batch_has_a_deadline_as_well)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
-	int i;
+	uint64_t ns = MS;
+	int i = 0, first;
 
-	for (i = 0; i < 2; i++) {
+	while (i < 2) {
 		sfr_batch_add(batch, note(loop, 'a'));
 		sfr_batch_then(batch, 0, pending_read(loop));
 		sfr_batch_then(batch, 1, note(loop, 'x'));
@@ -98,10 +101,14 @@ START_TEST(a_batch_has_a_deadline_as_well)
 		sfr_batch_after_any(batch, 3, 1); /* it would wait as well */
 		sfr_batch_add(batch, sfr_timeout(loop, HOUR));
 		ck_assert_int_eq(sfr_batch_within(batch, HOUR), 0);
-		ck_assert_int_eq(sfr_batch_within(batch, MS), 0); /* the last counts */
-		ck_assert_int_eq(sfr_batch_await(batch), 4);
+		ck_assert_int_eq(sfr_batch_within(batch, ns), 0); /* the last counts */
+		ck_assert_int_ge(sfr_batch_await(batch), 4);
 
-		assert_result(batch, 0, 1);
+		ck_assert_int_eq(sfr_batch_result(batch, 0, &first), 0);
+		if (first == -ETIMEDOUT) /* that was too little for a machine that is busy */
+			ns *= 2;
+		else
+			ck_assert_int_eq((i++, first), 1);
 		assert_result(batch, 1, -ETIMEDOUT);
 		assert_result(batch, 2, -ETIMEDOUT);
 		assert_result(batch, 3, -ETIMEDOUT);
@@ -124,15 +131,15 @@ START_TEST(a_batch_that_is_done_in_time_is_not_disturbed)
 		sfr_batch_add(batch, note(loop, 'a'));
 		sfr_batch_then(batch, 0, note(loop, 'b'));
 		if (i == 0)
-			ck_assert_int_eq(sfr_batch_within(batch, 20 * MS), 0);
-		if (i == 2)
-			sfr_batch_then(batch, 1, sfr_timeout(loop, 40 * MS));
+			ck_assert_int_eq(sfr_batch_within(batch, HOUR), 0);
+		ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
+		ck_assert_uint_eq(loop->wheel.count, i == 0);
 		ck_assert_int_eq(sfr_batch_await(batch), 0);
+		ck_assert_uint_eq(loop->wheel.count, 0); /* no timer is left to wait for */
 		ck_assert_int_eq(sfr_batch_reset(batch), 0);
 	}
 	ck_assert_str_eq(notes(), "ababab");
 	batch_end(loop, batch);
-	ck_assert_int_eq(sfr_loop_run(loop), 0); /* no timer is left to wait for */
 }
 END_TEST
 

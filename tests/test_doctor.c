@@ -9,8 +9,8 @@
 #include "safer_ring_ops.h"
 #include "safer_ring_selftest.h"
 #include "safer_ring_text.h"
+#include "cases.h"
 #include <safer_ring/error.h>
-#include <check.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -645,12 +645,11 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("doctor");
-	TCase *tc = tcase_create("doctor");
+	TCase *tc = patient_case(suite, "doctor");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
 	tcase_add_checked_fixture(tc, facts_up, NULL);
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, doctor_says_of_a_machine_what_its_golden_file_says, 0,
 			    COUNT_OF(machines));
 	tcase_add_loop_test(tc, the_exit_status_says_whether_loops_use_io_uring, 0,
@@ -671,7 +670,6 @@ int main(void)
 	tcase_add_test(tc, advice_on_choices_leaves_defaults_alone);
 	tcase_add_test(tc, buffers_are_registered_within_half_of_the_lock_limit);
 	tcase_add_test(tc, advice_ends_where_there_is_no_room);
-	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -66,7 +66,7 @@ static void host_round(struct host *host, struct race *race, unsigned *random)
 	spin(random);
 	if (!chance(random, 8))
 		(void)sfr_loop_prepare(race->loop);
-	ck_assert_msg(host_sleep(host, (int64_t)PATIENCE_S * 1000 * MS) > 0,
+	ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0,
 		      "%s: round %d is not told", host_name(host->kind), atomic_load(&round_begun));
 	if (!chance(random, 4)) /* it forgets to step, and is told again */
 		return;
@@ -88,7 +88,7 @@ static void edge_round(struct host *host, struct race *race, unsigned *random)
 	if (chance(random, 2))
 		(void)sfr_loop_prepare(race->loop);
 	spin(random);
-	ck_assert_msg(host_sleep(host, (int64_t)PATIENCE_S * 1000 * MS) > 0,
+	ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0,
 		      "%s: round %d is not told", host_name(host->kind), atomic_load(&round_begun));
 	ck_assert_int_ge(sfr_loop_step(race->loop, 0), 0);
 }
@@ -377,7 +377,7 @@ static void *play(void *arg)
 	host_init(&host, player->random & 1 ? HOST_EPOLL : HOST_POLL);
 	host_watch(&host, player->fd);
 	while (atomic_load(&player->heard) < ROUNDS / 2) {
-		ck_assert_int_gt(host_sleep(&host, (int64_t)PATIENCE_S * 1000 * MS), 0);
+		ck_assert_int_gt(host_sleep(&host, PATIENCE_NS), 0);
 		if (chance(&player->random, 8))
 			ck_assert_int_ge(sfr_loop_step(player->loop, 0), 0);
 		if (chance(&player->random, 2))

@@ -23,7 +23,7 @@ static void peer_sent(const char *text)
 	struct pollfd arrival = {.fd = here, .events = POLLIN};
 
 	peer_sends(text);
-	ck_assert_int_eq(poll(&arrival, 1, PATIENCE_NS / MILLISECOND), 1);
+	ck_assert_int_eq(poll(&arrival, 1, PATIENCE_MS), 1);
 }
 
 static void recv_next(int name, unsigned size, int flags)

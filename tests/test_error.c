@@ -99,9 +99,8 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("error");
-	TCase *tc = tcase_create("names and texts");
+	TCase *tc = patient_case(suite, "names and texts");
 
-	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, each_error_of_ours_has_its_name_with_either_sign, 0, NAMED_COUNT);
 	tcase_add_loop_test(tc, each_error_of_ours_has_a_text_of_its_own, 0, NAMED_COUNT);
 	tcase_add_test(tc, errors_of_ours_are_above_those_of_the_system);

@@ -65,7 +65,7 @@ START_TEST(its_timer_fires_when_it_is_due_and_is_quiet_once_it_is_set_anew)
 
 	sfr__face_hush(&face);
 	sfr__face_timer(&face, now + MS, now);
-	ck_assert(is_readable_within(face.fd, 1000));
+	ck_assert(is_readable_within(face.fd, PATIENCE_MS));
 	ck_assert_uint_ge(now_ns(), now + MS);
 	ck_assert(is_readable_within(face.fd, 0));
 	now = now_ns();
@@ -125,9 +125,8 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("face");
-	TCase *tc = tcase_create("the parts");
+	TCase *tc = patient_case(suite, "the parts");
 
-	suite_add_tcase(suite, tc);
 	tcase_add_checked_fixture(tc, face_up, face_down);
 	tcase_add_test(tc, it_is_nudged_until_it_is_hushed);
 	tcase_add_test(tc, its_timer_fires_when_it_is_due_and_is_quiet_once_it_is_set_anew);

@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_S 30 /* who is left out is so for ever */
 #define PINGERS 31
 #define ROUNDS 20
 #define BUFS_MAX \

@@ -140,7 +140,7 @@ static bool turns_until(sfr_loop *loop, int wanted)
 {
 	int i;
 
-	for (i = 0; i < 1000 && calls < wanted; i++)
+	for (i = 0; i < PATIENCE_S * 100 && calls < wanted; i++)
 		if (sfr_loop_step(loop, 10000000) < 0)
 			return false;
 	return calls >= wanted;
@@ -405,7 +405,7 @@ static int a_long_chain(sfr_loop *loop)
 	}
 	if (!chain)
 		return -ENOMEM;
-	r = outcome(sfr_within(sfr_all(sfr_send_zc(loop, sock_a, chain)), 5000000000));
+	r = outcome(sfr_within(sfr_all(sfr_send_zc(loop, sock_a, chain)), PATIENCE_NS));
 	while (recv(sock_b, (char[64]){0}, 64, MSG_DONTWAIT) > 0)
 		;
 	return r;
@@ -426,7 +426,7 @@ static int fill_batch(sfr_loop *loop, sfr_batch *batch)
 		sfr_batch_after(batch, i, i - 1);
 		sfr_batch_after_any(batch, i, i / 2);
 	}
-	return sfr_batch_within(batch, 60000000000);
+	return sfr_batch_within(batch, PATIENCE_NS);
 }
 
 static void drop_sent(void)
@@ -507,7 +507,7 @@ static int an_echo(sfr_loop *loop)
 	echo_wanted = 4;
 	(void)sfr_server_address(server, address, sizeof(address));
 	r = sfr_dial(loop, address, &client_handlers, NULL, NULL);
-	for (i = 0; r == 0 && i < 500 && !client_closed; i++)
+	for (i = 0; r == 0 && i < PATIENCE_S * 100 && !client_closed; i++)
 		if (sfr_loop_step(loop, 10000000) < 0)
 			r = -EIO;
 	sfr_server_close(server);
@@ -556,7 +556,7 @@ static bool life_with_failure(const sfr_config *config, int (*act)(sfr_loop *), 
 	*first = act(loop);
 	failing_allocation = 0;
 	*again = act(loop);
-	return sfr_loop_drain(loop, 5000000000) == 0 && sfr_loop_free(loop) == 0;
+	return sfr_loop_drain(loop, PATIENCE_NS) == 0 && sfr_loop_free(loop) == 0;
 }
 
 START_TEST(each_allocation_may_fail_and_the_loop_works_on)
@@ -755,10 +755,10 @@ static int refill(sfr_loop *loop, sfr_batch *batch, int fd)
 	sfr_batch_add(batch, sfr_read(loop, fd, sfr_buf_get(loop, 16)));
 	sfr_batch_then(batch, 0, sfr_all(sfr_send(loop, sock_a, NULL)));
 	for (i = 2; i < 40; i++) {
-		sfr_batch_then(batch, i - 1, sfr_within(sfr_nop(loop), 60000000000));
+		sfr_batch_then(batch, i - 1, sfr_within(sfr_nop(loop), PATIENCE_NS));
 		sfr_batch_after_any(batch, i, i / 2);
 	}
-	(void)sfr_batch_within(batch, 60000000000);
+	(void)sfr_batch_within(batch, PATIENCE_NS);
 	r = sfr_batch_await(batch);
 	return r == 0 ? sfr_batch_reset(batch) : -EIO;
 }

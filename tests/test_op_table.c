@@ -2,7 +2,7 @@
  * The table of an op's life, pair by pair, and the slots in which it is lived.
  */
 #include "op_slot.h"
-#include <check.h>
+#include "cases.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -233,20 +233,18 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("op_table");
-	TCase *tc = tcase_create("transitions");
+	TCase *tc = patient_case(suite, "transitions");
 	SRunner *runner = srunner_create(suite);
 	int failed, refused = 0;
 
 	while (not_drawn(refused) >= 0)
 		refused++;
-	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, each_event_leads_where_the_drawing_says, 0, SFR__OP_STATES);
 	tcase_add_loop_test_raise_signal(tc, a_step_that_is_not_drawn_stops_the_program, SIGABRT, 0,
 					 refused);
 	tcase_add_test(tc, from_every_state_there_is_a_way_back_to_free);
-	tc = tcase_create("slots");
+	tc = patient_case(suite, "slots");
 	tcase_add_checked_fixture(tc, table_up, table_down);
-	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, a_ticket_finds_its_op_until_the_op_ends);
 	tcase_add_test(tc, an_op_that_was_not_submitted_has_no_valid_ticket);
 	tcase_add_test(tc, a_reused_slot_has_another_ticket);

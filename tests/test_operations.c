@@ -199,11 +199,10 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("operations");
-	TCase *tc = tcase_create("the manual");
+	TCase *tc = patient_case(suite, "the manual");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, every_builder_has_its_row);
 	tcase_add_test(tc, every_operation_takes_a_deadline);
 	tcase_add_test(tc, what_goes_on_after_a_part_is_told_apart);

@@ -437,11 +437,10 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("plan_graphs");
-	TCase *tc = tcase_create("many graphs");
+	TCase *tc = patient_case(suite, "many graphs");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, of_a_tree_no_plan_has_more_links, 0, 5);
 	tcase_add_test(tc, of_a_path_no_plan_has_more_links);
 	tcase_add_loop_test(tc, no_node_is_started_after_what_must_not_have_failed, 0, 20);

@@ -2,7 +2,7 @@
  * The probe: what io_uring accepts here, found out by trying. Each test is a process that never asked.
  */
 #include "probe.h"
-#include <check.h>
+#include "cases.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -88,11 +88,10 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("probe");
-	TCase *tc = tcase_create("trying");
+	TCase *tc = patient_case(suite, "trying");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, asking_once_gives_what_trying_gives);
 	tcase_add_test(tc, what_could_not_be_tried_for_want_of_descriptors_is_tried_again);
 	tcase_add_test(tc, it_leaves_no_descriptor_open);

@@ -210,7 +210,7 @@ START_TEST(a_cancel_amid_arrivals_loses_no_byte)
 
 		ck_assert_int_eq(seen.result, -ECANCELED);
 		while (seen.bytes < sent) {
-			ck_assert_msg(poll(&readable, 1, 1000) == 1, "lost %u of %u bytes",
+			ck_assert_msg(poll(&readable, 1, PATIENCE_MS) == 1, "lost %u of %u bytes",
 				      (unsigned)(sent - seen.bytes), (unsigned)sent);
 			seen.bytes += (uint64_t)recv(a, rest, sizeof(rest), 0);
 		}

@@ -21,7 +21,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SECOND INT64_C(1000000000)
 
 static struct seen seen, other;
 
@@ -330,7 +329,7 @@ START_TEST(ops_by_name_have_deadlines_and_are_abandoned)
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 	ck_assert_int_eq(sfr_abandon(loop, ticket), 0);
 	ck_assert_int_eq(sfr_files_unregister(loop), -SFR_EOPSINFLIGHT);
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * SECOND), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 
 	ck_assert_int_eq(seen.calls, 0);
 	ck_assert_int_eq(sfr_files_unregister(loop), 0);
@@ -664,7 +663,7 @@ START_TEST(what_an_abandoned_op_wins_leaves_its_slot_empty)
 	slots_of(loop, &name, 1);
 	ticket = sfr_submit(sfr_into(sfr_accept(loop, listener), name), record, &seen);
 	ck_assert_int_eq(sfr_abandon(loop, ticket), 0);
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * SECOND), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 
 	ck_assert_int_eq(seen.calls, 0);
 	ck_assert_int_eq(read(peer, &byte, 1), 0); /* nobody has it */
@@ -682,7 +681,7 @@ START_TEST(a_loop_that_drains_fills_no_slot)
 	slots_of(loop, &name, 1);
 	sfr_submit(sfr_into(sfr_accept(loop, listener), name), record, &seen);
 	ck_assert_int_eq(sfr_files_unregister(loop), -SFR_EOPSINFLIGHT);
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * SECOND), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 
 	ck_assert_int_eq(seen.result, -ECANCELED);
 	ck_assert_int_eq(sfr_files_unregister(loop), 0);
@@ -904,7 +903,7 @@ START_TEST(registered_buffers_are_cancelled_and_abandoned_as_others)
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 	ck_assert_int_eq(sfr_cancel(loop, cancelled), 0);
 	ck_assert_int_eq(sfr_abandon(loop, abandoned), 0);
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * SECOND), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 	ck_assert_int_eq(seen.result, -ECANCELED);
 	ck_assert_int_eq(releases, has ? 0 : 1);
 

@@ -172,7 +172,6 @@ int main(void)
 	Suite *suite = suite_create("replacing, killed");
 	TCase *tc = world_case(suite, "kill -9");
 
-	tcase_set_timeout(tc, 300); /* a process is started for each */
 	tcase_add_test(tc, on_uring_the_file_is_whole_after_each_kill);
 	tcase_add_test(tc, on_epoll_the_file_is_whole_after_each_kill);
 	return world_run(suite);

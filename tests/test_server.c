@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define S 1000000000LL
 
 /* An echo server with one peer, connected and served. */
 static int echo_with_peer(sfr_loop *loop, struct told *told)
@@ -123,7 +122,7 @@ START_TEST(draining_the_loop_closes_connections_of_both_kinds_with_ecanceled)
 
 	dial(loop, server, &note_all, &there);
 	turns_until(loop, here.opened && there.opened);
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * S), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 
 	ck_assert_int_eq(here.closed, 1);
 	ck_assert_int_eq(here.reason, -ECANCELED);
@@ -139,7 +138,7 @@ START_TEST(draining_closes_a_lone_connection)
 
 	ck_assert_int_eq(sfr_dial(loop, listen_address(listener), &note_all, &here, NULL), 0);
 	turns_until(loop, here.opened);
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * S), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 
 	ck_assert_int_eq(here.closed, 1);
 	ck_assert_int_eq(here.reason, -ECANCELED);
@@ -152,7 +151,7 @@ START_TEST(a_server_can_be_closed_after_the_loop_was_drained)
 	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &echo_all, &here), *next;
 
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * S), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 	sfr_server_close(server);
 	next = serve(loop, &echo_all, &here);
 

@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define S 1000000000LL
 
 START_TEST(port_0_lets_the_system_choose_and_the_address_says_what)
 {
@@ -253,7 +252,7 @@ START_TEST(a_dial_that_nobody_answers_does_not_keep_a_loop_from_draining)
 		ck_assert_int_eq(sfr_dial(loop, listen_address(listener), &note_all, &here, NULL),
 				 0);
 	turns_until_quiet(loop);
-	ck_assert_int_eq(sfr_loop_drain(loop, 10 * S), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 
 	ck_assert_int_eq(here.closed, 8);
 	close(listener);

@@ -13,7 +13,6 @@
 
 #define KIB 1024
 #define MIB (1024 * KIB)
-#define S 1000000000LL
 
 static char zeros[64 * KIB];
 
@@ -144,7 +143,7 @@ START_TEST(a_loop_drains_while_50_connections_are_in_the_middle_of_a_send)
 		peers[i] = peer_of(server);
 	turns_until(loop, here.opened == 50);
 	turns_until_quiet(loop);
-	ck_assert_int_eq(sfr_loop_drain(loop, 20 * S), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 
 	ck_assert_int_eq(here.closed, 50);
 	for (i = 0; i < 50; i++) {

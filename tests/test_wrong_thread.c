@@ -217,8 +217,7 @@ int main(void)
 	world_test(tc, with_its_first_turn_a_loop_is_of_who_takes_it);
 	tcase_add_loop_test_raise_signal(tc, where_rules_are_enforced_a_stranger_ends_the_program,
 					 SIGABRT, 0, world_count());
-	tc = tcase_create("the table");
-	suite_add_tcase(suite, tc);
+	tc = patient_case(suite, "the table");
 	tcase_add_test(tc, every_public_call_is_in_the_table);
 	return world_run(suite);
 }

@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_S 10
 #define DESCRIPTORS_MAX 1024
 #define HOLDERS_MAX 64
 
@@ -65,7 +64,7 @@ void loop_end(void)
 
 	if (!the_loop)
 		return;
-	ck_assert_int_eq(sfr_loop_drain(the_loop, (int64_t)PATIENCE_S * 1000000000), 0);
+	ck_assert_int_eq(sfr_loop_drain(the_loop, PATIENCE_NS), 0);
 	for (i = 0; i < holders_count; i++)
 		seen_release(holders[i]);
 	holders_count = 0;
@@ -84,11 +83,9 @@ static void world_down_without_leaks(void)
 
 TCase *world_case(Suite *suite, const char *name)
 {
-	TCase *tcase = tcase_create(name);
+	TCase *tcase = patient_case(suite, name);
 
 	tcase_add_checked_fixture(tcase, world_up, world_down_without_leaks);
-	tcase_set_timeout(tcase, 60);
-	suite_add_tcase(suite, tcase);
 	return tcase;
 }
 

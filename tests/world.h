@@ -8,8 +8,8 @@
 #ifndef SFR_TESTS_WORLD_H
 #define SFR_TESTS_WORLD_H
 
+#include "cases.h"
 #include "worlds.h"
-#include <check.h>
 
 /* The one loop of a test, made with the settings of the world and, if not NULL, more of them:
  * "buffers.count=4 ring.spin=20us". Its slab does not grow unless buffers.budget is among them. */
@@ -48,10 +48,10 @@ void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg);
 /* Let go of the buffer that was seen. */
 void seen_release(struct seen *seen);
 
-/* Take turns until *count has reached `wanted`; fail if that takes more than 10 s. */
+/* Take turns until *count has reached `wanted`; fail if that never is. */
 void turn_until(sfr_loop *loop, const int *count, int wanted);
 
-/* Take turns for at most 10 s until `holds` does; fail if it never does. */
+/* Take turns until `holds` does; fail if it never does. */
 void turn_until_true(sfr_loop *loop, bool (*holds)(void *arg), void *arg);
 
 /* Descriptors that the fixture closes. */

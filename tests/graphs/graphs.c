@@ -6,6 +6,7 @@
  */
 #include "choice.h"
 #include "counts.h"
+#include "patience.h"
 #include "trial.h"
 #include "worlds.h"
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SEED_SECONDS_MAX = 60, STRAYS = 6, ROUNDS = 20 };
+enum { STRAYS = 6, ROUNDS = 20 };
 
 /*
  * What is known when something breaks.
@@ -57,7 +58,7 @@ void graphs_fail(const char *file, int line, const char *what, const char *forma
 static void too_late(int signo)
 {
 	(void)signo;
-	fprintf(stderr, "\nnot done after %d s\n", SEED_SECONDS_MAX);
+	fprintf(stderr, "\nnot done after %d s\n", PATIENCE_S);
 	print_all();
 	_exit(EXIT_FAILURE);
 }
@@ -357,7 +358,7 @@ static bool seed_passes(uint64_t seed, int world)
 		snprintf(name, sizeof(name), "graphs --seed %" PRIu64 " --world %d --repeat 100",
 			 seed, world);
 		signal(SIGALRM, too_late);
-		alarm(SEED_SECONDS_MAX);
+		alarm(PATIENCE_S);
 		must(setrlimit(RLIMIT_FSIZE, &limit) == 0, "a limit to the length of files");
 		seed_run(seed, world);
 		exit(EXIT_SUCCESS);

@@ -5,6 +5,7 @@
  * What wins a descriptor, and closing.
  */
 #include "kinds.h"
+#include "patience.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -165,7 +166,7 @@ static void close_check(struct trial *trial, int n, bool done)
 	struct pollfd end = {.fd = m->ends[0]};
 
 	/* The kernel may let go of a file a moment after it has closed the descriptor. */
-	must((poll(&end, 1, done ? 5000 : 0) == 1) == done, "%d: it is closed or not", n);
+	must((poll(&end, 1, done ? PATIENCE_MS : 0) == 1) == done, "%d: it is closed or not", n);
 	if (done)
 		m->ends[1] = -1;
 }

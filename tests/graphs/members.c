@@ -1,10 +1,10 @@
 #include "members.h"
 #include "kinds.h"
+#include "patience.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LONG_NS 20000000000U
 #define MAGIC 0xa5000000U
 
 static struct model_node *node_of(struct trial *trial, int n)
@@ -213,7 +213,7 @@ void member_build(struct trial *trial, int n, int then)
 	if (m->all)
 		op = sfr_all(op);
 	if (m->within)
-		op = sfr_within(op, LONG_NS);
+		op = sfr_within(op, PATIENCE_NS);
 	if (m->slot >= 0)
 		op = sfr_into(op, trial->files->slots[trial->lane][m->slot]);
 	if (previous >= 0)

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "choice.h"
 #include "counts.h"
+#include "patience.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -268,7 +269,7 @@ void trial_submit(struct trial *trial, bool with_callback)
 	if (trial->disturbance == TIMED_OUT)
 		must(sfr_batch_within(trial->batch, 100000 + choice(500000)) == 0, "a deadline");
 	else if (chance(10))
-		must(sfr_batch_within(trial->batch, 20000000000U) == 0,
+		must(sfr_batch_within(trial->batch, PATIENCE_NS) == 0,
 		     "a deadline that is far away");
 	trial->collects = with_callback && chance(30);
 	r = with_callback ? sfr_batch_submit(trial->batch, trial_done, trial)

@@ -7,6 +7,7 @@
  * as soon as their timing is as it was: --repeat tries that.
  */
 #include "ops.h"
+#include "patience.h"
 #include "worlds.h"
 #include <errno.h>
 #include <getopt.h>
@@ -19,7 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SEED_SECONDS_MAX 120
 #define HAND_FULL 200
 
 /*
@@ -312,7 +312,7 @@ static bool seed_passes(uint64_t seed, int world, int ops)
 		snprintf(storm_name, sizeof(storm_name),
 			 "storm --seed %" PRIu64 " --world %d --ops %d --repeat 100", seed, world,
 			 ops);
-		alarm(SEED_SECONDS_MAX);
+		alarm(PATIENCE_S);
 		seed_run(seed, world, ops);
 		exit(EXIT_SUCCESS);
 	}
@@ -321,7 +321,7 @@ static bool seed_passes(uint64_t seed, int world, int ops)
 		fprintf(stderr,
 			"\nended by signal %d (%d: not done after %d s); to see it again: storm --seed "
 			"%" PRIu64 " --world %d --ops %d\n",
-			WTERMSIG(status), SIGALRM, SEED_SECONDS_MAX, seed, world, ops);
+			WTERMSIG(status), SIGALRM, PATIENCE_S, seed, world, ops);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
