@@ -136,10 +136,10 @@ static struct io_uring_sqe *entry_next(struct sfr__ring *ring)
 	return sqe;
 }
 
-/* Have entries taken and wait for a completion, at most 100 ms: 0 or -errno. */
+/* Have entries taken and wait for a completion, which comes at once, or never: 0 or -errno. A machine may be busy. */
 static int ring_wait(struct sfr__ring *ring)
 {
-	struct __kernel_timespec ts = {.tv_nsec = 100000000};
+	struct __kernel_timespec ts = {.tv_sec = 5};
 	struct sfr__enter_arg arg = {.ts = (uint64_t)(uintptr_t)&ts};
 	int r = io_uring_enter2((unsigned)ring->fd, *ring->sq_tail - *ring->sq_head, 1,
 				IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (sigset_t *)&arg,
