@@ -160,8 +160,8 @@ static int preset_start(sfr_config *cfg, const char *preset, sfr_config_error *e
 
 static int environment_lay(sfr_config *cfg, sfr_config_error *err)
 {
-	const char *path = sfr__environment("SAFER_RING_CONFIG");
-	int r = path ? sfr__config_lay(cfg, path, SFR__RANK_ENVIRONMENT, err) : 0;
+	const struct sfr__config_source source = {.name = sfr__environment("SAFER_RING_CONFIG")};
+	int r = source.name ? sfr__config_lay(cfg, &source, SFR__RANK_ENVIRONMENT, err) : 0;
 
 	if (r == 0 || r == -ENOMEM || r == -SFR_ECONFIG)
 		return r;
@@ -185,12 +185,13 @@ static int environment_engine(sfr_config *cfg, sfr_config_error *err)
 	return r;
 }
 
-static int config_fill(sfr_config *cfg, const char *preset, const char *path, sfr_config_error *err)
+static int config_fill(sfr_config *cfg, const char *preset, const struct sfr__config_source *source,
+		       sfr_config_error *err)
 {
 	int r = preset_start(cfg, preset, err);
 
-	if (r == 0 && path)
-		r = sfr__config_lay(cfg, path, SFR__RANK_FILE, err);
+	if (r == 0 && source)
+		r = sfr__config_lay(cfg, source, SFR__RANK_FILE, err);
 	if (r == 0)
 		r = environment_lay(cfg, err);
 	if (r == 0)
@@ -200,15 +201,15 @@ static int config_fill(sfr_config *cfg, const char *preset, const char *path, sf
 	return r;
 }
 
-static int config_make(sfr_config **out, const char *preset, const char *path,
-		       sfr_config_error *err)
+static int config_make(sfr_config **out, const char *preset,
+		       const struct sfr__config_source *source, sfr_config_error *err)
 {
 	sfr_config *cfg = calloc(1, sizeof(*cfg));
 	int r;
 
 	if (!cfg)
 		return -ENOMEM;
-	r = config_fill(cfg, preset, path, err);
+	r = config_fill(cfg, preset, source, err);
 	if (r < 0) {
 		free(cfg);
 		return r;
@@ -230,14 +231,20 @@ int sfr_config_new(sfr_config **out, const char *preset)
 	return r;
 }
 
-int sfr_config_load(sfr_config **out, const char *path, sfr_config_error *err)
+int sfr__config_load(sfr_config **out, const struct sfr__config_source *source,
+		     sfr_config_error *err)
 {
 	sfr_config_error found = {0};
-	int r = config_make(out, NULL, path ? path : "", &found);
+	int r = config_make(out, NULL, source, &found);
 
 	if (r < 0 && err)
 		*err = found;
 	return r;
+}
+
+int sfr_config_load(sfr_config **out, const char *path, sfr_config_error *err)
+{
+	return sfr__config_load(out, &(struct sfr__config_source){.name = path ? path : ""}, err);
 }
 
 static int key_refuse(const char *name, sfr_config_error *err)
@@ -248,7 +255,7 @@ static int key_refuse(const char *name, sfr_config_error *err)
 	if (sfr__nearest_key(guess, name))
 		sfr__config_hint(err, "did you mean %s?", guess);
 	else
-		sfr__config_hint(err, "conf/reference.yaml shows every key");
+		sfr__config_hint_keys(err);
 	return -SFR_ECONFIG;
 }
 

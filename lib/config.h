@@ -68,7 +68,7 @@ const struct sfr__settings *sfr__config_settings(const sfr_config *cfg);
  */
 int sfr__config_check(const sfr_config *cfg, sfr_config_error *err);
 
-/* Print conf/reference.yaml: every key with its meaning, limits and default. 0 or -EIO. */
+/* Print the reference: every key with its meaning, limits and default. 0 or -EIO. */
 int sfr__config_reference(FILE *out);
 
 #endif

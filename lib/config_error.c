@@ -6,6 +6,7 @@
  * those that are none only what could be one: then they neither tell secrets nor forge lines in a log.
  */
 #include "config_error.h"
+#include "config_schema.h"
 #include <safer_ring/error.h>
 #include <stdarg.h>
 #include <string.h>
@@ -29,6 +30,25 @@ void sfr__config_hint(sfr_config_error *err, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(err->hint, sizeof(err->hint), format, args);
 	va_end(args);
+}
+
+void sfr__config_hint_keys(sfr_config_error *err)
+{
+	size_t count, used = 0;
+	const struct sfr__config_key *keys = sfr__config_keys(&count);
+	char names[sizeof(err->hint)] = "";
+
+	for (size_t i = 0; i < count && used < sizeof(names); i++) {
+		const char *name = keys[i].name;
+		size_t length = sfr__config_section_length(name);
+
+		if (i > 0 && length > 0 && strncmp(keys[i - 1].name, name, length + 1) == 0)
+			continue;
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%.*s%s",
+					 used ? ", " : "", (int)(length ? length : strlen(name)),
+					 name, length ? ".*" : "");
+	}
+	sfr__config_hint(err, "there are %s; `safer-ring config reference` prints them all", names);
 }
 
 void sfr__config_at(sfr_config_error *err, unsigned line, unsigned column)

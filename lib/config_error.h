@@ -25,6 +25,10 @@ int sfr__config_refuse(sfr_config_error *err, const char *key, const char *forma
 
 void sfr__config_hint(sfr_config_error *err, const char *format, ...) SFR__PRINTF(2, 3);
 
+/* The hint for names that are near to none: what keys there are, and the program that prints them. It names no
+ * file: where a program runs there may be none of ours. */
+void sfr__config_hint_keys(sfr_config_error *err);
+
 void sfr__config_at(sfr_config_error *err, unsigned line, unsigned column);
 
 /* Copy, cut to fit, what may come from anyone: all that is not printable ASCII becomes '?'. */

@@ -30,7 +30,7 @@ static int refuse_unknown(const struct sfr__yaml_entry *entry, sfr_config_error 
 	if (meant)
 		sfr__config_hint(err, "did you mean %s?", meant);
 	else
-		sfr__config_hint(err, "conf/reference.yaml shows every key");
+		sfr__config_hint_keys(err);
 	return -SFR_ECONFIG;
 }
 
@@ -97,19 +97,20 @@ static int layer_visit(const struct sfr__yaml_entry *entry, sfr_config_error *er
 	return refuse_unknown(entry, err);
 }
 
-int sfr__config_lay(sfr_config *cfg, const char *path, enum sfr__config_rank rank,
-		    sfr_config_error *err)
+int sfr__config_lay(sfr_config *cfg, const struct sfr__config_source *source,
+		    enum sfr__config_rank rank, sfr_config_error *err)
 {
-	struct layer layer = {.cfg = cfg, .origin = sfr__config_origin_of(rank, path)};
-	char *text;
-	size_t size;
-	int r = sfr__config_file_read(path, &text, &size, err);
+	struct layer layer = {.cfg = cfg, .origin = sfr__config_origin_of(rank, source->name)};
+	const char *text = source->text;
+	char *read = NULL;
+	size_t size = source->size;
+	int r = text ? 0 : sfr__config_file_read(source->name, &read, &size, err);
 
-	(void)snprintf(err->file, sizeof(err->file), "%s", path);
+	(void)snprintf(err->file, sizeof(err->file), "%s", source->name);
 	if (r < 0)
 		return r;
-	r = sfr__yaml_read(text, size, layer_visit, &layer, err);
-	free(text);
+	r = sfr__yaml_read(text ? text : read, size, layer_visit, &layer, err);
+	free(read);
 	if (r < 0)
 		return r;
 	sfr__config_rebase(cfg);

@@ -48,8 +48,19 @@ void sfr__config_rebase(sfr_config *cfg);
 /* Take this for the machine that the preset auto_detect looks at, and choose anew. */
 void sfr__config_see(sfr_config *cfg, const struct sfr__machine *machine);
 
-/* Lay a YAML file over the configuration. 0, -ENOMEM, -SFR_ECONFIG, or -errno of the file. */
-int sfr__config_lay(sfr_config *cfg, const char *path, enum sfr__config_rank rank,
-		    sfr_config_error *err);
+/* YAML: a file, or text that is here already, and what messages call it. */
+struct sfr__config_source {
+	const char *name;
+	const char *text; /* NULL: what is in the file of that name */
+	size_t size;
+};
+
+/* Lay YAML over the configuration. 0, -ENOMEM, -SFR_ECONFIG, or -errno of the file. */
+int sfr__config_lay(sfr_config *cfg, const struct sfr__config_source *source,
+		    enum sfr__config_rank rank, sfr_config_error *err);
+
+/* sfr_config_load(), of text as well. */
+int sfr__config_load(sfr_config **out, const struct sfr__config_source *source,
+		     sfr_config_error *err);
 
 #endif

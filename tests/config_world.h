@@ -13,6 +13,11 @@
 
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
+/* The hint for a name that is near to none. */
+#define ALL_KEYS                                                                       \
+	"(there are preset, engine, ring.*, features.*, buffers.*, server.*, safety.*, log.*; " \
+	"`safer-ring config reference` prints them all)"
+
 extern sfr_config *cfg;             /* of the test that runs; freed after it */
 extern sfr_config_error err;        /* what load() found */
 extern unsigned allocations;        /* so far */

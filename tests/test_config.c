@@ -88,7 +88,8 @@ START_TEST(a_weaker_origin_never_overrides_a_stronger_one)
 	ck_assert_int_eq(sfr_config_set(cfg, "ring.entries", "512", NULL), 0);
 	file_of("a.yaml", "ring: {entries: 64, ops_max: 64}\n");
 
-	ck_assert_int_eq(sfr__config_lay(cfg, "a.yaml", SFR__RANK_FILE, &err), 0);
+	ck_assert_int_eq(sfr__config_lay(cfg, &(struct sfr__config_source){.name = "a.yaml"},
+					 SFR__RANK_FILE, &err), 0);
 
 	assert_value(cfg, "ring.entries", "512");
 	assert_value(cfg, "ring.ops_max", "64");

@@ -158,8 +158,8 @@ static const struct {
 	{"buffers.cuont", "5",
 	 "buffers.cuont: there is no such key "
 	 "(did you mean buffers.count?)"},
-	{"ring", "5", "ring: there is no such key (conf/reference.yaml shows every key)"},
-	{"", "5", "there is no such key (conf/reference.yaml shows every key)"},
+	{"ring", "5", "ring: there is no such key " ALL_KEYS},
+	{"", "5", "there is no such key " ALL_KEYS},
 };
 
 START_TEST(a_refused_value_is_explained_and_changes_nothing)

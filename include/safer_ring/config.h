@@ -1,8 +1,8 @@
 /*
  * Configuration: what YAML files, presets and code say about a loop.
  *
- * One table in the library holds every key with its type, limits, default and meaning;
- * conf/reference.yaml is that table, printed. Where a key is set more than once, the strongest wins:
+ * One table in the library holds every key with its type, limits, default and meaning: `safer-ring config
+ * reference` prints it. Where a key is set more than once, the strongest wins:
  * preset < file < environment (SAFER_RING_CONFIG names a file, SAFER_RING_ENGINE an engine) < code.
  *
  * A program that is set-uid or set-gid, or whose file has capabilities, does not heed these two variables: they
