@@ -6,15 +6,14 @@
 #include "config_error.h"
 #include "config_value.h"
 #include <safer_ring/error.h>
-#include <safer_ring/log.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
-
-enum { REFUSAL_SIZE = 768 };
+#include <unistd.h>
 
 static void plain_write(FILE *out, const char *text)
 {
-	char plain[REFUSAL_SIZE];
+	char plain[SOURCE_TROUBLE_SIZE];
 
 	sfr__config_plain(plain, sizeof(plain), text);
 	(void)fputs(plain, out);
@@ -46,25 +45,22 @@ static const char *caveat(const struct facts *facts)
 		       : NULL;
 }
 
-static void valid_text(const struct facts *facts, const char *path)
+static void valid_text(const char *name, const char *remark, const struct advice *advice,
+		       unsigned count)
 {
-	struct advice advice[ADVICE_MAX];
-	unsigned count = advice_collect(facts, ADVICE_ON_CHOICES, advice);
-	const char *but = caveat(facts);
-
-	plain_write(stdout, path);
+	plain_write(stdout, name);
 	(void)printf(": valid\n");
-	if (but)
-		text_words(stdout, 0, "%s", but);
+	if (remark)
+		text_words(stdout, 0, "%s", remark);
 	if (count > 0)
 		(void)printf("On this machine:\n");
 	advice_text(stdout, advice, count);
 }
 
-static void refused_text(const struct facts *facts)
+static void line_write(FILE *out, const char *text)
 {
-	plain_write(stderr, facts->config_trouble);
-	(void)fputc('\n', stderr);
+	plain_write(out, text);
+	(void)fputc('\n', out);
 }
 
 static void number_or_null(struct json *json, const char *name, unsigned number)
@@ -87,85 +83,87 @@ static void error_json(struct json *json, const sfr_config_error *err)
 	json_close(json, '}');
 }
 
-static void check_json(const struct facts *facts, const char *path)
+static void check_json(const char *name, const sfr_config_error *err, const char *remark,
+		       const struct advice *advice, unsigned count)
 {
 	struct json json = {.out = stdout};
-	struct advice advice[ADVICE_MAX];
-	unsigned count = advice_collect(facts, ADVICE_ON_CHOICES, advice);
-	bool valid = facts->config_result == 0;
 
 	json_open(&json, NULL, '{');
-	json_string(&json, "file", path);
-	json_bool(&json, "valid", valid);
-	if (valid)
-		json_null(&json, "error");
+	json_string(&json, "file", name);
+	json_bool(&json, "valid", !err);
+	if (err)
+		error_json(&json, err);
 	else
-		error_json(&json, &facts->config_error);
-	json_string(&json, "remark", valid ? caveat(facts) : NULL);
+		json_null(&json, "error");
+	json_string(&json, "remark", remark);
 	advice_json(&json, "machine", advice, count);
 	json_close(&json, '}');
 }
 
-int config_check(const char *path, bool json)
+static int refused(const char *name, const sfr_config_error *err, const char *trouble, bool json)
 {
-	struct facts *facts;
-	int r = facts_look(&facts, facts_configure_file, path);
-	int status = EXIT_TROUBLE;
+	if (json)
+		check_json(name, err, NULL, NULL, 0);
+	else
+		line_write(stderr, trouble);
+	return EXIT_NO;
+}
 
-	if (r == 0 && facts->configured && facts->config_result != -ENOMEM) {
-		status = facts->config_result == 0 ? EXIT_FINE : EXIT_NO;
-		if (json)
-			check_json(facts, path);
-		else if (status == EXIT_FINE)
-			valid_text(facts, path);
-		else
-			refused_text(facts);
-	} else {
-		(void)fprintf(stderr, "safer-ring: it could not be found out: %s\n",
-			      sfr_strerror(r < 0 || !facts ? r : facts->config_result));
-	}
+static int valid(const char *name, const struct facts *facts, bool json)
+{
+	struct advice advice[ADVICE_MAX];
+	unsigned count = advice_collect(facts, ADVICE_ON_CHOICES, advice);
+
+	if (json)
+		check_json(name, NULL, caveat(facts), advice, count);
+	else
+		valid_text(name, caveat(facts), advice, count);
+	return EXIT_FINE;
+}
+
+static int trouble(int r)
+{
+	(void)fprintf(stderr, "safer-ring: it could not be found out: %s\n", sfr_strerror(r));
+	return EXIT_TROUBLE;
+}
+
+static int source_check(const struct source *source, bool json)
+{
+	const char *name = source_name(source);
+	struct facts *facts;
+	int r = facts_look(&facts, facts_configure_source, source), status;
+
+	if (r < 0 || !facts->configured || facts->config_result == -ENOMEM)
+		status = trouble(r < 0 ? r : facts->config_result);
+	else if (facts->config_result < 0)
+		status = refused(name, &facts->config_error, facts->config_trouble, json);
+	else
+		status = valid(name, facts, json);
 	facts_free(facts);
+	return status;
+}
+
+int config_check(const char *const *operands, bool json)
+{
+	char text[SOURCE_TROUBLE_SIZE];
+	struct source source;
+	sfr_config_error err;
+	int r = source_open(&source, operands[0], &err), status;
+
+	(void)sfr_config_error_text(&err, text, sizeof(text));
+	if (r == -ENOMEM)
+		status = trouble(r);
+	else if (r < 0)
+		status = refused(source_name(&source), &err, text, json);
+	else
+		status = source_check(&source, json);
+	source_close(&source);
 	return status;
 }
 
 /*
  * show.
  */
-
-static void refusal_hear(enum sfr_log_level level, const char *line, void *arg)
-{
-	char *out = arg;
-
-	(void)level;
-	(void)snprintf(out, REFUSAL_SIZE, "%s", line);
-}
-
-static bool is_preset(const char *what)
-{
-	const char *const *words = sfr__config_key_find("preset")->words;
-
-	for (unsigned i = 0; words[i]; i++)
-		if (strcmp(words[i], what) == 0)
-			return true;
-	return false;
-}
-
-static int config_get(sfr_config **out, const char *what, char refusal[REFUSAL_SIZE])
-{
-	sfr_config_error err = {0};
-	int r;
-
-	if (what && !is_preset(what)) {
-		r = sfr_config_load(out, what, &err);
-		if (r < 0)
-			(void)sfr_config_error_text(&err, refusal, REFUSAL_SIZE);
-		return r;
-	}
-	sfr_log_to(refusal_hear, refusal);
-	r = sfr_config_new(out, what);
-	sfr_log_to(NULL, NULL);
-	return r;
-}
 
 static void value_json(struct json *json, const sfr_config *cfg, const struct sfr__config_key *key)
 {
@@ -201,21 +199,81 @@ static void show_json(const sfr_config *cfg)
 	json_close(&json, '}');
 }
 
-int config_show(const char *what, bool json)
+static int config_print(const sfr_config *cfg, bool json)
 {
-	char refusal[REFUSAL_SIZE] = "";
-	sfr_config *cfg = NULL;
-	int r = config_get(&cfg, what, refusal);
+	if (!json)
+		return sfr_config_write(cfg, stdout);
+	show_json(cfg);
+	return 0;
+}
 
+int config_show(const char *const *operands, bool json)
+{
+	char text[SOURCE_TROUBLE_SIZE];
+	struct source source;
+	sfr_config_error err;
+	sfr_config *cfg = NULL;
+	int r = source_open(&source, operands[0], &err);
+
+	(void)sfr_config_error_text(&err, text, sizeof(text));
+	if (r == 0)
+		r = source_load(&cfg, &source, &err, text);
+	source_close(&source);
 	if (r < 0) {
-		plain_write(stderr, refusal[0] ? refusal : sfr_strerror(r));
-		(void)fputc('\n', stderr);
+		line_write(stderr, text[0] ? text : sfr_strerror(r));
 		return r == -ENOMEM ? EXIT_TROUBLE : EXIT_NO;
 	}
-	if (json)
-		show_json(cfg);
-	else
-		r = sfr_config_write(cfg, stdout);
+	r = config_print(cfg, json);
 	sfr_config_free(cfg);
 	return r < 0 ? EXIT_TROUBLE : EXIT_FINE;
+}
+
+/*
+ * reference and path.
+ */
+
+int config_reference(const char *const *operands, bool json)
+{
+	(void)operands, (void)json;
+	return sfr__config_reference(stdout) < 0 ? EXIT_TROUBLE : EXIT_FINE;
+}
+
+static bool has_reference(const char *directory)
+{
+	char path[PATH_MAX + 32];
+
+	(void)snprintf(path, sizeof(path), "%s/reference.yaml", directory);
+	return access(path, R_OK) == 0;
+}
+
+/* A program that was built and not installed lies beside the presets it was built with. */
+static bool built_find(char out[PATH_MAX])
+{
+	static const char here[] = "/tools/safer-ring";
+	char program[PATH_MAX] = "";
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	size_t root = n > (ssize_t)strlen(here) ? (size_t)n - strlen(here) : 0;
+
+	if (strcmp(program + root, here) != 0)
+		return false;
+	(void)snprintf(out, PATH_MAX, "%.*s/conf", (int)root, program);
+	return has_reference(out);
+}
+
+int config_path(const char *const *operands, bool json)
+{
+	char built[PATH_MAX];
+
+	(void)operands, (void)json;
+	if (built_find(built))
+		(void)puts(built);
+	else if (has_reference(SFR_TOOL_CONF_DIR))
+		(void)puts(SFR_TOOL_CONF_DIR);
+	else
+		return fputs("safer-ring: the presets are not installed: they would be in " SFR_TOOL_CONF_DIR
+			     "\n"
+			     "safer-ring config show PRESET and config reference print them all the same\n",
+			     stderr),
+		       EXIT_NO;
+	return EXIT_FINE;
 }

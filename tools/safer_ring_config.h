@@ -6,10 +6,13 @@
 
 #include <stdbool.h>
 
-/* Each prints, and returns the exit status. */
-int config_check(const char *path, bool json);
-
-/* A file, a preset, or NULL for what programs without a file of their own have. */
-int config_show(const char *what, bool json);
+/*
+ * Commands: each prints, and returns the exit status. Operands end with NULL. The first is a file, a preset or "-";
+ * to show, none is what programs without a file of their own have.
+ */
+int config_check(const char *const *operands, bool json);
+int config_show(const char *const *operands, bool json);
+int config_reference(const char *const *operands, bool json);
+int config_path(const char *const *operands, bool json);
 
 #endif

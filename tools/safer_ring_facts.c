@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE_S 10
+#define PATIENCE_S 60 /* it is done in a moment, but where a machine is busy */
 
 static const struct {
 	const char *name, *gives, *without;
@@ -79,17 +79,14 @@ void facts_configure_default(struct facts *facts, const void *arg)
 	config_keep(facts, r, cfg);
 }
 
-void facts_configure_file(struct facts *facts, const void *arg)
+void facts_configure_source(struct facts *facts, const void *arg)
 {
 	sfr_config *cfg = NULL;
 	int r;
 
 	(void)unsetenv("SAFER_RING_CONFIG");
 	(void)unsetenv("SAFER_RING_ENGINE");
-	r = sfr_config_load(&cfg, arg, &facts->config_error);
-	if (r < 0)
-		(void)sfr_config_error_text(&facts->config_error, facts->config_trouble,
-					    sizeof(facts->config_trouble));
+	r = source_load(&cfg, arg, &facts->config_error, facts->config_trouble);
 	config_keep(facts, r, cfg);
 }
 

@@ -10,6 +10,7 @@
 #include "config_object.h"
 #include "probe.h"
 #include "quirk.h"
+#include "safer_ring_source.h"
 
 /* How far finding out went. */
 enum facts_probing {
@@ -58,8 +59,8 @@ struct facts {
 
 	bool configured;   /* how the next came out is known */
 	int config_result; /* 0, or why `config` is empty: -SFR_ECONFIG, -ENOMEM, -errno of a file */
-	sfr_config_error config_error; /* if it was read from a file */
-	char config_trouble[768];      /* the reason in words */
+	sfr_config_error config_error;            /* if it was read from a file */
+	char config_trouble[SOURCE_TROUBLE_SIZE]; /* the reason in words */
 	struct sfr_config config;
 };
 
@@ -69,8 +70,8 @@ typedef void facts_configure(struct facts *facts, const void *arg);
 /* With what the environment says, as programs without a file of their own have it. */
 void facts_configure_default(struct facts *facts, const void *arg);
 
-/* With a file alone, whose name is the argument. */
-void facts_configure_file(struct facts *facts, const void *arg);
+/* With a source alone, which is the argument. */
+void facts_configure_source(struct facts *facts, const void *arg);
 
 /*
  * Find out about this machine. Where a filter kills, it kills a child. 0 or -errno; the facts are to be
