@@ -9,6 +9,7 @@
 #include <safer_ring.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,16 +52,26 @@ static void replaced(sfr_loop *loop, int r, sfr_buf *buf, void *arg)
 	sfr_buf_release(buf);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: atomic_replace FILE\n"
+	      "Give FILE what comes from standard input, at once, when all of it is there.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	sfr_batch_plan_info plan;
 	sfr_batch *batch;
 	sfr_loop *loop;
 
-	if (argc != 2 || strcmp(argv[1], "--help") == 0)
-		return puts("usage: atomic_replace FILE\n\n"
-			    "FILE gets what comes from standard input, at once, when all is there."),
-		       argc != 2;
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 2)
+		return usage(option == 'h');
 	sfr_log_to(sfr_log_stderr, NULL);
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop", "try `safer-ring doctor`");
 

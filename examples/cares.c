@@ -80,6 +80,14 @@ static void resolved(void *arg, int status, int timeouts, struct ares_addrinfo *
 	ares_freeaddrinfo(info);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: cares [--server ADDRESS[:PORT],...] NAME...\n"
+	      "Find the addresses of names, all at once.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"server", required_argument, NULL, 's'},
@@ -92,10 +100,11 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
 		if (option != 's')
-			return puts("usage: cares [--server ADDRESS[:PORT],...] NAME..."),
-			       option != 'h';
+			return usage(option == 'h');
 		servers = optarg;
 	}
+	if (optind == argc)
+		return usage(false);
 	r = sfr_loop_new(&loop, NULL);
 	check(r == 0, "cannot make a loop: ask `safer-ring doctor`", sfr_strerror(r));
 	ares_library_init(ARES_LIB_INIT_ALL);

@@ -63,6 +63,14 @@ static void asked_to_stop(sfr_loop *loop, int signal_number, sfr_buf *buf, void 
 		sfr_loop_stop(loop);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: chat [--address tcp://HOST:PORT]\n"
+	      "What one says, all others hear.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"address", required_argument, NULL, 'a'},
@@ -78,9 +86,11 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "a:h", options, NULL)) != -1) {
 		if (option != 'a')
-			return puts("usage: chat [--address tcp://HOST:PORT]"), option != 'h';
+			return usage(option == 'h');
 		address = optarg;
 	}
+	if (optind < argc)
+		return usage(false);
 	sfr_log_to(sfr_log_stderr, NULL);
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop");
 	check(sfr_serve(loop, address, &handlers, NULL, &server), sfr_loop_refusal(loop));

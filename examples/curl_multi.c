@@ -10,6 +10,7 @@
 #define _GNU_SOURCE /* the basename that copies nothing */
 #include <safer_ring.h>
 #include <curl/curl.h>
+#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,13 +98,24 @@ static void transfer_begin(const char *directory, const char *url)
 	curl_multi_add_handle(multi, easy);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: curl_multi DIRECTORY URL...\n"
+	      "Download into a directory, all at once.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
-	int r = argc < 3 ? 0 : sfr_loop_new(&loop, NULL);
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL), r;
 
-	if (argc < 3)
-		return puts("usage: curl_multi DIRECTORY URL..."), argc != 2; /* --help */
-	if (r < 0)
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc < 3)
+		return usage(option == 'h');
+	if ((r = sfr_loop_new(&loop, NULL)) < 0)
 		return fprintf(stderr, "%s: ask `safer-ring doctor`\n", sfr_strerror(r)), 1;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	multi = curl_multi_init();

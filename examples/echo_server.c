@@ -36,6 +36,14 @@ static void check(int result, const char *what)
 	exit(EXIT_FAILURE);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: echo_server [--config FILE] [--address tcp://HOST:PORT]\n"
+	      "Send back whatever arrives, until SIGINT or SIGTERM.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -53,10 +61,11 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "c:a:h", options, NULL)) != -1) {
 		if (option != 'c' && option != 'a')
-			return puts("usage: echo_server [--config FILE] [--address tcp://HOST:PORT]"),
-			       option != 'h';
+			return usage(option == 'h');
 		*(option == 'c' ? &path : &address) = optarg;
 	}
+	if (optind < argc)
+		return usage(false);
 	sfr_log_to(sfr_log_stderr, NULL);
 	if (path && sfr_config_load(&config, path, &error) < 0)
 		check(-SFR_ECONFIG, (sfr_config_error_text(&error, text, sizeof(text)), text));

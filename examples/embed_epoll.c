@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,13 +71,25 @@ static void peer_asks(sfr_loop *loop, int peer)
 		(void)close(peer);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: embed_epoll PORT\n"
+	      "Send the file of this directory that a line names, on 127.0.0.1. Port 0 is any.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	int fd, listener, peer, r;
 	sfr_loop *loop;
 
-	if (argc != 2 || argv[1][0] == '-')
-		return puts("usage: embed_epoll PORT, on 127.0.0.1; 0: any"), argc != 2;
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 2)
+		return usage(option == 'h');
 	if ((r = sfr_loop_new(&loop, NULL)) < 0 || (r = fd = sfr_loop_fd(loop)) < 0)
 		errx(EXIT_FAILURE, "no loop (%s): ask `safer-ring doctor`", sfr_strerror(r));
 	set = epoll_create1(EPOLL_CLOEXEC);

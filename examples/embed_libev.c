@@ -9,6 +9,7 @@
 #include <safer_ring.h>
 #include <safer_ring/libev.h>
 #include <ev.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,8 +46,19 @@ static void stop(struct ev_loop *host, ev_signal *term, int what)
 	sfr_server_close(term->data);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: embed_libev tcp://HOST:PORT\n"
+	      "Send back whatever arrives, beside a timer of the host's.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	const sfr_handlers handlers = {.on_data = echo};
 	struct ev_loop *host = ev_default_loop(0);
 	ev_timer timer;
@@ -56,8 +68,9 @@ int main(int argc, char **argv)
 	sfr_loop *loop;
 	char address[128];
 
-	if (argc != 2 || argv[1][0] == '-')
-		return puts("usage: embed_libev tcp://HOST:PORT"), argc != 2;
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 2)
+		return usage(option == 'h');
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop: ask `safer-ring doctor`");
 	check(sfr_serve(loop, argv[1], &handlers, NULL, &server), sfr_loop_refusal(loop));
 	check(sfr_server_address(server, address, sizeof(address)), "no address");

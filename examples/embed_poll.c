@@ -8,6 +8,7 @@
  */
 #include <safer_ring.h>
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -50,18 +51,35 @@ static void tick(int clock_fd)
 		printf("echoed %" PRIu64 " bytes\n", told = echoed), fflush(stdout);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: embed_poll [--address tcp://HOST:PORT]\n"
+	      "Send back whatever arrives, beside a timer of this program's.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"address", required_argument, NULL, 'a'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	const struct itimerspec ticks = {{0, 200000000}, {0, 200000000}};
-	const char *address = argc == 3 ? argv[2] : "tcp://127.0.0.1:7777";
+	const char *address = "tcp://127.0.0.1:7777";
 	const sfr_handlers handlers = {.on_data = echo};
 	struct pollfd fds[2] = {{.events = POLLIN}, {.events = POLLIN}};
 	sfr_server *server;
 	sfr_loop *loop;
 	char text[128];
+	int option;
 
-	if (argc != 1 && (argc != 3 || strcmp(argv[1], "--address") != 0))
-		return puts("usage: embed_poll [--address tcp://HOST:PORT]"), argc != 2;
+	while ((option = getopt_long(argc, argv, "a:h", options, NULL)) != -1) {
+		if (option != 'a')
+			return usage(option == 'h');
+		address = optarg;
+	}
+	if (optind < argc)
+		return usage(false);
 	fds[0].fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	if (timerfd_settime(fds[0].fd, 0, &ticks, NULL) < 0)
 		check(-errno, "no clock", "allow more files: ulimit -n");

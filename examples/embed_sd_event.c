@@ -7,6 +7,7 @@
  */
 #include <safer_ring.h>
 #include <safer_ring/sd_event.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,8 +40,19 @@ static int tick(sd_event_source *timer, uint64_t at_us, void *arg)
 	return sd_event_source_set_time_relative(timer, 200000);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: embed_sd_event tcp://HOST:PORT\n"
+	      "Send back whatever arrives, beside a timer of the host's.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	const sfr_handlers handlers = {.on_data = echo};
 	sd_event_source *timer;
 	sfr_sd_event *guest;
@@ -50,8 +62,9 @@ int main(int argc, char **argv)
 	sigset_t term;
 	char address[128];
 
-	if (argc != 2 || argv[1][0] == '-')
-		return puts("usage: embed_sd_event tcp://HOST:PORT"), argc != 2;
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 2)
+		return usage(option == 'h');
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop: ask `safer-ring doctor`");
 	check(sfr_serve(loop, argv[1], &handlers, NULL, &server), sfr_loop_refusal(loop));
 	check(sfr_server_address(server, address, sizeof(address)), "no address");

@@ -9,6 +9,7 @@
 #include <safer_ring.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/select.h>
@@ -52,14 +53,26 @@ static bool person_asks(int to)
 	return n > 0;
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: embed_select FROM TO\n"
+	      "Copy to a new file, and tell whoever presses Enter how far it is.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	bool person = true;
 	int from, to, fd;
 	sfr_loop *loop;
 
-	if (argc != 3)
-		return puts("usage: embed_select FROM TO"), argc != 2; /* --help */
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 3)
+		return usage(option == 'h');
 	from = file_open(argv[1], O_RDONLY, "name a file that can be read");
 	to = file_open(argv[2], O_WRONLY | O_CREAT | O_EXCL, "name a new file");
 

@@ -9,6 +9,7 @@
 #include <safer_ring.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,13 +74,25 @@ static void show_progress(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 		(unsigned long)(size >> 10), result < 0 ? "\n" : "");
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: file_copy FROM TO\n"
+	      "Copy a file, many blocks at a time; blocks of zeros become holes.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	struct stat source, dest;
 	sfr_loop *loop;
 
-	if (argc != 3)
-		return puts("usage: file_copy FROM TO"), argc < 2 || strcmp(argv[1], "--help") != 0;
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 3)
+		return usage(option == 'h');
 	sfr_log_to(sfr_log_stderr, NULL);
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop");
 	check(from = sfr_await(sfr_openat(loop, AT_FDCWD, argv[1], O_RDONLY, 0), NULL), argv[1]);

@@ -9,6 +9,7 @@
 #include <safer_ring.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -48,8 +49,19 @@ static unsigned window_copy(sfr_batch *batch)
 	return (unsigned)copied;
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: file_copy_batch FROM TO\n"
+	      "Copy a file by batches of linked reads and writes.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	struct stat source, dest;
 	sfr_batch_plan_info plan;
 	sfr_batch *batch;
@@ -57,8 +69,9 @@ int main(int argc, char **argv)
 	unsigned copied = 1;
 	int from, to, flags = O_WRONLY | O_CREAT | O_TRUNC;
 
-	if (argc != 3)
-		return puts("usage: file_copy_batch FROM TO"), argc != 2; /* --help */
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 3)
+		return usage(option == 'h');
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop: ask `safer-ring doctor`");
 	check(from = sfr_await(sfr_openat(loop, AT_FDCWD, argv[1], O_RDONLY, 0), NULL), argv[1]);
 	if (!fstat(from, &source) && !stat(argv[2], &dest) && dest.st_ino == source.st_ino &&

@@ -9,6 +9,7 @@
 #include <safer_ring.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,19 @@ static void check(int result, const char *what)
 	exit(EXIT_FAILURE);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: file_copy_pinned FROM TO\n"
+	      "Copy a file through memory that the kernel keeps pinned.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	sfr_loop *loop;
 	sfr_buf *buf;
 	uint64_t off;
@@ -33,9 +45,9 @@ int main(int argc, char **argv)
 	struct stat source, dest;
 	int from, to, got, put;
 
-	if (argc != 3)
-		return puts("usage: file_copy_pinned FROM TO"),
-		       argc < 2 || strcmp(argv[1], "--help") != 0;
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 3)
+		return usage(option == 'h');
 	sfr_log_to(sfr_log_stderr, NULL);
 	check(memory ? 0 : -ENOMEM, "no memory");
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop");

@@ -11,6 +11,7 @@
 #include <safer_ring.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,15 +102,27 @@ static void stop(int signal_number)
 	sfr_loop_stop(loop);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: http_server tcp://HOST:PORT FILE...\n"
+	      "Answer GET with these files, and with nothing else.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option = getopt_long(argc, argv, "h", options, NULL);
 	const sfr_handlers handlers = {.on_data = arrived, .on_close = left};
 	sfr_server *server;
 	char text[128];
 	size_t i;
 
-	if (argc < 3)
-		return puts("usage: http_server tcp://HOST:PORT FILE..."), argc != 2; /* --help */
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc < 3)
+		return usage(option == 'h');
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop: ask `safer-ring doctor`");
 	names = argv + 2;
 	answers = calloc((size_t)argc, sizeof(sfr_buf *));

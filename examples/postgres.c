@@ -9,6 +9,7 @@
  */
 #include <safer_ring.h>
 #include <libpq-fe.h>
+#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,14 +95,25 @@ static void ready(sfr_loop *l, int result, sfr_buf *buf, void *arg)
 		complain(s->query, PQerrorMessage(s->pg));
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: postgres CONNINFO QUERY...\n"
+	      "Ask a server, each query on a connection of its own, all at once.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	struct session *sessions = calloc((size_t)argc, sizeof(*sessions));
-	int r = argc < 3 ? 0 : sfr_loop_new(&loop, NULL);
+	int option = getopt_long(argc, argv, "h", options, NULL), r;
 
-	if (argc < 3)
-		return puts("usage: postgres CONNINFO QUERY..."), argc != 2; /* --help */
-	if (r < 0 || !sessions)
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc < 3)
+		return usage(option == 'h');
+	if ((r = sfr_loop_new(&loop, NULL)) < 0 || !sessions)
 		return complain("no loop: ask `safer-ring doctor`", sfr_strerror(r)), 1;
 	for (int i = 2; i < argc; i++) {
 		sessions[i] = (struct session){.pg = PQconnectStart(argv[1]), .query = argv[i]};

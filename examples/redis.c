@@ -8,6 +8,7 @@
  * are abandoned, not cancelled: then none calls back any more, nor one that was about to, and all can be freed.
  */
 #include <safer_ring.h>
+#include <getopt.h>
 #include <hiredis/async.h>
 #include <poll.h>
 #include <signal.h>
@@ -97,14 +98,26 @@ static void answered(redisAsyncContext *context, void *answer, void *arg)
 		redisAsyncDisconnect(context);
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: redis SOCKET COMMANDS\n"
+	      "Send so many commands to a server at once, and check each answer.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	static const char *const formats[] = {"SET n %ld", "GET n", "INCR n"};
+	int option = getopt_long(argc, argv, "h", options, NULL), r;
 	redisAsyncContext *context;
-	int r = sfr_loop_new(&loop, NULL);
 
-	if (argc != 3)
-		return puts("usage: redis SOCKET COMMANDS"), argc != 2; /* --help */
+	argv += optind - 1, argc -= optind - 1; /* operands, from 1 on */
+	if (option != -1 || argc != 3)
+		return usage(option == 'h');
+	r = sfr_loop_new(&loop, NULL);
 	check(r == 0, "cannot make a loop: ask `safer-ring doctor`", sfr_strerror(r));
 	context = redisAsyncConnectUnix(argv[1]);
 	check(context && !context->err, argv[1], context ? context->errstr : "no memory");

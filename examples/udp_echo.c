@@ -66,6 +66,14 @@ static int udp_socket(int port, struct sockaddr_in *at)
 	return s;
 }
 
+static int usage(bool asked)
+{
+	fputs("usage: udp_echo [--port N]\n"
+	      "Send each datagram back to whoever sent it, on 127.0.0.1. Port 0 is any.\n",
+	      asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"port", required_argument, NULL, 'p'},
@@ -77,10 +85,11 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "p:h", options, NULL)) != -1) {
 		if (option != 'p')
-			return puts("usage: udp_echo [--port N], on 127.0.0.1; 0: any"),
-			       option != 'h';
+			return usage(option == 'h');
 		port = atoi(optarg);
 	}
+	if (optind < argc)
+		return usage(false);
 	sfr_log_to(sfr_log_stderr, NULL);
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop");
 	fd = udp_socket(port, &at);

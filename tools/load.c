@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #define SECOND ((uint64_t)1000000000)
-#define STALL (10 * SECOND)
+#define STALL (60 * SECOND)
 #define NEVER UINT64_MAX
 #define EVENTS_MAX 512
 #define RECEIVE_SIZE (256 * 1024)

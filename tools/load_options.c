@@ -39,13 +39,13 @@ static const char help[] =
 	"  --json                     print one JSON object instead of a table\n"
 	"  --progress                 show progress every second, even if stderr is no terminal\n"
 	"  --quiet                    no progress, no table\n"
-	"  --help                     this text\n"
+	"  -h, --help                 this text\n"
 	"\n"
 	"In the end nothing more is sent, what is outstanding is awaited, the sending direction is shut\n"
 	"down, and the server has to close every connection without another byte.\n"
 	"\n"
 	"Exit status: 0 if every byte came back, in order, on its own connection, and nothing else;\n"
-	"1 if not, or if nothing moved for 10 seconds; 2 for a command line that makes no sense.\n";
+	"1 if not, or if nothing moved for a minute; 2 for a command line that makes no sense.\n";
 
 __attribute__((format(printf, 1, 2), noreturn)) static void refuse(const char *format, ...)
 {
@@ -233,6 +233,7 @@ static void option_take(load_options *options, int name)
 		options->progress = true;
 		break;
 	case OPTION_HELP:
+	case 'h':
 		fputs(help, stdout);
 		exit(0);
 	default:
@@ -247,7 +248,7 @@ void load_options_read(load_options *options, int argc, char **argv)
 
 	*options = (load_options){.connections = 1, .size = 64, .pipeline = 1};
 	options->progress = isatty(STDERR_FILENO);
-	while ((name = getopt_long(argc, argv, "", names, NULL)) != -1)
+	while ((name = getopt_long(argc, argv, "h", names, NULL)) != -1)
 		option_take(options, name);
 	if (optind < argc)
 		refuse("%s: every argument is an option", argv[optind]);
