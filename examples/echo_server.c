@@ -80,8 +80,8 @@ int main(int argc, char **argv)
 
 	sfr_loop_stats_get(loop, &stats, sizeof(stats));
 	check(sfr_loop_drain(loop, -1), "connections did not close");
-	printf("turns %" PRIu64 " enters %" PRIu64 " held %" PRIu64 " held_max %" PRIu64 "\n",
-	       stats.turns, stats.enters, stats.bufs_held, stats.bufs_held_max);
+	printf("turns %" PRIu64 " syscalls %" PRIu64 " held %" PRIu64 " held_max %" PRIu64 "\n",
+	       stats.turns, stats.syscalls, stats.bufs_held, stats.bufs_held_max);
 	check(sfr_loop_free(loop), "something is still in flight");
 	return 0;
 }

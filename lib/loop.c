@@ -236,6 +236,7 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	stats = loop->stats;
 	stats.enters = loop->engine->enters;
 	stats.overflows = loop->engine->overflows;
+	stats.syscalls = loop->engine->syscalls;
 	stats.timers_moved = loop->wheel.moved;
 	stats.bufs_total = pool->blocks;
 	stats.bufs_free = sfr__pool_free_count(pool);

@@ -14,7 +14,7 @@
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 /* The hint for a name that is near to none. */
-#define ALL_KEYS                                                                       \
+#define ALL_KEYS                                                                                \
 	"(there are preset, engine, ring.*, features.*, buffers.*, server.*, safety.*, log.*; " \
 	"`safer-ring config reference` prints them all)"
 

@@ -178,7 +178,7 @@ SFR_API const char *sfr_loop_refusal(const sfr_loop *loop);
 /** Counters of one loop, since it was made. Fields are only ever added, at the end. */
 typedef struct sfr_loop_stats {
 	uint64_t turns;     /**< Turns taken. */
-	uint64_t enters;    /**< System calls made to submit and wait. */
+	uint64_t enters;    /**< Times the engine was entered, to submit and to wait. */
 	uint64_t cqes;      /**< Completions reaped. */
 	uint64_t ops;       /**< Operations submitted. */
 	uint64_t parked;    /**< Times a receive had to wait for a buffer. */
@@ -201,6 +201,10 @@ typedef struct sfr_loop_stats {
 	uint64_t links;       /**< Operations that the engine got linked behind another one. */
 	uint64_t
 		links_broken; /**< Of their chains, those that it did not run for that, and gave back. */
+	uint64_t
+		syscalls; /**< System calls of the engine's, its workers' included: to submit, to wait, and on
+			    epoll to do what operations ask for. Not what a loop needs now and then, as when
+			    another thread wakes it, nor what the kernel does by itself. @since 0.2 */
 } sfr_loop_stats;
 
 /**

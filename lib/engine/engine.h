@@ -80,6 +80,7 @@ struct sfr__engine {
 	bool locks;             /* registered buffers are locked: RLIMIT_MEMLOCK counts them */
 	bool overflown;         /* more completions wait for room in the queue; may say no */
 	uint64_t enters;
+	uint64_t syscalls; /* made to enter, and to do what operations ask for */
 	uint64_t overflows;
 };
 

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #endif
 #include "epoll.h"
+#include "counted.h"
 #include "interpreter.h"
 #include "syscalls.h"
 #include "watch.h"
@@ -13,12 +14,8 @@
 #include "../config.h"
 #include "../workers.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #define EVENTS_MAX 256
 #define DONE_DATA UINT64_MAX /* what epoll says of the eventfd for work that is done */
@@ -40,13 +37,14 @@ struct epoll {
 	struct sfr__interpreter interpreter;
 	struct sfr__watches watches;
 	struct sfr__workers workers;
-	int shown;         /* a set that tells of ours; -1: there is none */
-	int done_fd;       /* an eventfd: work is done; -1 until there was some */
-	bool done_watched; /* epoll tells of it */
-	bool no_pwait2;    /* this kernel, or emulator, sleeps in milliseconds */
-	unsigned skipped;  /* enters since epoll was last asked */
-	unsigned looks;    /* at what is ready */
-	int events_count;  /* seen, and not dealt with */
+	int shown;                     /* a set that tells of ours; -1: there is none */
+	int done_fd;                   /* an eventfd: work is done; -1 until there was some */
+	bool done_watched;             /* epoll tells of it */
+	bool no_pwait2;                /* this kernel, or emulator, sleeps in milliseconds */
+	unsigned skipped;              /* enters since epoll was last asked */
+	unsigned looks;                /* at what is ready */
+	_Atomic uint64_t worker_calls; /* system calls of workers, since they were last added up */
+	int events_count;              /* seen, and not dealt with */
 	struct epoll_event events[EVENTS_MAX];
 };
 
@@ -67,8 +65,11 @@ static struct epoll *epoll_of(const struct sfr__engine *engine)
 static void work_run(struct sfr__work *work)
 {
 	struct sfr__request *request = &sfr__container(work, struct waiting, work)->waiter.request;
+	struct epoll *epoll = epoll_of(&request->interpreter->engine);
+	uint64_t before = sfr__calls;
 
 	request->result = sfr__syscall_do(request);
+	atomic_fetch_add_explicit(&epoll->worker_calls, sfr__calls - before, memory_order_relaxed);
 }
 
 static void work_tell(struct sfr__workers *workers)
@@ -77,6 +78,7 @@ static void work_tell(struct sfr__workers *workers)
 	struct epoll *epoll = sfr__container(workers, struct epoll, workers);
 
 	(void)!write(epoll->done_fd, &one, sizeof(one)); /* full means it is readable already */
+	atomic_fetch_add_explicit(&epoll->worker_calls, 1, memory_order_relaxed);
 }
 
 /* Ready to notice that work is done. 0 or -errno. */
@@ -151,6 +153,8 @@ static void work_collect(struct epoll *epoll)
 
 	(void)!read(epoll->done_fd, &count,
 		    sizeof(count)); /* before: what comes then is told anew */
+	epoll->interpreter.engine.syscalls += atomic_exchange_explicit(&epoll->worker_calls, 0,
+								       memory_order_relaxed);
 	sfr__workers_collect(&epoll->workers, &done);
 	while (!sfr__list_empty(&done)) {
 		struct waiting *waiting = sfr__container(done.next, struct waiting, work.link);
@@ -370,7 +374,7 @@ static int64_t shorter(int64_t a, int64_t b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-static int epoll_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns)
+static int epoll_turn(struct sfr__engine *engine, bool wait, int64_t timeout_ns)
 {
 	struct epoll *epoll = epoll_of(engine);
 	struct sfr__interpreter *interpreter = &epoll->interpreter;
@@ -397,6 +401,15 @@ static int epoll_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 	return r;
 }
 
+static int epoll_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns)
+{
+	uint64_t before = sfr__calls;
+	int r = epoll_turn(engine, wait, timeout_ns);
+
+	engine->syscalls += sfr__calls - before;
+	return r;
+}
+
 /* Looking is a system call here, as cheap as they are. What it finds is dealt with by enter. */
 static bool epoll_pending(struct sfr__engine *engine)
 {
@@ -406,6 +419,7 @@ static bool epoll_pending(struct sfr__engine *engine)
 	if (sfr__queue_ready(&engine->queue) || epoll->events_count)
 		return true;
 	count = epoll_sleep(epoll, 0);
+	engine->syscalls++;
 	epoll->events_count = count > 0 ? count : 0;
 	return count > 0;
 }

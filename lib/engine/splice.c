@@ -4,10 +4,7 @@
 #include "splice.h"
 #include "step.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <unistd.h>
 
 struct side {
 	int fd;

@@ -4,12 +4,10 @@
 #ifndef SFR_LIB_ENGINE_STEP_H
 #define SFR_LIB_ENGINE_STEP_H
 
+#include "counted.h"
 #include "../kernel.h"
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/stat.h>
 #include <sys/types.h>
 
 /* How far a request has come; 0 is the beginning. */

@@ -7,17 +7,12 @@
 #include "step.h"
 #include "../kernel.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
+
+_Thread_local uint64_t sfr__calls;
 
 /* How long a worker sleeps in a connect, for it to go on by itself. */
 #define CONNECT_SLICE_US 1000

@@ -141,6 +141,7 @@ static int enter_once(struct uring *uring, unsigned wait_for, const struct __ker
 	int r;
 
 	uring->engine.enters++;
+	uring->engine.syscalls++;
 	r = io_uring_enter2((unsigned)uring->ring.fd, sfr__queue_written(queue), wait_for,
 			    flags | IORING_ENTER_EXT_ARG, (sigset_t *)&arg, sizeof(arg));
 	sq_sync(uring);

@@ -1,9 +1,7 @@
 #include "watch.h"
+#include "counted.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #define DESCRIPTORS_MAX (1U << 22)
 
