@@ -51,7 +51,7 @@ static enum sfr__plan_link edge_can(const sfr_batch *batch, const struct sfr__pl
 {
 	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
 
-	if (!can_be_chained(from) || !can_be_chained(to) || to->op->deadline ||
+	if (!can_be_chained(from) || !can_be_chained(to) || to->op->flags & SFR__OP_TIMED ||
 	    comes_after_cancelling(from->op, to->op) || !comes_in_time(batch, edge))
 		return SFR__LINK_NONE;
 	if (edge->kind == SFR__EDGE_ANY) /* behind it, cancelling comes too late */

@@ -55,12 +55,12 @@ static bool op_needs_table(const sfr_op *op)
 
 static bool table_is_needed(const sfr_loop *loop)
 {
-	const sfr_op *op = (const sfr_op *)(const void *)loop->ops.region.base;
-	const sfr_op *end = op + loop->ops.made;
+	size_t i;
 
-	while (op < end && !op_needs_table(op))
-		op++;
-	return op < end;
+	for (i = 0; i < loop->ops.made; i++)
+		if (op_needs_table(sfr__op_at(&loop->ops, i)))
+			return true;
+	return false;
 }
 
 int sfr_files_unregister(sfr_loop *loop)

@@ -58,7 +58,7 @@ static void loop_dispose(sfr_loop *loop)
 	}
 	sfr__errands_fini(loop);
 	sfr__gather_free_all(&loop->gathers);
-	sfr__deadlines_fini(&loop->deadlines);
+	sfr__array_fini(&loop->deadlines);
 	sfr__fixed_files_fini(&loop->files);
 	sfr__op_table_fini(&loop->ops);
 	sfr__mailbox_fini(&loop->mailbox);
@@ -91,12 +91,8 @@ static int loop_build(sfr_loop *loop)
 	r = sfr__mailbox_init(&loop->mailbox);
 	if (r < 0)
 		return r;
-	r = sfr__op_table_init(&loop->ops, bare_max, bufs + bare_max);
-	if (r < 0)
-		return r;
-	r = sfr__deadlines_init(&loop->deadlines, bufs + 2 * bare_max);
-	if (r < 0)
-		return r;
+	sfr__op_table_init(&loop->ops, bare_max, bufs + bare_max);
+	sfr__array_init(&loop->deadlines, sizeof(struct sfr__deadline), bufs + 2 * bare_max);
 	loop->pool = sfr__pool_new(&plan);
 	if (!loop->pool)
 		return -ENOMEM;

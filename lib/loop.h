@@ -45,7 +45,6 @@ struct sfr_loop {
 	struct sfr__engine *engine;
 	struct sfr__pool *pool;
 	struct sfr__op_table ops;
-	struct sfr__deadlines deadlines;
 	struct sfr__recv_ring recv;
 	struct sfr__gather *gathers; /* spare ones */
 	uint64_t now;                /* ns; read once a turn */
@@ -84,6 +83,7 @@ struct sfr_loop {
 	char engine_reason[SFR__REASON_SIZE]; /* why it is not io_uring; empty if it is */
 	char refusal[256];
 	struct sfr__wheel wheel;
+	struct sfr__array deadlines; /* by the index of an op */
 };
 
 /* A rule was broken: log it, and abort if safety.abort says so. Returns err. */

@@ -24,12 +24,10 @@
 /* Its deadline, if it had one: an end that it brought about has a name of its own. */
 static int deadline_end(sfr_op *op, int result)
 {
-	uint32_t number = op->deadline;
-
-	if (sfr__likely(!number))
+	if (sfr__likely(!(op->flags & SFR__OP_TIMED)))
 		return result;
-	op->deadline = 0;
-	return sfr__deadline_give(&op->loop->deadlines, &op->loop->wheel, number) &&
+	op->flags &= (uint16_t)~SFR__OP_TIMED;
+	return sfr__deadline_end(sfr__deadline_of(&op->loop->deadlines, op), &op->loop->wheel) &&
 			       result == -ECANCELED
 		       ? -ETIMEDOUT
 		       : result;
@@ -336,9 +334,9 @@ static inline void op_start(sfr_op *op)
 {
 	sfr_loop *loop = op->loop;
 
-	if (sfr__unlikely(op->deadline) && op->result == 0)
-		sfr__deadline_start(&loop->deadlines, &loop->wheel, op->deadline, sfr__clock_ns(),
-				    deadline_passed);
+	if (sfr__unlikely(op->flags & SFR__OP_TIMED) && op->result == 0)
+		sfr__deadline_start(sfr__deadline_of(&loop->deadlines, op), &loop->wheel,
+				    sfr__clock_ns(), deadline_passed);
 	if (sfr__unlikely(op->result < 0))
 		op_refuse(op, op->result);
 	else if (sfr__op_is(op, SFR__KIND_TIMER | SFR__KIND_HERE))
@@ -353,7 +351,7 @@ sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
 {
 	sfr__op_enter(op, done, arg);
 	op_start(op);
-	return sfr__op_ticket(&op->loop->ops, op);
+	return sfr__op_ticket(op);
 }
 
 void sfr__op_start(sfr_op *op)
@@ -404,10 +402,12 @@ void sfr_op_discard(sfr_op *op)
 
 void sfr__ops_forget_built(sfr_loop *loop)
 {
-	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
 	unsigned count = 0;
+	size_t i;
 
-	for (; op < end; op++) {
+	for (i = 0; i < loop->ops.made; i++) {
+		sfr_op *op = sfr__op_at(&loop->ops, i);
+
 		if (op->state != SFR__OP_BUILDING && op->state != SFR__OP_ADDED)
 			continue;
 		sfr_buf_release(sfr__op_unbuild(op));

@@ -104,11 +104,11 @@ int sfr_abandon(sfr_loop *loop, sfr_ticket ticket)
 
 size_t sfr_loop_orphan_list(const sfr_loop *loop, sfr_orphan *out, size_t max)
 {
-	const sfr_op *op = (const sfr_op *)(const void *)loop->ops.region.base;
-	const sfr_op *end = op + loop->ops.made;
-	size_t count = 0;
+	size_t count = 0, i;
 
-	for (; op < end && count < max; op++) {
+	for (i = 0; i < loop->ops.made && count < max; i++) {
+		const sfr_op *op = sfr__op_at(&loop->ops, i);
+
 		if (op->state != SFR__OP_ORPHANED)
 			continue;
 		out[count++] = (sfr_orphan){
@@ -134,10 +134,12 @@ static bool is_on(const sfr_op *op, int fd)
 
 static int cancel_fd(sfr_loop *loop, int fd)
 {
-	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
 	int count = 0;
+	size_t i;
 
-	for (; op < end; op++) {
+	for (i = 0; i < loop->ops.made; i++) {
+		sfr_op *op = sfr__op_at(&loop->ops, i);
+
 		if ((op->state != SFR__OP_QUEUED && op->state != SFR__OP_IN_FLIGHT) ||
 		    !sfr__op_is(op, SFR__KIND_ON_FD) || !is_on(op, fd) ||
 		    sfr__op_is(op, SFR__KIND_ENDS))
@@ -157,12 +159,15 @@ int sfr_cancel_fd(sfr_loop *loop, int fd)
 
 void sfr__ops_cancel_all(sfr_loop *loop)
 {
-	sfr_op *op = (sfr_op *)(void *)loop->ops.region.base, *end = op + loop->ops.made;
+	size_t i;
 
-	for (; op < end; op++)
+	for (i = 0; i < loop->ops.made; i++) {
+		sfr_op *op = sfr__op_at(&loop->ops, i);
+
 		if ((op->state == SFR__OP_QUEUED || op->state == SFR__OP_IN_FLIGHT) &&
 		    !sfr__op_is(op, SFR__KIND_ENDS))
 			sfr__op_cancel(op);
+	}
 }
 
 /* A multishot op can be between two completions just when the request looks for it, and one of a chain can

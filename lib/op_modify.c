@@ -10,11 +10,9 @@ sfr_op *sfr_within(sfr_op *op, uint64_t ns)
 {
 	if (!op || sfr__op_check(op) < 0)
 		return op;
-	if (op->deadline)
-		sfr__deadline_at(&op->loop->deadlines, op->deadline)->ns = ns;
-	else
-		op->deadline = sfr__deadline_take(&op->loop->deadlines, op, ns);
-	if (!op->deadline && (op->result == 0 || sfr__op_is_hollow(op)))
+	if (sfr__deadline_set(&op->loop->deadlines, op, ns))
+		op->flags |= SFR__OP_TIMED;
+	else if (op->result == 0 || sfr__op_is_hollow(op))
 		op->result = -ENOMEM;
 	return op;
 }

@@ -35,26 +35,26 @@ const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS_ROOM] = {
 #undef O
 #undef D
 
-int sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max)
+void sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max)
 {
 	*table = (struct sfr__op_table){.bare_max = bare_max};
-	return sfr__region_init(&table->region, (bare_max + bufs_max) * sizeof(sfr_op));
+	sfr__array_init(&table->slots, sizeof(sfr_op), bare_max + bufs_max);
 }
 
 void sfr__op_table_fini(struct sfr__op_table *table)
 {
-	sfr__region_fini(&table->region);
+	sfr__array_fini(&table->slots);
 }
 
 /* Slots for this many buffers and bare ops. 0 or -ENOMEM. */
 static int table_grow(struct sfr__op_table *table, size_t bufs, size_t bare)
 {
 	size_t slots;
-	int r = sfr__region_grow(&table->region, (bufs + bare) * sizeof(sfr_op));
+	int r = sfr__array_grow(&table->slots, bufs + bare);
 
 	if (r < 0)
 		return r;
-	slots = table->region.usable / sizeof(sfr_op) - bufs;
+	slots = table->slots.ready - bufs;
 	table->bufs = bufs;
 	table->bare_ready = slots < table->bare_max ? slots : table->bare_max;
 	return 0;
@@ -71,6 +71,18 @@ bool sfr__op_table_extend(struct sfr__op_table *table)
 	       table_grow(table, table->bufs, table->bare + 1) == 0;
 }
 
+sfr_op *sfr__op_slot_new(struct sfr__op_table *table)
+{
+	sfr_op *op;
+
+	sfr__invariant(table->made < table->slots.ready);
+	op = sfr__op_at(table, table->made);
+	op->index = (uint32_t)table->made++;
+	op->state = SFR__OP_FREE;
+	op->generation = 1;
+	return op;
+}
+
 sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket)
 {
 	size_t index = (uint32_t)ticket;
@@ -78,7 +90,7 @@ sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket)
 
 	if (index >= table->made)
 		return NULL;
-	op = (sfr_op *)(void *)table->region.base + index;
+	op = sfr__op_at(table, index);
 	if (op->generation != ticket >> 32 || op->state < SFR__OP_QUEUED)
 		return NULL;
 	return op;

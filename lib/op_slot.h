@@ -2,8 +2,9 @@
  * Op slots: where operations live, and the table of their lives.
  *
  * An op is built in a slot of two cache lines: the SQE as it will be submitted, and what to do when it
- * completes. Slots never move, so a slot's address is what the engine carries through the CQE. A ticket
- * is slot and generation: a stale one is an error, never somebody else's op.
+ * completes. Slots never move, so a slot's address is what the engine carries through the CQE. A slot
+ * knows its index, and a ticket is index and generation: a stale one is an error, never somebody else's
+ * op.
  *
  * There is a slot for every buffer that exists, besides those that ops without buffer may use. So an
  * op that carries a buffer can always be built.
@@ -11,9 +12,9 @@
 #ifndef SFR_LIB_OP_SLOT_H
 #define SFR_LIB_OP_SLOT_H
 
+#include "array.h"
 #include "invariant.h"
 #include "list.h"
-#include "region.h"
 #include "timer.h"
 #include <safer_ring/op.h>
 #include <liburing.h>
@@ -108,6 +109,7 @@ enum {
 	SFR__OP_CHAINED = 2048,   /* the engine has it as one of a chain */
 	SFR__OP_BEHIND = 4096,    /* and the one before it there has not ended */
 	SFR__OP_SLOT_HELD = 8192, /* SFR__OP_SLOT, once it starts */
+	SFR__OP_TIMED = 16384,    /* it has a deadline: see deadline.h */
 };
 
 /* What the engine carries through a CQE: the address of an op, or one of these; and see SFR__CQE_UNSENT. */
@@ -134,28 +136,27 @@ struct sfr_op {
 	sfr_buf *buf;
 	struct sfr__link link; /* on one of the loop's lists, or of the free slots (next) */
 	uint32_t generation;
-	int32_t result;    /* when DONE; while BUILDING what is wrong already, or 0 */
-	uint8_t state;     /* enum sfr__op_state; its one writer is sfr__op_step */
-	uint8_t kind;      /* enum sfr__op_kind */
-	uint16_t flags;    /* SFR__OP_BARE ... */
-	uint32_t deadline; /* its number; 0 is none */
+	int32_t result; /* when DONE; while BUILDING what is wrong already, or 0 */
+	uint8_t state;  /* enum sfr__op_state; its one writer is sfr__op_step */
+	uint8_t kind;   /* enum sfr__op_kind */
+	uint16_t flags; /* SFR__OP_BARE ... */
+	uint32_t index; /* of its slot in the table */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct io_uring_sqe) == 64, "an SQE is one cache line");
 _Static_assert(sizeof(struct sfr_op) == 128, "an op is two cache lines");
 
 struct sfr__op_table {
-	struct sfr__region region;
 	sfr_op *free;
 	size_t made;       /* slots used at least once */
 	size_t bare;       /* ops in being that carry no buffer */
 	size_t bare_ready; /* how many may be, with the memory there is */
 	size_t bare_max;   /* how many may be */
 	size_t bufs;       /* buffers that exist: as many slots are set aside */
+	struct sfr__array slots;
 };
 
-/* 0 or -ENOMEM. */
-int sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max);
+void sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max);
 void sfr__op_table_fini(struct sfr__op_table *table);
 
 /* Set slots aside for this many buffers. 0 or -ENOMEM. */
@@ -178,16 +179,14 @@ static inline void sfr__op_step(sfr_op *op, enum sfr__op_event event)
 	op->state = next;
 }
 
-/* A slot that was never used. */
-static inline sfr_op *sfr__op_slot_new(struct sfr__op_table *table)
+/* The slot of an index below `made`. */
+static inline sfr_op *sfr__op_at(const struct sfr__op_table *table, size_t index)
 {
-	sfr_op *op = (sfr_op *)(void *)table->region.base + table->made++;
-
-	sfr__invariant(table->made * sizeof(*op) <= table->region.usable);
-	op->state = SFR__OP_FREE;
-	op->generation = 1;
-	return op;
+	return sfr__array_at(&table->slots, index);
 }
+
+/* A slot that was never used. There is one. */
+sfr_op *sfr__op_slot_new(struct sfr__op_table *table);
 
 /* Forget what an op asked of the engine. liburing's helpers set what they have a use for, and leave the rest
  * as it was: whoever prepares an op that was prepared before begins with this. */
@@ -215,7 +214,6 @@ static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 	sfr__op_step(op, SFR__EV_BUILD);
 	sfr__op_blank(op);
 	op->flags = with_buf ? 0 : SFR__OP_BARE;
-	op->deadline = 0;
 	op->result = 0;
 	op->buf = NULL;
 	return op;
@@ -231,11 +229,9 @@ static inline void sfr__op_give(struct sfr__op_table *table, sfr_op *op, enum sf
 	table->free = op;
 }
 
-static inline sfr_ticket sfr__op_ticket(const struct sfr__op_table *table, const sfr_op *op)
+static inline sfr_ticket sfr__op_ticket(const sfr_op *op)
 {
-	size_t index = (size_t)(op - (const sfr_op *)(const void *)table->region.base);
-
-	return (sfr_ticket)op->generation << 32 | index;
+	return (sfr_ticket)op->generation << 32 | op->index;
 }
 
 #endif

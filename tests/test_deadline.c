@@ -123,7 +123,7 @@ START_TEST(each_kind_done_in_time_knows_nothing_of_its_deadline)
 			ck_assert_msg(seen.result == prompt_kinds[i].result, "%s: %d", name,
 				      seen.result);
 		ck_assert_msg(!seen.buf == !prompt_kinds[i].carries_buf, "%s: its buffer", name);
-		assert_no_deadlines(loop, 1);
+		assert_no_deadlines(loop);
 	}
 }
 END_TEST
@@ -142,7 +142,7 @@ START_TEST(a_deadline_that_is_never_reached_keeps_no_op_waiting)
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
 
 	ck_assert_int_eq(seen.result, 1);
-	assert_no_deadlines(loop, 1);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -175,7 +175,7 @@ START_TEST(each_kind_that_waits_too_long_ends_with_etimedout_and_is_never_early)
 		assert_timed_out(&pending_kinds[i]);
 		ck_assert_uint_ge(sfr_loop_now(loop) - begin, MS);
 		ck_assert_uint_eq(stat_held(loop), 0);
-		assert_no_deadlines(loop, 1);
+		assert_no_deadlines(loop);
 	}
 }
 END_TEST
@@ -225,7 +225,7 @@ START_TEST(a_receive_again_and_again_ends_by_its_deadline_after_what_came_before
 	ck_assert_int_eq(seen.results[0], 5);
 	ck_assert_int_eq(seen.result, -ETIMEDOUT);
 	ck_assert_ptr_null(seen.buf);
-	assert_no_deadlines(loop, 1);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -255,7 +255,7 @@ START_TEST(an_accept_again_and_again_ends_by_its_deadline_after_who_came_before)
 	ck_assert_int_eq(seen.calls, 4);
 	ck_assert_int_ge(seen.results[2], 0);
 	ck_assert_int_eq(seen.result, -ETIMEDOUT);
-	assert_no_deadlines(loop, 1);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -274,7 +274,7 @@ START_TEST(an_interval_and_a_timeout_end_by_their_deadlines)
 	ck_assert_int_eq(seen.result, -ETIMEDOUT);
 	ck_assert_int_eq(other.calls, 1);
 	ck_assert_int_eq(other.result, -ETIMEDOUT);
-	assert_no_deadlines(loop, 2);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -289,7 +289,7 @@ START_TEST(a_timeout_that_is_due_with_its_deadline_ends_once)
 
 		ck_assert_int_eq(seen.calls, (int)ns + 1);
 		ck_assert(seen.result == 0 || seen.result == -ETIMEDOUT);
-		assert_no_deadlines(loop, 1);
+		assert_no_deadlines(loop);
 	}
 }
 END_TEST
@@ -316,7 +316,7 @@ START_TEST(said_again_the_last_counts)
 	ck_assert_int_eq(write(write_end, "x", 1), 1);
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
 	ck_assert_int_eq(other.result, 1);
-	assert_no_deadlines(loop, 2);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -334,7 +334,7 @@ START_TEST(an_op_that_is_wrong_already_keeps_its_error)
 	ck_assert_int_eq(seen.result, -SFR_EPOOLEMPTY);
 	ck_assert_int_eq(other.result, -EINVAL);
 	ck_assert(sfr_buf_is_owned(other.buf));
-	assert_no_deadlines(loop, 2);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -347,7 +347,7 @@ START_TEST(a_discarded_op_forgets_its_deadline)
 		sfr_op_discard(sfr_within(sfr_read(loop, fd, sfr_buf_get(loop, 64)), HOUR));
 
 	ck_assert_uint_eq(stat_held(loop), 0);
-	assert_no_deadlines(loop, 1);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -370,7 +370,7 @@ START_TEST(a_hundred_thousand_pending_deadlines_cost_nothing_by_the_turn)
 	ck_assert_uint_le(after.timers_moved - before.timers_moved, TURNS);
 	ck_assert_uint_eq(sfr_loop_inflight(loop), (size_t)pending);
 	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
-	assert_no_deadlines(loop, pending);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -383,7 +383,7 @@ START_TEST(no_op_has_no_deadline)
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
 
 	ck_assert_int_eq(seen.calls, 0);
-	assert_no_deadlines(loop, 0);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -401,7 +401,7 @@ START_TEST(an_op_that_is_submitted_takes_no_deadline_any_more)
 
 	ck_assert_ptr_eq(sfr_within(submitted, 0), submitted);
 	ck_assert_int_eq(log_lines, 1);
-	assert_no_deadlines(loop, 0);
+	assert_no_deadlines(loop);
 	ck_assert_int_eq(sfr_await(sfr_timeout(loop, MS), NULL), 0);
 	ck_assert_int_eq(seen.calls, 0);
 
@@ -427,17 +427,16 @@ START_TEST(an_op_that_is_submitted_keeps_the_deadline_it_has)
 }
 END_TEST
 
-/* The table has addresses set aside; without them it cannot grow. */
 START_TEST(without_memory_for_its_deadline_an_op_ends_with_enomem)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
-	size_t reserved = loop->deadlines.region.reserved;
+	size_t count_max = loop->deadlines.count_max;
 	sfr_op *read, *wrong;
 
-	loop->deadlines.region.reserved = 0;
+	loop->deadlines.count_max = 0;
 	read = sfr_within(pending_read(loop), HOUR);
 	wrong = sfr_within(sfr_all(sfr_nop(loop)), HOUR);
-	loop->deadlines.region.reserved = reserved;
+	loop->deadlines.count_max = count_max;
 	sfr_submit(read, record, &seen);
 	sfr_submit(wrong, record, &other);
 	ck_assert_int_eq(seen.calls, 0);
@@ -448,7 +447,7 @@ START_TEST(without_memory_for_its_deadline_an_op_ends_with_enomem)
 	ck_assert(sfr_buf_is_owned(seen.buf));
 	ck_assert_int_eq(other.calls, 1);
 	ck_assert_int_eq(other.result, -EINVAL);
-	assert_no_deadlines(loop, 0);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -483,7 +482,7 @@ START_TEST(a_receive_that_waits_for_a_buffer_ends_by_its_deadline)
 	ck_assert_int_eq(seen.calls, 1);
 	ck_assert_int_eq(seen.result, -ETIMEDOUT);
 	ck_assert_int_eq(recv(a, &byte, 1, MSG_DONTWAIT), 1);
-	assert_no_deadlines(loop, 1);
+	assert_no_deadlines(loop);
 	while (i)
 		sfr_buf_release(held[--i]);
 }
@@ -505,7 +504,7 @@ START_TEST(ops_that_wait_for_room_in_the_ring_end_by_their_deadlines)
 		ck_assert_int_eq(seen.results[i], -ETIMEDOUT);
 	ck_assert_int_eq(seen.result, -ETIMEDOUT);
 	ck_assert_uint_eq(sfr_loop_inflight(loop), 0);
-	assert_no_deadlines(loop, 100);
+	assert_no_deadlines(loop);
 }
 END_TEST
 
@@ -526,7 +525,7 @@ START_TEST(ops_that_wait_for_room_in_the_ring_and_are_cancelled_first_end_with_e
 	ck_assert_int_eq(seen.calls, 50);
 	for (i = 0; i < 50; i++)
 		ck_assert_int_eq(seen.results[i], -ECANCELED);
-	assert_no_deadlines(loop, 50);
+	assert_no_deadlines(loop);
 }
 END_TEST
 

@@ -1,9 +1,9 @@
 #include "watch.h"
 #include "counted.h"
 #include <errno.h>
-#include <sys/resource.h>
+#include <limits.h>
 
-#define DESCRIPTORS_MAX (1U << 22)
+#define DESCRIPTORS_MAX ((size_t)INT_MAX + 1)
 
 /* So often epoll may tell of what is new, in vain. Trying can itself be what is new. */
 #define IN_VAIN_MAX 8
@@ -32,25 +32,24 @@ static struct sfr__waiter *waiter_of(const struct sfr__request *request)
 
 static struct watch *watch_at(struct sfr__watches *watches, int fd)
 {
-	struct watch *watch = (struct watch *)(void *)watches->table.base + fd;
+	struct watch *watch = sfr__array_at(&watches->table, (size_t)fd);
 
 	if (!watch->requests.next)
 		sfr__list_init(&watch->requests);
 	return watch;
 }
 
-/* NULL without memory, or above the highest descriptor that can be watched. */
+/* NULL without memory. */
 static struct watch *watch_get(struct sfr__watches *watches, int fd)
 {
-	if (fd < 0 ||
-	    sfr__region_grow(&watches->table, ((size_t)fd + 1) * sizeof(struct watch)) < 0)
+	if (fd < 0 || sfr__array_touch(&watches->table, (size_t)fd) < 0)
 		return NULL;
 	return watch_at(watches, fd);
 }
 
 static bool watch_exists(const struct sfr__watches *watches, int fd)
 {
-	return fd >= 0 && ((size_t)fd + 1) * sizeof(struct watch) <= watches->table.usable;
+	return fd >= 0 && sfr__array_has(&watches->table, (size_t)fd);
 }
 
 /* 0; -ENOENT if the descriptor was closed since, and the number is another file's or nobody's. */
@@ -324,16 +323,16 @@ void sfr__watch_closing(struct sfr__watches *watches, int fd)
 /* A set that tells of files whom nobody can name any more is given up for a new one. */
 int sfr__watches_renew(struct sfr__watches *watches)
 {
-	size_t count = watches->table.usable / sizeof(struct watch), fd;
 	int fresh = epoll_create1(EPOLL_CLOEXEC);
+	size_t fd = 0;
 
 	if (fresh < 0)
 		return -errno;
 	(void)close(watches->epoll_fd); /* nothing was written to it */
 	watches->epoll_fd = fresh;
 	watches->stale = false;
-	for (fd = 0; fd < count; fd++) {
-		struct watch *watch = (struct watch *)(void *)watches->table.base + fd;
+	for (; (fd = sfr__array_next(&watches->table, fd)) != SFR__ARRAY_NONE; fd++) {
+		struct watch *watch = sfr__array_at(&watches->table, fd);
 
 		if (!watch->requests.next) /* nobody ever waited for it */
 			continue;
@@ -345,28 +344,17 @@ int sfr__watches_renew(struct sfr__watches *watches)
 	return 0;
 }
 
-/* As many as this process may ever have. */
-static size_t descriptors_max(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max > DESCRIPTORS_MAX)
-		return DESCRIPTORS_MAX;
-	return (size_t)limit.rlim_max;
-}
-
 int sfr__watches_init(struct sfr__watches *watches, struct sfr__interpreter *interpreter)
 {
 	watches->interpreter = interpreter;
+	sfr__array_init(&watches->table, sizeof(struct watch), DESCRIPTORS_MAX);
 	watches->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (watches->epoll_fd < 0)
-		return -errno;
-	return sfr__region_init(&watches->table, descriptors_max() * sizeof(struct watch));
+	return watches->epoll_fd < 0 ? -errno : 0;
 }
 
 void sfr__watches_fini(struct sfr__watches *watches)
 {
-	sfr__region_fini(&watches->table);
+	sfr__array_fini(&watches->table);
 	if (watches->interpreter && watches->epoll_fd >= 0)
 		(void)close(watches->epoll_fd); /* nothing was written to it */
 }

@@ -14,7 +14,7 @@
 #define SFR_LIB_ENGINE_WATCH_H
 
 #include "interpreter.h"
-#include "../region.h"
+#include "../array.h"
 
 /* What is to be known of a request besides. Its engine's structure begins with this. */
 struct sfr__waiter {
@@ -27,7 +27,7 @@ struct sfr__waiter {
 struct sfr__watches {
 	struct sfr__interpreter *interpreter; /* told when another attempt is worth it */
 	int epoll_fd;                         /* says of a descriptor its number */
-	struct sfr__region table;             /* by descriptor */
+	struct sfr__array table;              /* by descriptor */
 	bool stale;                           /* the set must be renewed */
 };
 
