@@ -19,7 +19,7 @@
 
 static uint64_t slab_size(const sfr_loop *loop)
 {
-	return (uint64_t)loop->pool->slab.count << loop->pool->slab.shift;
+	return (uint64_t)loop->pool->slab.front << loop->pool->slab.shift;
 }
 
 /* Half of what may be locked: 0 has no limit. */
@@ -72,7 +72,8 @@ static enum sfr__fixed_state table_make(sfr_loop *loop)
 
 	if (r == 0) {
 		loop->fixed.pieces = (uint16_t)pieces;
-		loop->pool->slab.fixed = loop->pool->slab.count; /* what is added is plain memory */
+		loop->pool->slab.fixed =
+			loop->pool->slab.front; /* what was added is plain memory */
 		return SFR__FIXED_ALL;
 	}
 	slab_refused(loop, r);
@@ -210,14 +211,15 @@ int sfr_buffers_register(sfr_loop *loop, sfr_buf **bufs, unsigned n)
 
 static bool one_is_given(const sfr_loop *loop)
 {
-	const struct sfr__buf *b =
-		(const struct sfr__buf *)(const void *)loop->pool->descriptors.base;
-	const struct sfr__buf *end = b + loop->pool->made;
+	size_t i;
 
-	for (; b < end; b++)
+	for (i = 0; i < loop->pool->made; i++) {
+		const struct sfr__buf *b = sfr__array_at(&loop->pool->descriptors, i);
+
 		if (sfr__buf_state_of(b) == SFR__BUF_GIVEN && b->kind != SFR__BUF_SLAB &&
 		    b->payload && b->payload->fixed)
 			return true;
+	}
 	return false;
 }
 

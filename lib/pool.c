@@ -25,9 +25,6 @@ uintptr_t sfr__thread_number_new(void)
 static sfr_buf closed;
 #define CLOSED (&closed)
 
-/* More than there will be memory for. Slots of ops, which are as many, have indexes of 32 bits. */
-#define BLOCKS_MAX ((uint64_t)1 << 30)
-
 /* A slab grows by a quarter, and at least by so many blocks and bytes, as far as the budget goes. */
 #define GROWTH_BLOCKS 4U
 #define GROWTH_BYTES 65536U
@@ -51,52 +48,9 @@ static void pool_free(struct sfr__pool *pool)
 	sfr__slab_fini(&pool->slab);
 	sfr__slab_fini(&pool->small);
 	sfr__slab_fini(&pool->large);
-	sfr__region_fini(&pool->descriptors);
+	sfr__arena_fini(&pool->arena);
+	sfr__array_fini(&pool->descriptors);
 	free(pool);
-}
-
-/* What the budget leaves beside the blocks that there are from the first. */
-static uint64_t plan_room(const struct sfr__pool_plan *plan)
-{
-	uint64_t size = (uint64_t)plan->size * plan->count;
-
-	return plan->budget > size ? plan->budget - size : 0;
-}
-
-/* How many blocks of a size fit in there. */
-static uint32_t plan_more(const struct sfr__pool_plan *plan, uint32_t size)
-{
-	uint64_t count = size ? plan_room(plan) / size : 0;
-
-	return (uint32_t)(count < BLOCKS_MAX - plan->count ? count : BLOCKS_MAX - plan->count);
-}
-
-size_t sfr__pool_blocks_max(const struct sfr__pool_plan *plan)
-{
-	return plan->count + plan_more(plan, plan->small ? plan->small : plan->size);
-}
-
-/* Blocks of another size, made when somebody asks for one. 0 or -ENOMEM. */
-static int class_init(struct sfr__slab *slab, const struct sfr__pool_plan *plan, uint32_t size)
-{
-	uint32_t count_max = plan_more(plan, size);
-
-	return count_max ? sfr__slab_init(slab, size, 0, count_max, false) : 0;
-}
-
-static int pool_init(struct sfr__pool *pool, const struct sfr__pool_plan *plan)
-{
-	size_t descriptors = sfr__pool_blocks_max(plan) + plan->extra_max;
-	int r = sfr__slab_init(&pool->slab, plan->size, plan->count,
-			       plan->count + plan_more(plan, plan->size), plan->huge);
-
-	if (r == 0)
-		r = class_init(&pool->small, plan, plan->small);
-	if (r == 0)
-		r = class_init(&pool->large, plan, plan->large);
-	if (r == 0)
-		r = sfr__region_init(&pool->descriptors, descriptors * sizeof(struct sfr__buf));
-	return r;
 }
 
 struct sfr__pool *sfr__pool_new(const struct sfr__pool_plan *plan)
@@ -105,7 +59,7 @@ struct sfr__pool *sfr__pool_new(const struct sfr__pool_plan *plan)
 
 	if (!pool)
 		return NULL;
-	if (pool_init(pool, plan) < 0) {
+	if (sfr__pool_lay_out(pool, plan) < 0) {
 		pool_free(pool);
 		return NULL;
 	}
@@ -147,7 +101,7 @@ void sfr__pool_close(struct sfr__pool *pool)
 /* Descriptors for this many buffers, and a slot for an op with each. 0 or -ENOMEM. */
 static int descriptors_reserve(struct sfr__pool *pool, size_t bufs)
 {
-	int r = sfr__region_grow(&pool->descriptors, bufs * sizeof(struct sfr__buf));
+	int r = sfr__array_grow(&pool->descriptors, bufs);
 
 	return r == 0 && pool->reserve ? pool->reserve(pool->above, bufs) : r;
 }
@@ -165,10 +119,10 @@ int sfr__pool_bind(struct sfr__pool *pool, void *above, int (*reserve)(void *abo
 static RARE struct sfr__buf *descriptor_new(struct sfr__pool *pool)
 {
 	size_t index = atomic_fetch_add_explicit(&pool->made, 1, memory_order_relaxed);
-	struct sfr__buf *b = (struct sfr__buf *)(void *)pool->descriptors.base + index;
+	struct sfr__buf *b;
 
-	sfr__invariant((unsigned char *)(b + 1) <=
-		       pool->descriptors.base + pool->descriptors.usable);
+	sfr__invariant(index < pool->descriptors.ready);
+	b = sfr__array_at(&pool->descriptors, index);
 	b->pool = pool;
 	return b;
 }
@@ -254,7 +208,8 @@ static uint32_t growth_of(const struct sfr__pool *pool, const struct sfr__slab *
 		step = room;
 	if (step > slab->count_max - slab->count)
 		step = slab->count_max - slab->count;
-	return (uint32_t)(step < BLOCKS_MAX - pool->blocks ? step : BLOCKS_MAX - pool->blocks);
+	return (uint32_t)(step < SFR__BLOCKS_MAX - pool->blocks ? step
+								: SFR__BLOCKS_MAX - pool->blocks);
 }
 
 /* Whoever holds a block can describe it and build an op with it: room for that comes first. */
@@ -378,9 +333,7 @@ sfr_buf *sfr__pool_get(struct sfr__pool *pool, size_t min_cap)
 /* The slab that a block is of. */
 static inline struct sfr__slab *slab_of(struct sfr__pool *pool, const unsigned char *at)
 {
-	if (sfr__likely(sfr__slab_has(&pool->slab, at)))
-		return &pool->slab;
-	return sfr__slab_has(&pool->small, at) ? &pool->small : &pool->large;
+	return sfr__arena_owner(&pool->arena, at);
 }
 
 static void lock_alone(const struct sfr__pool *pool)
@@ -581,7 +534,7 @@ static inline bool is_usual(const struct sfr__pool *pool, const struct sfr__buf 
 {
 	return b->kind == SFR__BUF_SLAB && !b->was_shared && sfr__pool_is_mine(pool) &&
 	       !pool->careful && /* the owner's, and nobody else looks at it */
-	       sfr__slab_has(&pool->slab, b->base);
+	       sfr__arena_owner(&pool->arena, b->base) == &pool->slab;
 }
 
 void sfr__pool_give(struct sfr__buf *b)

@@ -3,7 +3,8 @@
  *
  * Buffers come in up to three sizes, each from a slab of its own; what is larger comes from the heap. The
  * slabs grow by themselves when they are empty, as long as all of them and the heap stay within one
- * budget. Room to describe a block and to build an op with it is set aside before it is made.
+ * budget; they share addresses for as much as that, which are reserved from the first. Room to describe a
+ * block and to build an op with it is set aside before it is made.
  *
  * One thread owns the pool and takes from it; any thread may give back. What comes from elsewhere goes
  * through a lock-free list that the owner empties once a turn; so does all that comes before the first
@@ -23,9 +24,9 @@
 #ifndef SFR_LIB_POOL_H
 #define SFR_LIB_POOL_H
 
+#include "array.h"
 #include "buf.h"
 #include "process.h"
-#include "region.h"
 #include "slab.h"
 #include "thread.h"
 #include <safer_ring/buffer.h>
@@ -51,6 +52,7 @@ struct sfr__pool {
 	atomic_uintptr_t thread;     /* the owner; odd: its maker, nobody runs it yet; or NONE */
 	_Atomic(sfr_buf *) returned; /* released by other threads; CLOSED when the loop is gone */
 
+	struct sfr__arena arena;  /* of all slabs */
 	struct sfr__slab small;   /* perhaps there is none */
 	struct sfr__slab large;   /* the same */
 	size_t blocks;            /* in all slabs */
@@ -59,7 +61,6 @@ struct sfr__pool {
 	uint64_t budget;          /* for both; 0: slabs do not grow, and the heap is not limited */
 	atomic_size_t bytes_heap; /* buffers of the heap that are out */
 	uint64_t heap_allocs;
-	struct sfr__region descriptors;
 	atomic_size_t made;    /* descriptors made so far */
 	atomic_size_t left;    /* once CLOSED: buffers still out */
 	atomic_uint visitors;  /* threads that are in the middle of a release */
@@ -69,6 +70,7 @@ struct sfr__pool {
 	int (*reserve)(void *above, size_t bufs);
 	void (*wake)(void *above);
 	void *above;
+	struct sfr__array descriptors;
 };
 
 /* What a pool is to be. Sizes are powers of two. */
@@ -80,8 +82,17 @@ struct sfr__pool_plan {
 	bool huge;
 };
 
+/* More blocks than there will be memory for. Slots of ops, which are as many, have indexes of 32 bits. */
+#define SFR__BLOCKS_MAX ((uint64_t)1 << 30)
+
 /* How many blocks there may ever be. */
 size_t sfr__pool_blocks_max(const struct sfr__pool_plan *plan);
+
+/* How many bytes of addresses it takes from the first. */
+uint64_t sfr__pool_addresses(const struct sfr__pool_plan *plan);
+
+/* Reserve and make what a pool of zeros is to have from the first. 0 or -ENOMEM. */
+int sfr__pool_lay_out(struct sfr__pool *pool, const struct sfr__pool_plan *plan);
 
 struct sfr__pool *sfr__pool_new(const struct sfr__pool_plan *plan);
 
@@ -146,10 +157,9 @@ void sfr__pool_collect(struct sfr__pool *pool);
 /* Whether this address is that of a descriptor. */
 static inline bool sfr__pool_has(const struct sfr__pool *pool, const struct sfr__buf *b)
 {
-	uintptr_t at = (uintptr_t)b - (uintptr_t)pool->descriptors.base;
-
-	return at < atomic_load_explicit(&pool->made, memory_order_relaxed) * sizeof(*b) &&
-	       at % sizeof(*b) == 0;
+	return sfr__array_index(&pool->descriptors, b,
+				atomic_load_explicit(&pool->made, memory_order_relaxed)) !=
+	       SFR__ARRAY_NONE;
 }
 
 /* Whether it belongs to no loop. */

@@ -2,7 +2,8 @@
  * Region: addresses reserved once, made usable from the front, never moving.
  *
  * What the kernel or a caller points into must not move when it grows. A region reserves its addresses
- * up front, which costs nothing, and takes memory as it grows.
+ * up front and takes memory as it grows. Addresses are no memory, but a process may be allowed few of them
+ * (RLIMIT_AS): a region is for what has a budget. What only has a limit is an array: see array.h.
  */
 #ifndef SFR_LIB_REGION_H
 #define SFR_LIB_REGION_H

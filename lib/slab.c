@@ -1,26 +1,26 @@
 #include "slab.h"
 #include <errno.h>
 
-int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count, uint32_t count_max,
-		   bool huge)
+static uint32_t slab_shift(uint32_t block_size)
 {
-	const uint64_t size_max = (uint64_t)block_size * count_max;
+	return (uint32_t)__builtin_ctz(block_size);
+}
+
+int sfr__slab_init(struct sfr__slab *slab, struct sfr__arena *arena, uint32_t block_size,
+		   uint32_t count_max)
+{
+	size_t indexes = arena->size >> slab_shift(block_size);
 	int r;
 
-	*slab = (struct sfr__slab){.count_max = count_max, .block_size = block_size};
-	slab->shift = (uint32_t)__builtin_ctz(block_size);
-	if (size_max > PTRDIFF_MAX) /* more than there are addresses */
-		return -ENOMEM;
-	r = sfr__region_init(&slab->side, count_max * sizeof(*slab->entries));
-	if (r == 0)
-		r = huge ? sfr__region_init_huge(&slab->region, (size_t)block_size * count,
-						 (size_t)size_max)
-			 : sfr__region_init(&slab->region, (size_t)size_max);
-	if (r == 0) {
-		slab->base = slab->region.base;
-		slab->entries = (struct sfr__slab_entry *)(void *)slab->side.base;
-		r = sfr__slab_grow(slab, count);
-	}
+	*slab = (struct sfr__slab){.base = arena->base,
+				   .count_max = count_max,
+				   .block_size = block_size,
+				   .shift = slab_shift(block_size),
+				   .arena = arena};
+	if (indexes > UINT32_MAX)
+		indexes = UINT32_MAX; /* what lies behind is for larger blocks */
+	r = sfr__region_init(&slab->side, indexes * sizeof(*slab->entries));
+	slab->entries = (struct sfr__slab_entry *)(void *)slab->side.base;
 	if (r < 0)
 		sfr__slab_fini(slab);
 	return r;
@@ -28,24 +28,43 @@ int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count, 
 
 void sfr__slab_fini(struct sfr__slab *slab)
 {
-	sfr__region_fini(&slab->region);
 	sfr__region_fini(&slab->side);
 	*slab = (struct sfr__slab){0};
 }
 
+/* The next so many blocks, of one stretch. The first to be taken is the one of lowest address. */
+static void blocks_make(struct sfr__slab *slab, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = count; i > 0; i--)
+		slab->entries[slab->free_count++].free = slab->next + i - 1;
+	slab->next += count;
+	slab->count += count;
+}
+
 int sfr__slab_grow(struct sfr__slab *slab, uint32_t more)
 {
-	const uint32_t count = slab->count + more;
-	uint32_t i;
-	int r = sfr__region_grow(&slab->side, count * sizeof(*slab->entries));
+	struct sfr__arena *arena = slab->arena;
+	const size_t first = arena->taken >> slab->shift;
+	const uint32_t left = slab->end - slab->next;
+	size_t size;
+	int r;
 
+	if (more <= left) {
+		blocks_make(slab, more);
+		return 0;
+	}
+	size = (size_t)(more - left) << slab->shift;
+	r = sfr__region_grow(&slab->side, (first + (sfr__arena_round(arena, size) >> slab->shift)) *
+						  sizeof(*slab->entries));
 	if (r == 0)
-		r = sfr__region_grow(&slab->region, (size_t)count << slab->shift);
+		r = sfr__arena_take(arena, slab, size);
 	if (r < 0)
 		return r;
-	for (i = count; i > slab->count;
-	     i--) /* the first to be taken is the one of lowest address */
-		slab->entries[slab->free_count++].free = i - 1;
-	slab->count = count;
+	blocks_make(slab, left);
+	slab->next = (uint32_t)first;
+	slab->end = (uint32_t)(arena->taken >> slab->shift);
+	blocks_make(slab, more - left);
 	return 0;
 }

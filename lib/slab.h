@@ -1,44 +1,45 @@
 /*
- * Slab: one mapping cut into equal blocks.
+ * Slab: the blocks of one size.
  *
- * Addresses are reserved once, for as many blocks as there may ever be, and blocks never move: an address
- * given to the kernel stays valid until the slab is gone. Growing makes more of them usable; nothing is
- * given back to the system before the end. The free list and the counts live in a side array: a late
- * write through a stale pointer cannot corrupt the allocator. A block may be seen through several windows
- * and is free again when the last of them is closed. Who owns what is buf.c's concern.
+ * Blocks are cut from pieces of an arena, and never move: an address given to the kernel stays valid until
+ * the pool is gone. Growing makes more of them; nothing is given back to the system before the end. The
+ * index of a block is its distance from the beginning of the arena in blocks, so a slab that shares the
+ * arena has indexes that are no block of its own. The free list and the counts live in a side array: a
+ * late write through a stale pointer cannot corrupt the allocator. A block may be seen through several
+ * windows and is free again when the last of them is closed. Who owns what is buf.c's concern.
  */
 #ifndef SFR_LIB_SLAB_H
 #define SFR_LIB_SLAB_H
 
+#include "arena.h"
 #include "invariant.h"
-#include "region.h"
 #include <stdbool.h>
-#include <stdint.h>
 
 struct sfr__slab_entry {
 	uint32_t free;    /* a stack: the block used last is the one still in the cache */
-	uint32_t windows; /* on the block of this index; 0 is free */
+	uint32_t windows; /* on the block of this index; 0 is free, or no block */
 };
 
 struct sfr__slab {
-	unsigned char *base;
+	unsigned char *base; /* of the arena */
 	struct sfr__slab_entry *entries;
 	uint32_t free_count;
 	uint32_t count;      /* blocks there are */
 	uint32_t count_max;  /* and may be */
 	uint32_t block_size; /* a power of two; 0: there is no such slab */
 	uint32_t shift;
-	uint32_t fixed; /* how many, from the first, are registered with the engine */
-	struct sfr__region region;
+	uint32_t next;  /* index of the next block to be made, up to */
+	uint32_t end;   /* that of the end of the last piece */
+	uint32_t front; /* so many blocks lie at the beginning of the arena, one behind the other */
+	uint32_t fixed; /* how many of these are registered with the engine */
+	struct sfr__arena *arena;
 	struct sfr__region side;
 };
 
-/*
- * `count` blocks, of count_max that there may be: at least 1. In huge pages if asked for, and if there are
- * any. 0 or -ENOMEM. A slab of zeros may be passed to fini.
- */
-int sfr__slab_init(struct sfr__slab *slab, uint32_t block_size, uint32_t count, uint32_t count_max,
-		   bool huge);
+/* A slab of as yet no blocks, of count_max that there may be. 0 or -ENOMEM. A slab of zeros may be passed to
+ * fini. */
+int sfr__slab_init(struct sfr__slab *slab, struct sfr__arena *arena, uint32_t block_size,
+		   uint32_t count_max);
 void sfr__slab_fini(struct sfr__slab *slab);
 
 /* So many more blocks, as there may be. 0, or -ENOMEM and nothing changed. */
@@ -56,13 +57,7 @@ static inline unsigned char *sfr__slab_take(struct sfr__slab *slab)
 	return slab->base + ((size_t)index << slab->shift);
 }
 
-/* Whether an address is one of this slab. */
-static inline bool sfr__slab_has(const struct sfr__slab *slab, const unsigned char *at)
-{
-	return (uintptr_t)at - (uintptr_t)slab->base < slab->region.usable;
-}
-
-/* Whether the block at an address was there when the engine was told of the slab. */
+/* Whether a block of the slab's arena was there when the engine was told of the slab. */
 static inline bool sfr__slab_is_fixed(const struct sfr__slab *slab, const unsigned char *at)
 {
 	return ((uintptr_t)at - (uintptr_t)slab->base) >> slab->shift < slab->fixed;
@@ -72,7 +67,7 @@ static inline size_t sfr__slab_index(const struct sfr__slab *slab, const unsigne
 {
 	size_t index = (size_t)(at - slab->base) >> slab->shift;
 
-	sfr__invariant(index < slab->count && slab->entries[index].windows > 0);
+	sfr__invariant(index < slab->next && slab->entries[index].windows > 0);
 	return index;
 }
 
