@@ -14,6 +14,11 @@ uint64_t sfr__arena_size(uint64_t size, uint32_t block_max, unsigned sizes)
 	return ((size + piece - 1) / piece + sizes - 1) * piece;
 }
 
+uint64_t sfr__arena_addresses(uint64_t size, uint32_t block_max)
+{
+	return size + size / piece_size(block_max) * sizeof(struct sfr__slab *);
+}
+
 int sfr__arena_init(struct sfr__arena *arena, uint64_t size, uint32_t block_max, size_t front)
 {
 	int r;

@@ -29,6 +29,9 @@ struct sfr__arena {
 /* As many bytes of addresses are enough for `size` bytes of blocks of so many sizes, up to block_max. */
 uint64_t sfr__arena_size(uint64_t size, uint32_t block_max, unsigned sizes);
 
+/* And so many with the side array of such an arena. */
+uint64_t sfr__arena_addresses(uint64_t size, uint32_t block_max);
+
 /*
  * Reserve `size` bytes, as sfr__arena_size() says. The first `front` of them in huge pages if that is not
  * 0, and if there are any. 0 or -ENOMEM. An arena of zeros may be passed to fini.

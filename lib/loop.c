@@ -6,10 +6,14 @@
 #include "errand.h"
 #include "log.h"
 #include "op.h"
+#include "shortage.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What else a loop takes comes from the allocator, which asks the system for as much at a time. */
+#define HEAP_SIZE ((uint64_t)256 * 1024)
 
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what)
 {
@@ -81,6 +85,29 @@ static struct sfr__pool_plan plan_of(const struct sfr__settings *settings)
 	};
 }
 
+uint64_t sfr__loop_addresses(const struct sfr__settings *settings)
+{
+	const struct sfr__pool_plan plan = plan_of(settings);
+	uint64_t entries = settings->ring.entries, cq_entries = settings->ring.cq_entries;
+	uint64_t queues = 2 * entries *
+			  sizeof(struct io_uring_sqe); /* powers of two, with indexes */
+
+	queues += 2 * (cq_entries ? cq_entries : 4 * entries) * sizeof(struct io_uring_cqe);
+	return sfr__pool_addresses(&plan) + sfr__array_addresses(sizeof(sfr_op), plan.count) +
+	       queues + HEAP_SIZE;
+}
+
+/* No loop can be made without `what`, of so many bytes: say so. Returns err. */
+static int loop_lacks(const struct sfr__settings *settings, int err, const char *what,
+		      uint64_t size)
+{
+	char why[SFR__SHORTAGE_SIZE];
+
+	sfr__log(settings ? (enum sfr_log_level)settings->log.level : SFR_LOG_ERROR, SFR_LOG_ERROR,
+		 "no loop can be made: %s: %s", what, sfr__shortage_now(err, size, why));
+	return err;
+}
+
 static int loop_build(sfr_loop *loop)
 {
 	const struct sfr__settings *settings = &loop->settings;
@@ -90,18 +117,19 @@ static int loop_build(sfr_loop *loop)
 
 	r = sfr__mailbox_init(&loop->mailbox);
 	if (r < 0)
-		return r;
+		return loop_lacks(settings, r, "its mailbox", 0);
 	sfr__op_table_init(&loop->ops, bare_max, bufs + bare_max);
 	sfr__array_init(&loop->deadlines, sizeof(struct sfr__deadline), bufs + 2 * bare_max);
 	loop->pool = sfr__pool_new(&plan);
 	if (!loop->pool)
-		return -ENOMEM;
+		return loop_lacks(settings, -ENOMEM, "its buffers", sfr__loop_addresses(settings));
 	loop->pool->abort = settings->safety.abort;
 	loop->pool->poison = settings->safety.poison;
 	sfr__pool_watch(loop->pool, false);
 	r = sfr__pool_bind(loop->pool, loop, ops_reserve, loop_wake);
 	if (r < 0)
-		return r;
+		return loop_lacks(settings, r, "operations with its buffers",
+				  sfr__array_addresses(sizeof(sfr_op), plan.count));
 	return sfr__engine_open(&loop->engine, settings, loop->engine_reason);
 }
 
@@ -118,7 +146,8 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	}
 	loop = calloc(1, sizeof(*loop));
 	if (!loop)
-		return -ENOMEM;
+		return loop_lacks(sfr__config_settings(cfg), -ENOMEM, "the loop itself",
+				  sizeof(*loop));
 	loop->settings = *sfr__config_settings(cfg);
 	loop->mailbox.fd = -1;
 	sfr__face_init(&loop->face);
@@ -151,6 +180,8 @@ int sfr_loop_new(sfr_loop **out, const sfr_config *cfg)
 
 	if (r == 0)
 		r = loop_new(out, cfg ? cfg : preset);
+	else if (r != -SFR_ECONFIG) /* which was said */
+		(void)loop_lacks(NULL, r, "its configuration", 0);
 	sfr_config_free(preset);
 	return r;
 }

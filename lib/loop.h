@@ -86,6 +86,9 @@ struct sfr_loop {
 	struct sfr__array deadlines; /* by the index of an op */
 };
 
+/* How many bytes of addresses a loop takes when it is made, on either engine; hardly more than it does. */
+uint64_t sfr__loop_addresses(const struct sfr__settings *settings);
+
 /* A rule was broken: log it, and abort if safety.abort says so. Returns err. */
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what);
 

@@ -32,6 +32,9 @@ struct sfr__machine {
 	uint64_t lock_limit;   /* RLIMIT_MEMLOCK; or SFR__NO_LIMIT */
 	uint64_t files;        /* RLIMIT_NOFILE; or SFR__NO_LIMIT */
 
+	uint64_t addresses;      /* RLIMIT_AS in bytes; or SFR__NO_LIMIT */
+	uint64_t addresses_used; /* by this process */
+
 	uint64_t huge_page_size;  /* of the default kind, in bytes; 0: all about them is unknown */
 	uint64_t huge_pages;      /* of that kind, in all */
 	uint64_t huge_pages_free; /* not in use and not promised to anyone */
@@ -64,6 +67,14 @@ static inline uint64_t sfr__lesser(uint64_t a, uint64_t b)
 	if (a == 0 || b == 0)
 		return a > b ? a : b;
 	return a < b ? a : b;
+}
+
+/* Whether RLIMIT_AS leaves less than so many bytes of addresses. */
+static inline bool sfr__machine_lacks_addresses(const struct sfr__machine *machine, uint64_t size)
+{
+	return machine->addresses != 0 && machine->addresses != SFR__NO_LIMIT &&
+	       (machine->addresses < machine->addresses_used ||
+		machine->addresses - machine->addresses_used < size);
 }
 
 /* Look at this machine. Allocates nothing. */

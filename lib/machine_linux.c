@@ -399,6 +399,8 @@ static void status_look(struct sfr__machine *out, const char *root)
 
 	if (!text_read(root, "/proc/self/status", status, sizeof(status)))
 		return;
+	if (line_number(status, "VmSize", 10, &value) && value < NO_LIMIT_FROM / 1024)
+		out->addresses_used = value * 1024;
 	if (line_number(status, "CapEff", 16, &value)) {
 		out->may_lock = value >> CAP_LOCK_BIT & 1;
 		out->may_administrate = value >> CAP_ADMIN_BIT & 1;
@@ -458,6 +460,7 @@ void sfr__machine_look_in(struct sfr__machine *out, const char *root)
 	out->cores_allowed = cores_allowed();
 	out->lock_limit = limit_of(RLIMIT_MEMLOCK);
 	out->files = limit_of(RLIMIT_NOFILE);
+	out->addresses = limit_of(RLIMIT_AS);
 	groups_look(out, root);
 	nodes_look(out, root);
 	memory_look(out, root);

@@ -69,5 +69,13 @@ int sfr__pool_lay_out(struct sfr__pool *pool, const struct sfr__pool_plan *plan)
 
 uint64_t sfr__pool_addresses(const struct sfr__pool_plan *plan)
 {
-	return arena_size(plan) + sfr__array_addresses(sizeof(struct sfr__buf), plan->count);
+	const uint64_t size = arena_size(plan);
+	const uint32_t sizes[] = {plan->size, plan->small, plan->large};
+	uint64_t sides = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		sides += sizes[i] ? sfr__slab_addresses(size, sizes[i]) : 0;
+	return sfr__arena_addresses(size, block_max(plan)) + sides +
+	       sfr__array_addresses(sizeof(struct sfr__buf), plan->count);
 }

@@ -3,6 +3,9 @@
 #include <safer_ring/error.h>
 #include <errno.h>
 
+/* More addresses than the largest ring takes. */
+#define RING_MAX ((uint64_t)8 * 1024 * 1024)
+
 enum cause {
 	SYSCTL_ALL,
 	SYSCTL_GROUP,
@@ -13,6 +16,7 @@ enum cause {
 	MISSING,
 	OLD,
 	MEMORY,
+	ADDRESSES,
 	DESCRIPTORS,
 	UNKNOWN,
 };
@@ -44,6 +48,8 @@ static const struct {
 	[OLD] = {"this kernel's io_uring is older than that of Linux 5.11", "a newer kernel"},
 	[MEMORY] = {"there is not enough memory for the ring that this user may lock",
 		    "raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) or lower ring.entries"},
+	[ADDRESSES] = {"RLIMIT_AS leaves too few addresses for a ring",
+		       "raise RLIMIT_AS (ulimit -v, LimitAS=)"},
 	[DESCRIPTORS] = {"no descriptor is left for the ring",
 			 "raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)"},
 	[UNKNOWN] = {"the kernel gave no reason", "see the manual of this error"},
@@ -67,7 +73,7 @@ static enum cause cause_of(const struct sfr__refusal *refusal, const struct sfr_
 	case EINVAL:
 		return OLD;
 	case ENOMEM:
-		return MEMORY;
+		return sfr__machine_lacks_addresses(machine, RING_MAX) ? ADDRESSES : MEMORY;
 	case EMFILE:
 	case ENFILE:
 		return DESCRIPTORS;

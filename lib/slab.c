@@ -6,10 +6,18 @@ static uint32_t slab_shift(uint32_t block_size)
 	return (uint32_t)__builtin_ctz(block_size);
 }
 
+uint64_t sfr__slab_addresses(uint64_t arena_size, uint32_t block_size)
+{
+	uint64_t indexes = arena_size >> slab_shift(block_size);
+
+	if (indexes > UINT32_MAX)
+		indexes = UINT32_MAX; /* what lies behind is for larger blocks */
+	return indexes * sizeof(struct sfr__slab_entry);
+}
+
 int sfr__slab_init(struct sfr__slab *slab, struct sfr__arena *arena, uint32_t block_size,
 		   uint32_t count_max)
 {
-	size_t indexes = arena->size >> slab_shift(block_size);
 	int r;
 
 	*slab = (struct sfr__slab){.base = arena->base,
@@ -17,9 +25,7 @@ int sfr__slab_init(struct sfr__slab *slab, struct sfr__arena *arena, uint32_t bl
 				   .block_size = block_size,
 				   .shift = slab_shift(block_size),
 				   .arena = arena};
-	if (indexes > UINT32_MAX)
-		indexes = UINT32_MAX; /* what lies behind is for larger blocks */
-	r = sfr__region_init(&slab->side, indexes * sizeof(*slab->entries));
+	r = sfr__region_init(&slab->side, (size_t)sfr__slab_addresses(arena->size, block_size));
 	slab->entries = (struct sfr__slab_entry *)(void *)slab->side.base;
 	if (r < 0)
 		sfr__slab_fini(slab);

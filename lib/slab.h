@@ -42,6 +42,9 @@ int sfr__slab_init(struct sfr__slab *slab, struct sfr__arena *arena, uint32_t bl
 		   uint32_t count_max);
 void sfr__slab_fini(struct sfr__slab *slab);
 
+/* How many bytes of addresses the side array of a slab takes that has this much of an arena. */
+uint64_t sfr__slab_addresses(uint64_t arena_size, uint32_t block_size);
+
 /* So many more blocks, as there may be. 0, or -ENOMEM and nothing changed. */
 int sfr__slab_grow(struct sfr__slab *slab, uint32_t more);
 

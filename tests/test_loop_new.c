@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -88,20 +89,27 @@ END_TEST
 
 START_TEST(without_descriptors_there_is_no_loop_and_no_leak)
 {
+	static const char *const engines[] = {"uring", "epoll"};
 	int before = open_descriptors(), spare;
 	struct rlimit limit, tight;
 
+	ck_assert_int_eq(setenv("SAFER_RING_ENGINE", engines[_i], 1), 0);
+	if (_i == 0 && !world_has_uring())
+		return;
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (spare = 0; spare < 2; spare++) {
 		int lowest = dup(0), r;
 		sfr_loop *loop;
 
 		close(lowest);
+		log_listen();
 		tight = (struct rlimit){(rlim_t)lowest + (rlim_t)spare, limit.rlim_max};
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
 		r = sfr_loop_new(&loop, NULL);
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		ck_assert_int_eq(r, -EMFILE);
+		ck_assert_int_eq(log_errors, 1);
+		ck_assert_ptr_nonnull(strstr(log_line, "RLIMIT_NOFILE"));
 	}
 	ck_assert_int_eq(open_descriptors(), before);
 }
@@ -208,7 +216,7 @@ int main(void)
 	tcase_add_test(tc, the_smallest_and_the_largest_rings_work);
 	tcase_add_test(tc, without_configuration_the_preset_default_is_used);
 	tcase_add_loop_test(tc, every_preset_makes_a_loop_that_works, 0, 5);
-	tcase_add_test(tc, without_descriptors_there_is_no_loop_and_no_leak);
+	tcase_add_loop_test(tc, without_descriptors_there_is_no_loop_and_no_leak, 0, 2);
 	tcase_add_test(tc, where_the_kernel_forbids_it_another_engine_does_and_the_log_says_why);
 	tcase_add_test(tc, who_insists_on_io_uring_is_told_why_there_is_none);
 	tcase_add_test(tc, kernel_polling_wants_a_core_of_its_own);

@@ -599,13 +599,19 @@ END_TEST
 
 START_TEST(without_memory_there_is_no_configuration_and_no_loop)
 {
+	static const char *const engines[] = {"uring", "epoll"};
 	long n = 0, refused = 0;
 	sfr_loop *loop;
 	int r;
 
+	ck_assert_int_eq(setenv("SAFER_RING_ENGINE", engines[_i], 1), 0);
+	if (!world_has_uring() && _i == 0)
+		return;
+
 	do {
 		allocations = live = 0;
 		failing_allocation = ++n;
+		log_listen();
 		watching = true;
 		loop = NULL;
 		r = sfr_loop_new(&loop, NULL);
@@ -616,6 +622,9 @@ START_TEST(without_memory_there_is_no_configuration_and_no_loop)
 			   -ENOMEM; /* and not where a ring asks once more, as it may be had soon */
 		ck_assert_msg(r == 0 || r == -ENOMEM, "allocation %ld: %s", n, sfr_errname(r));
 		ck_assert_int_eq(live, 0);
+		ck_assert_msg(log_errors == (r < 0), "allocation %ld: %d lines: %s", n, log_errors,
+			      log_line);
+		ck_assert(r == 0 || strstr(log_line, "no memory is left"));
 	} while (allocations >= n);
 	ck_assert_int_eq(r, 0);
 	ck_assert_int_gt(refused, 5);
@@ -793,7 +802,7 @@ int main(void)
 	TCase *tc = world_case(suite, "failing");
 
 	world_test(tc, each_allocation_may_fail_and_the_loop_works_on);
-	tcase_add_test(tc, without_memory_there_is_no_configuration_and_no_loop);
+	tcase_add_loop_test(tc, without_memory_there_is_no_configuration_and_no_loop, 0, 2);
 	tc = world_case(suite, "steady state");
 	world_test(tc, receive_and_send_allocate_nothing);
 	world_test(tc, streams_allocate_nothing);

@@ -229,20 +229,20 @@ int listening_socket(struct sockaddr_in *addr_out, int backlog)
 	return fd;
 }
 
-int log_lines;
+int log_lines, log_errors;
 char log_line[512];
 
 static void log_hear(enum sfr_log_level level, const char *line, void *arg)
 {
-	(void)level;
 	(void)arg;
 	log_lines++;
+	log_errors += level == SFR_LOG_ERROR;
 	snprintf(log_line, sizeof(log_line), "%s", line);
 }
 
 void log_listen(void)
 {
-	log_lines = 0;
+	log_lines = log_errors = 0;
 	log_line[0] = '\0';
 	sfr_log_to(log_hear, NULL);
 }

@@ -72,7 +72,7 @@ static inline void *same(void *pointer)
 }
 
 /* What the log was told since log_listen(). */
-extern int log_lines;
+extern int log_lines, log_errors;
 extern char log_line[512];
 void log_listen(void);
 

@@ -6,6 +6,7 @@
 #include "../config.h"
 #include "../log.h"
 #include "../machine.h"
+#include "../shortage.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,14 @@ static void refusal_write(const struct sfr__refusal *refusal, char reason[SFR__R
 		       sfr__refusal_cause(refusal, &machine), sfr__refusal_fix(refusal, &machine));
 }
 
+static void engine_lacks(const struct sfr__settings *settings, const char *name, int err)
+{
+	char why[SFR__SHORTAGE_SIZE];
+
+	sfr__log((enum sfr_log_level)settings->log.level, SFR_LOG_ERROR,
+		 "engine %s does not work here: %s", name, sfr__shortage_now(err, 0, why));
+}
+
 static int epoll_choose(struct sfr__engine **out, const struct sfr__settings *settings,
 			const char *reason)
 {
@@ -27,9 +36,7 @@ static int epoll_choose(struct sfr__engine **out, const struct sfr__settings *se
 	int r = sfr__epoll_open(out, settings);
 
 	if (r < 0)
-		sfr__log((enum sfr_log_level)settings->log.level, SFR_LOG_ERROR,
-			 "engine epoll does not work here: %s (%s)", sfr_strerror(r),
-			 sfr_errname(r));
+		engine_lacks(settings, "epoll", r);
 	else
 		sfr__log((enum sfr_log_level)settings->log.level,
 			 wanted ? SFR_LOG_INFO : SFR_LOG_WARN, "engine epoll: %s", reason);
@@ -54,8 +61,11 @@ int sfr__engine_open(struct sfr__engine **out, const struct sfr__settings *setti
 		sfr__log(limit, SFR_LOG_INFO, "engine uring: %s", described);
 		return 0;
 	}
-	if (!refusal.error)
+	if (!refusal.error) {
+		if (r != -SFR_ECONFIG) /* which was said */
+			engine_lacks(settings, "uring", r);
 		return r;
+	}
 	refusal_write(&refusal, reason);
 	if (settings->engine == SFR__ENGINE_AUTO && sfr__refusal_is_final(&refusal))
 		return epoll_choose(out, settings, reason);
