@@ -88,7 +88,7 @@ void sfr__errands_collect(sfr_loop *loop)
 
 void sfr__errands_init(sfr_loop *loop)
 {
-	sfr__workers_init(&loop->workers, loop->settings.ring.workers, errand_run, errand_tell);
+	sfr__workers_init(&loop->workers, loop->settings.ring.workers, 0, errand_run, errand_tell);
 }
 
 void sfr__errands_fini(sfr_loop *loop)

@@ -3,11 +3,12 @@
 #include <signal.h>
 #include <stdlib.h>
 
-void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max,
+void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max, size_t stack_size,
 		       void (*run)(struct sfr__work *work),
 		       void (*tell)(struct sfr__workers *workers))
 {
-	*workers = (struct sfr__workers){.threads_max = threads_max, .run = run, .tell = tell};
+	*workers = (struct sfr__workers){
+		.threads_max = threads_max, .stack_size = stack_size, .run = run, .tell = tell};
 	pthread_mutex_init(&workers->mutex, NULL);
 	pthread_cond_init(&workers->more, NULL);
 	sfr__list_init(&workers->waiting);
@@ -60,6 +61,22 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
+static int thread_create(struct sfr__workers *workers, pthread_t *out)
+{
+	pthread_attr_t attr;
+	int r = pthread_attr_init(&attr);
+
+	if (r == 0) {
+		r = workers->stack_size ? pthread_attr_setstacksize(&attr, workers->stack_size) : 0;
+		if (r == 0)
+			r = pthread_create(out, &attr, worker_main, workers);
+		(void)pthread_attr_destroy(&attr);
+	}
+	if (r == EINVAL) /* too small for what the program keeps of each thread */
+		r = pthread_create(out, NULL, worker_main, workers);
+	return r;
+}
+
 /* Signals are for the threads of the program: a worker takes none, not even SIGPIPE. */
 static int thread_start(struct sfr__workers *workers)
 {
@@ -68,7 +85,7 @@ static int thread_start(struct sfr__workers *workers)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&workers->threads[workers->threads_count], NULL, worker_main, workers);
+	r = thread_create(workers, &workers->threads[workers->threads_count]);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	workers->threads_count += r == 0;
 	return -r;

@@ -29,11 +29,13 @@ struct sfr__workers {
 	void (*run)(struct sfr__work *work);
 	void (*tell)(struct sfr__workers *workers);
 	pthread_t *threads;
+	size_t stack_size; /* of a thread; 0: as the threads of the program have it */
 };
 
 /* `run` does a piece of work, and `tell` says that some is done, both on a worker; there may be more by
- * the time the owner looks. Costs nothing until there is some. */
-void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max,
+ * the time the owner looks. Costs nothing until there is some. The stacks of threads take addresses
+ * (RLIMIT_AS), 8 MiB each by default: `stack_size` is what the work needs, or 0 where nobody knows. */
+void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max, size_t stack_size,
 		       void (*run)(struct sfr__work *work),
 		       void (*tell)(struct sfr__workers *workers));
 

@@ -287,6 +287,28 @@ START_TEST(a_loop_that_cannot_grow_says_so_and_works_on)
 }
 END_TEST
 
+/* The threads that wait for files in place of the kernel: their stacks are no larger than they need. */
+START_TEST(workers_of_the_epoll_engine_take_few_addresses)
+{
+	sfr_config *config = config_for("default", 1);
+	int i, file = empty_file();
+	uint64_t before;
+	sfr_loop *loop;
+
+	ck_assert_int_eq(sfr_loop_new(&loop, config), 0);
+	ck_assert_int_eq(sfr_await(sfr_nop(loop), NULL), 0);
+	before = size_now();
+	for (i = 0; i < 64; i++)
+		sfr_submit(sfr_fsync(loop, file), count_call, NULL);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+	ck_assert_int_eq(calls, 64);
+	ck_assert_uint_gt(size_now(), before);
+	ck_assert_uint_le(size_now() - before, 4 * MB);
+	ck_assert_int_eq(sfr_loop_free(loop), 0);
+	sfr_config_free(config);
+}
+END_TEST
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED
@@ -325,5 +347,6 @@ int main(void)
 		2);
 	tcase_add_loop_test(tc, wherever_addresses_run_short_one_line_says_so, 0, 2);
 	tcase_add_loop_test(tc, a_loop_that_cannot_grow_says_so_and_works_on, 0, 2);
+	tcase_add_test(tc, workers_of_the_epoll_engine_take_few_addresses);
 	return world_run(suite);
 }

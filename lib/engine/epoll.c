@@ -23,6 +23,8 @@
 /* While completions are ready, epoll is asked only every so many enters: it costs a system call. */
 #define LOOK_AFTER 8
 
+#define STACK_SIZE ((size_t)256 * 1024) /* of a worker, which makes system calls and no more */
+
 #define SHORT_OF_MEMORY_NS 1000000 /* entries that could not be taken are tried again after this */
 
 /* A request, as it waits here. */
@@ -548,7 +550,7 @@ int sfr__epoll_open(struct sfr__engine **out, const struct sfr__settings *settin
 	epoll->interpreter.request_size = sizeof(struct waiting);
 	epoll->interpreter.engine.calls = &epoll_calls;
 	epoll->interpreter.engine.features = features_offered(settings);
-	sfr__workers_init(&epoll->workers, settings->ring.workers, work_run, work_tell);
+	sfr__workers_init(&epoll->workers, settings->ring.workers, STACK_SIZE, work_run, work_tell);
 	epoll->done_fd = epoll->shown = -1;
 	r = epoll_init(epoll, settings);
 	if (r < 0) {
