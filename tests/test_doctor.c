@@ -12,6 +12,7 @@
 #include "cases.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,8 @@ static void facts_up(void)
 			    .memory_limit = SFR__NO_LIMIT,
 			    .lock_limit = 8 * MIB,
 			    .files = 65536,
+			    .addresses = SFR__NO_LIMIT,
+			    .addresses_used = 8 * MIB,
 			    .huge_page_size = 2 * MIB,
 			    .huge_mode = SFR__HUGE_MADVISE,
 			    .uring_group = -1},
@@ -191,6 +194,11 @@ static void memlock_64k(void)
 	sfr__machine_sum_up(&facts.machine);
 }
 
+static void few_addresses(void)
+{
+	facts.machine.addresses = 60 * MIB;
+}
+
 /* The kernel has it all, and trying ran short. */
 static void memlock_64k_short(void)
 {
@@ -272,6 +280,7 @@ static const struct {
 	{"half_old_kernel", half_old_kernel, 0},
 	{"broken_features", broken_features, 0},
 	{"heeded_quirk", heeded_quirk, 0},
+	{"few_addresses", few_addresses, 1},
 	{"memlock_64k", memlock_64k, 0},
 	{"memlock_64k_short", memlock_64k_short, 0},
 	{"sqpoll_on_2_cores", sqpoll_on_2_cores, 1},
@@ -501,6 +510,39 @@ START_TEST(buffers_are_registered_within_half_of_the_lock_limit)
 }
 END_TEST
 
+/* The number is the one that a loop goes by itself: see test_addresses.c. */
+START_TEST(a_loop_needs_its_own_addresses_and_those_of_the_program)
+{
+	struct advice advice[ADVICE_MAX];
+	uint64_t need = facts_addresses(&facts) + facts.machine.addresses_used;
+	char limit[64];
+
+	facts.machine.addresses = need;
+	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_ALL, advice), 0);
+	facts.machine.addresses = need - 1;
+	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_CHOICES, advice), 1);
+	ck_assert_str_eq(advice[0].key, "RLIMIT_AS");
+	ck_assert(advice[0].refuses);
+	(void)snprintf(limit, sizeof(limit), "ulimit -v %" PRIu64 ",", (need + 1023) / 1024);
+	ck_assert_ptr_nonnull(strstr(advice[0].fix, limit));
+	configured("buffers.budget", "32MiB");
+	ck_assert_uint_eq(advice_collect(&facts, ADVICE_ON_CHOICES, advice), 0);
+}
+END_TEST
+
+START_TEST(a_ring_that_finds_no_addresses_is_not_blamed_on_locked_memory)
+{
+	refused(-ENOMEM, SFR__STEP_SETUP);
+	ck_assert_ptr_nonnull(
+		strstr(sfr__refusal_fix(&facts.probe.refusal, &facts.machine), "RLIMIT_MEMLOCK"));
+	facts.machine.addresses = facts.machine.addresses_used + 4096;
+	ck_assert_ptr_nonnull(
+		strstr(sfr__refusal_cause(&facts.probe.refusal, &facts.machine), "RLIMIT_AS"));
+	ck_assert_ptr_nonnull(
+		strstr(sfr__refusal_fix(&facts.probe.refusal, &facts.machine), "ulimit -v"));
+}
+END_TEST
+
 START_TEST(advice_ends_where_there_is_no_room)
 {
 	struct advice advice[ADVICE_MAX];
@@ -669,6 +711,8 @@ int main(void)
 	tcase_add_test(tc, text_wraps_between_words_and_hides_control_characters);
 	tcase_add_test(tc, advice_on_choices_leaves_defaults_alone);
 	tcase_add_test(tc, buffers_are_registered_within_half_of_the_lock_limit);
+	tcase_add_test(tc, a_loop_needs_its_own_addresses_and_those_of_the_program);
+	tcase_add_test(tc, a_ring_that_finds_no_addresses_is_not_blamed_on_locked_memory);
 	tcase_add_test(tc, advice_ends_where_there_is_no_room);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -372,6 +372,29 @@ START_TEST(a_limit_of_no_cgroup_is_not_taken_for_the_memory)
 }
 END_TEST
 
+START_TEST(addresses_are_what_the_limit_allows_and_the_process_takes)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &limit), 0);
+	limit.rlim_cur = (rlim_t)1 << 46;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	tree_file("proc/self/status", "Name:\tx\nVmPeak:\t   9999 kB\nVmSize:\t   2048 kB\n");
+	look();
+	ck_assert_uint_eq(machine.addresses, UINT64_C(1) << 46);
+	ck_assert_uint_eq(machine.addresses_used, 2048 * 1024);
+	ck_assert(!sfr__machine_lacks_addresses(&machine, (UINT64_C(1) << 46) - 2048 * 1024));
+	ck_assert(sfr__machine_lacks_addresses(&machine, (UINT64_C(1) << 46) - 2048 * 1024 + 1));
+
+	machine.addresses_used = UINT64_C(1) << 47;
+	ck_assert(sfr__machine_lacks_addresses(&machine, 0));
+	machine.addresses = SFR__NO_LIMIT;
+	ck_assert(!sfr__machine_lacks_addresses(&machine, UINT64_MAX));
+	machine.addresses = 0;
+	ck_assert(!sfr__machine_lacks_addresses(&machine, UINT64_MAX));
+}
+END_TEST
+
 /* CapEff with and without bit 14. */
 START_TEST(what_may_be_locked_is_the_limit_unless_a_privilege_lifts_it)
 {
@@ -550,6 +573,7 @@ int main(void)
 	tc = case_of(suite, "memory");
 	tcase_add_test(tc, memory_is_the_less_of_the_machine_and_its_cgroup);
 	tcase_add_test(tc, a_limit_of_no_cgroup_is_not_taken_for_the_memory);
+	tcase_add_test(tc, addresses_are_what_the_limit_allows_and_the_process_takes);
 	tcase_add_test(tc, what_may_be_locked_is_the_limit_unless_a_privilege_lifts_it);
 	tcase_add_test(tc, the_number_of_files_is_that_of_the_limit);
 	tcase_add_test(tc, huge_pages_that_are_promised_to_someone_are_not_free);

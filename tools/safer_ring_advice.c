@@ -253,6 +253,28 @@ static void advise_locked_memory(struct list *list)
 	    kib, kib, count);
 }
 
+static void advise_addresses(struct list *list)
+{
+	const struct sfr__machine *machine = &list->facts->machine;
+	uint64_t size = facts_addresses(list->facts);
+	uint64_t kib = (machine->addresses_used + size + KIB - 1) / KIB;
+	char bytes[TEXT_AMOUNT_SIZE], limit[TEXT_AMOUNT_SIZE];
+	struct advice *advice;
+
+	if (!facts_lacks_addresses(list->facts))
+		return;
+	advice = advice_add(list, "RLIMIT_AS");
+	SAY(advice->trouble,
+	    "at %s it is too low for a loop, which takes %s of addresses when it is made, for "
+	    "buffers.budget above all",
+	    text_amount(machine->addresses, limit), text_amount(size, bytes));
+	SAY(advice->fix,
+	    "raise it to %" PRIu64 " KiB and what the program takes besides (ulimit -v %" PRIu64
+	    ", LimitAS=%" PRIu64 "K), or have a lower buffers.budget",
+	    kib, kib, kib);
+	advice->refuses = true;
+}
+
 static void advise_memory(struct list *list)
 {
 	const struct sfr__settings *settings = &list->facts->config.settings;
@@ -370,6 +392,7 @@ unsigned advice_collect(const struct facts *facts, enum advice_scope scope,
 	advise_kernel(&list);
 	advise_ring_memory(&list);
 	advise_locked_memory(&list);
+	advise_addresses(&list);
 	advise_memory(&list);
 	advise_budget(&list);
 	advise_huge_pages(&list);

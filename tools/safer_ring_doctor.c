@@ -66,6 +66,9 @@ static void loops_write(const struct facts *facts, char *out, size_t size)
 	if (facts->config_result < 0)
 		(void)snprintf(out, size, "no loop can be made, as the environment is bad: %s",
 			       facts->config_trouble);
+	else if (facts_lacks_addresses(facts))
+		(void)snprintf(out, size,
+			       "no loop can be made, as RLIMIT_AS leaves too few addresses");
 	else if (facts->config.settings.ring.sqpoll == SFR__SQPOLL_ON &&
 		 !facts_sqpoll_fits(facts, why, sizeof(why)))
 		(void)snprintf(out, size, "no loop can be made, as ring.sqpoll is on (%s): %s",
@@ -312,8 +315,14 @@ static void memory_write(FILE *out, const struct sfr__machine *machine)
 
 static void limits_write(FILE *out, const struct sfr__machine *machine)
 {
-	char amount[TEXT_AMOUNT_SIZE];
+	char amount[TEXT_AMOUNT_SIZE], used[TEXT_AMOUNT_SIZE];
+	bool limited = machine->addresses != 0 && machine->addresses != SFR__NO_LIMIT &&
+		       machine->addresses_used != 0;
 
+	text_row(out, MACHINE_COLUMN, "addresses", "%s (RLIMIT_AS)%s%s",
+		 text_amount(machine->addresses, amount),
+		 limited ? ", of which this program alone takes " : "",
+		 limited ? text_amount(machine->addresses_used, used) : "");
 	text_row(out, MACHINE_COLUMN, "locked memory", "%s (RLIMIT_MEMLOCK)%s",
 		 text_amount(machine->lock_limit, amount),
 		 machine->lock_limit == SFR__NO_LIMIT ? ""
@@ -566,6 +575,8 @@ static void machine_json(struct json *json, const struct sfr__machine *machine)
 	amount_json(json, "memory", machine->memory);
 	amount_json(json, "memory_total", machine->memory_total);
 	amount_json(json, "memory_limit", machine->memory_limit);
+	amount_json(json, "addresses", machine->addresses);
+	amount_json(json, "addresses_used", machine->addresses_used);
 	amount_json(json, "lockable", machine->lockable);
 	amount_json(json, "lock_limit", machine->lock_limit);
 	amount_json(json, "descriptors", machine->files);

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE /* dladdr, RTLD_DEFAULT */
 #endif
 #include "safer_ring_facts.h"
+#include "loop.h"
 #include <safer_ring/error.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -212,6 +213,17 @@ void facts_free(struct facts *facts)
  * What follows.
  */
 
+uint64_t facts_addresses(const struct facts *facts)
+{
+	return sfr__loop_addresses(&facts->config.settings);
+}
+
+bool facts_lacks_addresses(const struct facts *facts)
+{
+	return facts->config_result == 0 &&
+	       sfr__machine_lacks_addresses(&facts->machine, facts_addresses(facts));
+}
+
 bool facts_uring_works(const struct facts *facts)
 {
 	return facts->probing == FACTS_PROBED && facts->probe.refusal.error == 0;
@@ -253,7 +265,7 @@ enum facts_outcome facts_outcome(const struct facts *facts)
 {
 	const struct sfr__settings *settings = &facts->config.settings;
 
-	if (facts->config_result < 0)
+	if (facts->config_result < 0 || facts_lacks_addresses(facts))
 		return FACTS_NO_LOOP;
 	if (settings->engine == SFR__ENGINE_EPOLL)
 		return FACTS_USE_EPOLL;

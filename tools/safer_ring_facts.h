@@ -82,6 +82,11 @@ void facts_free(struct facts *facts);
 
 enum facts_outcome facts_outcome(const struct facts *facts);
 
+/* How many bytes of addresses a loop of this configuration takes when it is made; and whether RLIMIT_AS leaves
+ * fewer, even to a program as small as this one. */
+uint64_t facts_addresses(const struct facts *facts);
+bool facts_lacks_addresses(const struct facts *facts);
+
 /* Whether io_uring was tried, and works. */
 bool facts_uring_works(const struct facts *facts);
 
