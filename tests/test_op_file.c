@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct seen seen, other;
@@ -269,6 +270,75 @@ START_TEST(an_open_that_takes_too_long_ends_with_etimedout_or_is_done)
 }
 END_TEST
 
+/*
+ * Files on which another process holds a lease: whoever opens them waits until it lets go.
+ */
+
+static int told, heard; /* pipes' ends of the process that holds the lease */
+
+static void lease_is_asked_for(int signo)
+{
+	(void)signo;
+	(void)!write(told, "?", 1);
+}
+
+/* Says '!' when it holds the lease and '?' when somebody opens the file; lets go when it is told to. */
+static _Noreturn void lease_hold(const char *name)
+{
+	int fd = openat(dir, name, O_RDWR | O_CREAT, 0600);
+	char byte;
+
+	signal(SIGIO, lease_is_asked_for);
+	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0) /* not every file system has leases */
+		_exit(write(told, "-", 1) != 1);
+	(void)!write(told, "!", 1);
+	while (read(heard, &byte, 1) < 0)
+		;
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	_exit(0);
+}
+
+static char byte_of(int fd)
+{
+	char byte = 0;
+
+	ck_assert_int_eq(read(fd, &byte, 1), 1);
+	return byte;
+}
+
+START_TEST(an_open_waits_for_whoever_holds_a_lease_on_the_file)
+{
+	sfr_loop *loop = loop_and_dir(_i, NULL);
+	int listens, says;
+	pid_t holder;
+
+	pair_of_pipe_ends(&listens, &told);
+	pair_of_pipe_ends(&heard, &says);
+	holder = fork();
+	if (holder == 0)
+		lease_hold("leased");
+	ck_assert_int_gt(holder, 0);
+
+	if (byte_of(listens) == '!') {
+		sfr_submit(sfr_openat(loop, dir, "leased", O_RDONLY, 0), record, &seen);
+		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+		ck_assert_int_eq(byte_of(listens), '?');
+		ck_assert_int_eq(seen.calls, 0);
+		ck_assert_int_eq(awaited(sfr_openat(loop, dir, "leased", O_RDONLY | O_NONBLOCK, 0)),
+				 -EAGAIN);
+		ck_assert_int_eq(write(says, "", 1), 1);
+		turn_until(loop, &seen.calls, 1);
+
+		ck_assert_int_ge(seen.result, 0);
+		ck_assert_int_eq(fcntl(seen.result, F_GETFL) & O_NONBLOCK, 0);
+		close(seen.result);
+	}
+	ck_assert_int_eq(waitpid(holder, NULL, 0), holder);
+	(void)unlinkat(dir, "leased", 0);
+	dir_gone();
+}
+END_TEST
+
 START_TEST(many_at_a_time_all_come)
 {
 	sfr_loop *loop = loop_and_dir(_i, "ring.workers=3");
@@ -450,6 +520,7 @@ int main(void)
 	world_test(tc, a_descriptor_that_nobody_wants_any_more_is_closed);
 	world_test(tc, a_descriptor_that_was_given_is_closed_whatever_is_asked);
 	world_test(tc, an_open_that_takes_too_long_ends_with_etimedout_or_is_done);
+	world_test(tc, an_open_waits_for_whoever_holds_a_lease_on_the_file);
 	world_test(tc, many_at_a_time_all_come);
 	tc = world_case(suite, "work");
 	world_test(tc, work_is_done_on_another_thread_and_its_result_comes_back);

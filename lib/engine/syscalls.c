@@ -503,16 +503,22 @@ uint32_t sfr__syscall_events(const struct sfr__request *request)
 	}
 }
 
-/* As the kernel's: a FIFO without a peer is opened at once. Only a file that is new loses the flag. */
+/*
+ * As the kernel's: a FIFO without a peer is opened at once, as the first attempt does not wait. Whom that
+ * attempt tells to wait (another process holds a lease on the file, or a lock that is mandatory) waits here.
+ * Only a file that is new loses the flag.
+ */
 static int openat_do(const struct sfr__request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
-	int flags = (int)sqe->open_flags,
-	    fd = openat(request->fd, (const char *)(uintptr_t)sqe->addr, flags | O_NONBLOCK,
-			(mode_t)sqe->len);
+	const char *path = (const char *)(uintptr_t)sqe->addr;
+	int flags = (int)sqe->open_flags, fd;
 
+	fd = openat(request->fd, path, flags | O_NONBLOCK, (mode_t)sqe->len);
 	if (fd >= 0 && !(flags & O_NONBLOCK))
 		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	if (fd < 0 && errno == EAGAIN && !(flags & O_NONBLOCK))
+		fd = openat(request->fd, path, flags, (mode_t)sqe->len);
 	return sfr__result_of(fd);
 }
 
