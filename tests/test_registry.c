@@ -466,6 +466,24 @@ START_TEST(more_files_than_this_process_may_open_are_refused)
 }
 END_TEST
 
+/* No descriptor is left: not for a copy either, if the engine makes one. */
+START_TEST(without_descriptors_it_is_not_the_file_that_is_wrong)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	struct rlimit limit, none;
+	int fd = empty_pipe(), name, r;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){0, limit.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = sfr_files_register(loop, &fd, 1, &name);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+
+	ck_assert_int_eq(r, -EMFILE);
+	ck_assert_int_eq(sfr_files_register(loop, &fd, 1, &name), 0);
+}
+END_TEST
+
 START_TEST(the_table_stays_while_an_op_needs_it)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
@@ -1046,6 +1064,7 @@ int main(void)
 	world_test(tc, there_is_one_table_at_a_time);
 	world_test(tc, what_cannot_be_registered_is_refused_by_name);
 	world_test(tc, more_files_than_this_process_may_open_are_refused);
+	world_test(tc, without_descriptors_it_is_not_the_file_that_is_wrong);
 	world_test(tc, the_table_stays_while_an_op_needs_it);
 	world_test(tc, a_loop_closes_what_is_registered);
 	tc = world_case(suite, "slots");

@@ -21,7 +21,8 @@ SFR_BEGIN_DECLS
  *                  these. -1: a slot that is empty, for sfr_into().
  * @param n         How many, at least 1 and at most 32768.
  * @param fixed_out Receives the names of the slots, in order.
- * @return 0; -EBUSY if there is a table already; -EBADF; -EINVAL; -ENOMEM; -EMFILE above RLIMIT_NOFILE.
+ * @return 0; -EBUSY if there is a table already; -EBADF if one of them is not open; -EINVAL; -ENOMEM; -EMFILE
+ *         above RLIMIT_NOFILE, and on the epoll engine if no descriptors are left for copies of them.
  * @thread The loop's.
  * @since 0.1
  */

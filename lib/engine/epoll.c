@@ -99,6 +99,16 @@ static int work_watch(struct epoll *epoll)
 	return 0;
 }
 
+/* Another descriptor of the same file, or -errno. */
+static int descriptor_copy(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0)
+		return copy;
+	return errno == EINVAL ? -EMFILE : -errno; /* not even 0 is below the limit */
+}
+
 /* A worker may begin after the descriptor was closed and its number is another file's. */
 static int request_copy(struct sfr__request *request)
 {
@@ -251,10 +261,8 @@ static int epoll_check(struct sfr__interpreter *interpreter, int fd)
 
 static int epoll_keep(struct sfr__interpreter *interpreter, int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
 	(void)interpreter;
-	return copy < 0 ? (errno == EMFILE ? -EMFILE : -EBADF) : copy;
+	return descriptor_copy(fd);
 }
 
 static void epoll_drop(struct sfr__interpreter *interpreter, int fd)
