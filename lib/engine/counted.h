@@ -30,6 +30,7 @@ extern _Thread_local uint64_t sfr__calls;
 #define accept4(...)       SFR__COUNTED(accept4(__VA_ARGS__))
 #define close(...)         SFR__COUNTED(close(__VA_ARGS__))
 #define connect(...)       SFR__COUNTED(connect(__VA_ARGS__))
+#define dup3(...)          SFR__COUNTED(dup3(__VA_ARGS__))
 #define epoll_create1(...) SFR__COUNTED(epoll_create1(__VA_ARGS__))
 #define epoll_ctl(...)     SFR__COUNTED(epoll_ctl(__VA_ARGS__))
 #define epoll_wait(...)    SFR__COUNTED(epoll_wait(__VA_ARGS__))

@@ -40,7 +40,7 @@ struct epoll {
 	struct sfr__watches watches;
 	struct sfr__workers workers;
 	int shown;                     /* a set that tells of ours; -1: there is none */
-	int done_fd;                   /* an eventfd: work is done; -1 until there was some */
+	int done_fd;                   /* an eventfd: work is done */
 	bool done_watched;             /* epoll tells of it */
 	bool no_pwait2;                /* this kernel, or emulator, sleeps in milliseconds */
 	unsigned skipped;              /* enters since epoll was last asked */
@@ -83,78 +83,78 @@ static void work_tell(struct sfr__workers *workers)
 	atomic_fetch_add_explicit(&epoll->worker_calls, 1, memory_order_relaxed);
 }
 
-/* Ready to notice that work is done. 0 or -errno. */
+/* Epoll tells that work is done. 0 or -errno. */
 static int work_watch(struct epoll *epoll)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = DONE_DATA};
 
-	if (epoll->done_watched)
-		return 0;
-	if (epoll->done_fd < 0)
-		epoll->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (epoll->done_fd < 0 ||
+	if (!epoll->done_watched &&
 	    epoll_ctl(epoll->watches.epoll_fd, EPOLL_CTL_ADD, epoll->done_fd, &event) < 0)
 		return -errno;
 	epoll->done_watched = true;
 	return 0;
 }
 
-/* Another descriptor of the same file, or -errno. */
-static int descriptor_copy(int fd)
+/* Another descriptor of the same file, or -errno; and an end to it, for the file is the caller's, who closes it
+ * where that matters. */
+static int descriptor_copy(struct epoll *epoll, int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-	if (copy >= 0)
-		return copy;
-	return errno == EINVAL ? -EMFILE : -errno; /* not even 0 is below the limit */
+	if (copy < 0)
+		return errno == EINVAL ? -EMFILE : -errno; /* not even 0 is below the limit */
+	sfr__watch_own(&epoll->watches, copy, true);
+	return copy;
 }
 
-/* A worker may begin after the descriptor was closed and its number is another file's. */
-static int request_copy(struct sfr__request *request)
+static void descriptor_drop(struct epoll *epoll, int copy)
 {
+	sfr__watch_own(&epoll->watches, copy, false);
+	(void)close(copy);
+}
+
+/* A worker may begin after the descriptor was closed and its number is another file's. 0 or -errno. */
+static int request_copy(struct epoll *epoll, struct sfr__request *request)
+{
+	bool two = request->sqe.opcode == IORING_OP_SPLICE;
 	int copy, copy_in = -1;
 
 	if (request->fd < 0 || request->sqe.opcode == IORING_OP_CLOSE ||
 	    waiting_of(request)->has_copy)
 		return 0;
-	copy = fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
-	if (copy >= 0 && request->sqe.opcode == IORING_OP_SPLICE)
-		copy_in = fcntl(request->fd_in, F_DUPFD_CLOEXEC, 0);
-	if (copy < 0 || (copy_in < 0 && request->sqe.opcode == IORING_OP_SPLICE)) {
-		int r = -errno;
-
-		if (copy >= 0)
-			(void)close(copy); /* never used */
-		return r;
-	}
+	copy = descriptor_copy(epoll, request->fd);
+	if (copy >= 0 && two)
+		copy_in = descriptor_copy(epoll, request->fd_in);
+	if (copy >= 0 && two && copy_in < 0)
+		descriptor_drop(epoll, copy);
+	if (copy < 0 || (two && copy_in < 0))
+		return copy < 0 ? copy : copy_in;
 	request->fd = copy;
 	request->fd_in = copy_in;
 	waiting_of(request)->has_copy = true;
 	return 0;
 }
 
-static void request_forget_copy(struct sfr__request *request)
+static void request_forget_copy(struct epoll *epoll, struct sfr__request *request)
 {
-	if (waiting_of(request)->has_copy)
-		(void)close(
-			request->fd); /* the file is the caller's, who closes it where it matters */
-	if (waiting_of(request)->has_copy && request->fd_in >= 0)
-		(void)close(request->fd_in); /* and so is this one */
+	if (!waiting_of(request)->has_copy)
+		return;
 	waiting_of(request)->has_copy = false;
+	descriptor_drop(epoll, request->fd);
+	if (request->fd_in >= 0)
+		descriptor_drop(epoll, request->fd_in);
 }
 
-static int request_work(struct epoll *epoll, struct sfr__request *request)
+/* 0 or -errno. */
+static int request_give(struct epoll *epoll, struct sfr__request *request)
 {
 	int r = work_watch(epoll);
 
 	if (r == 0)
-		r = request_copy(request);
+		r = request_copy(epoll, request);
 	if (r == 0)
 		r = sfr__workers_give(&epoll->workers, &waiting_of(request)->work);
-	if (r == 0)
-		waiting_of(request)->with_workers = true;
-	else
-		request_forget_copy(request);
+	waiting_of(request)->with_workers = r == 0;
 	return r;
 }
 
@@ -183,15 +183,55 @@ static void work_collect(struct epoll *epoll)
 	}
 }
 
-/* A splice has two descriptors, and may wait for one and then for the other: it holds on to both. */
+/* 0 or -errno. A splice has two descriptors, and may wait for one and then for the other: it holds on to both, if
+ * there are descriptors to be had for that. */
 static int request_watch(struct epoll *epoll, struct sfr__request *request)
 {
-	int r = request->sqe.opcode == IORING_OP_SPLICE ? request_copy(request) : 0;
+	if (request->sqe.opcode == IORING_OP_SPLICE && request_copy(epoll, request) == -EBADF)
+		return -EBADF;
+	return sfr__watch_add(&epoll->watches, request, sfr__syscall_fd(request),
+			      sfr__syscall_events(request));
+}
+
+static int request_wait(struct epoll *epoll, struct sfr__request *request);
+
+/*
+ * Have a worker do it. Where a worker cannot have it, for want of a descriptor, a thread or memory, it is done
+ * here and now: the loop stands still meanwhile, but what is to end the shortage, like closing a file, is not
+ * refused because of it.
+ */
+static int request_work(struct epoll *epoll, struct sfr__request *request)
+{
+	int r = request_give(epoll, request);
 
 	if (r == 0)
-		r = sfr__watch_add(&epoll->watches, request, sfr__syscall_fd(request),
-				   sfr__syscall_events(request));
+		return SFR__NOT_YET;
+	if (r != -EBADF)
+		r = sfr__syscall_do(request);
+	if (r == SFR__NOT_YET)
+		return request_wait(epoll, request);
+	request_forget_copy(epoll, request);
 	return r;
+}
+
+/* SFR__NOT_YET, or the result with which it ends. */
+static int request_wait(struct epoll *epoll, struct sfr__request *request)
+{
+	int r;
+
+	if (sfr__syscall_blocks(request))
+		return request_work(epoll, request);
+	if (sfr__syscall_is_for_later(request)) {
+		sfr__interpreter_retry(&epoll->interpreter, request);
+		return SFR__NOT_YET;
+	}
+	r = request_watch(epoll, request);
+	if (r == 0)
+		return SFR__NOT_YET;
+	if (r == -EPERM && request->sqe.opcode != IORING_OP_POLL_ADD)
+		return request_work(epoll, request); /* a file or device that is always ready */
+	request_forget_copy(epoll, request);
+	return r == -EPERM ? -EINVAL : r;
 }
 
 /*
@@ -210,7 +250,6 @@ static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__requ
 			  bool forward)
 {
 	struct epoll *epoll = epoll_of(&interpreter->engine);
-	int r;
 
 	if (sfr__syscall_blocks(request) ||
 	    waiting_of(request)->waiter.fd != sfr__syscall_fd(request))
@@ -218,16 +257,8 @@ static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__requ
 	if (waiting_of(request)->waiter.watched && forward)
 		sfr__watch_revive(&epoll->watches, request);
 	if (waiting_of(request)->waiter.watched || waiting_of(request)->with_workers)
-		return 0;
-	if (sfr__syscall_blocks(request))
-		return request_work(epoll, request);
-	r = request_watch(epoll, request);
-	if (r == -EPERM) /* which says of a file or device that it is always ready */
-		return request->sqe.opcode == IORING_OP_POLL_ADD ? -EINVAL
-								 : request_work(epoll, request);
-	if (r < 0)
-		request_forget_copy(request);
-	return r;
+		return SFR__NOT_YET;
+	return request_wait(epoll, request);
 }
 
 static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__request *request)
@@ -244,13 +275,17 @@ static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__reque
 
 static void epoll_ended(struct sfr__interpreter *interpreter, struct sfr__request *request)
 {
-	(void)interpreter;
-	request_forget_copy(request);
+	request_forget_copy(epoll_of(&interpreter->engine), request);
 }
 
-static void epoll_closing(struct sfr__interpreter *interpreter, int fd)
+static int epoll_closing(struct sfr__interpreter *interpreter, int fd)
 {
-	sfr__watch_closing(&epoll_of(&interpreter->engine)->watches, fd);
+	struct sfr__watches *watches = &epoll_of(&interpreter->engine)->watches;
+
+	if (sfr__watch_is_own(watches, fd))
+		return -EBADF;
+	sfr__watch_closing(watches, fd);
+	return 0;
 }
 
 static int epoll_check(struct sfr__interpreter *interpreter, int fd)
@@ -261,14 +296,15 @@ static int epoll_check(struct sfr__interpreter *interpreter, int fd)
 
 static int epoll_keep(struct sfr__interpreter *interpreter, int fd)
 {
-	(void)interpreter;
-	return descriptor_copy(fd);
+	return descriptor_copy(epoll_of(&interpreter->engine), fd);
 }
 
 static void epoll_drop(struct sfr__interpreter *interpreter, int fd)
 {
-	epoll_closing(interpreter, fd);
-	(void)close(fd); /* a copy, or never used */
+	struct epoll *epoll = epoll_of(&interpreter->engine);
+
+	sfr__watch_closing(&epoll->watches, fd);
+	descriptor_drop(epoll, fd); /* a copy, or never used */
 }
 
 static uint64_t epoll_now(struct sfr__interpreter *interpreter)
@@ -349,8 +385,7 @@ static void set_renew(struct epoll *epoll)
 	if (!renewed)
 		return;
 	epoll->done_watched = false;
-	if (epoll->done_fd >= 0)
-		(void)work_watch(epoll); /* it was there before */
+	(void)work_watch(epoll); /* or when there is work */
 }
 
 /*
@@ -541,6 +576,10 @@ static int epoll_init(struct epoll *epoll, const struct sfr__settings *settings)
 	int r;
 
 	r = sfr__watches_init(&epoll->watches, &epoll->interpreter);
+	if (r < 0)
+		return r;
+	epoll->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = epoll->done_fd < 0 ? -errno : work_watch(epoll);
 	if (r < 0)
 		return r;
 	return sfr__interpreter_init(&epoll->interpreter, entries,

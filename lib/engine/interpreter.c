@@ -233,7 +233,7 @@ static int request_fly(struct sfr__interpreter *interpreter, struct sfr__request
 	struct sfr__request *limit = request->next;
 	int r = interpreter->calls->wait(interpreter, request, true);
 
-	if (r < 0)
+	if (r != SFR__NOT_YET)
 		return r;
 	sfr__flight_enter(interpreter, request);
 	if (limit && limit->sqe.opcode == IORING_OP_LINK_TIMEOUT) {
@@ -265,7 +265,7 @@ static int request_start(struct sfr__interpreter *interpreter, struct sfr__reque
 	}
 	r = sfr__tables_resolve(interpreter, request);
 	if (r == 0 && request->sqe.opcode == IORING_OP_CLOSE)
-		interpreter->calls->closing(interpreter, request->fd);
+		r = interpreter->calls->closing(interpreter, request->fd);
 	if (r == 0)
 		r = sfr__attempt(interpreter, request);
 	return r == SFR__NOT_YET ? request_fly(interpreter, request) : r;
@@ -309,7 +309,7 @@ bool sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__re
 
 	if (r == SFR__NOT_YET) {
 		r = interpreter->calls->wait(interpreter, request, forward);
-		if (r == 0) {
+		if (r == SFR__NOT_YET) {
 			if (forward)
 				retry_stop(interpreter, request);
 			return forward;

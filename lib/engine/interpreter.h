@@ -26,9 +26,9 @@ struct sfr__interpreter_calls {
 	/* Do it now, from byte `done` of `at` on, without blocking. A result, or SFR__NOT_YET. */
 	int (*attempt)(struct sfr__interpreter *interpreter, struct sfr__request *request);
 
-	/* Say sfr__interpreter_go_on() each time another attempt is worth it, or do it elsewhere and
-	 * say sfr__interpreter_finish(). Asked again after each attempt; `forward` is whether that one
-	 * got it anywhere. 0 or -errno. */
+	/* Say sfr__interpreter_go_on() each time another attempt is worth it, or have it done elsewhere and
+	 * say sfr__interpreter_finish(): SFR__NOT_YET. Or, where neither can be, the result with which it
+	 * ends. Asked again after each attempt; `forward` is whether that one got it anywhere. */
 	int (*wait)(struct sfr__interpreter *interpreter, struct sfr__request *request,
 		    bool forward);
 
@@ -38,8 +38,9 @@ struct sfr__interpreter_calls {
 	/* It has ended: what the engine keeps for it can go. */
 	void (*ended)(struct sfr__interpreter *interpreter, struct sfr__request *request);
 
-	/* CLOSE is about to be attempted: who waits for that descriptor must keep his file, or end. */
-	void (*closing)(struct sfr__interpreter *interpreter, int fd);
+	/* CLOSE is about to be attempted: who waits for that descriptor must keep his file, or end. 0, or
+	 * -EBADF if it is one of the engine's own, of which nobody knows. */
+	int (*closing)(struct sfr__interpreter *interpreter, int fd);
 
 	/* 0, or -EBADF if there is no such descriptor. */
 	int (*check)(struct sfr__interpreter *interpreter, int fd);

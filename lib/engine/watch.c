@@ -18,11 +18,12 @@ enum manner {
 /* A descriptor, and who waits for it. All zero: nobody ever did. */
 struct watch {
 	struct sfr__link requests;
-	uint32_t armed;  /* the events that epoll will tell of */
-	uint8_t manner;  /* enum manner */
-	bool registered; /* epoll knows the descriptor, unless it was closed */
-	uint8_t in_vain; /* how often in succession epoll told and nothing came of it */
-	bool outlives;   /* ours: it keeps a file open whose descriptor was closed */
+	uint32_t armed;    /* the events that epoll will tell of */
+	uint8_t manner;    /* enum manner */
+	bool registered;   /* epoll knows the descriptor, unless it was closed */
+	uint8_t in_vain;   /* how often in succession epoll told and nothing came of it */
+	bool own : 1;      /* ours: a copy */
+	bool outlives : 1; /* ours: it keeps a file open whose descriptor was closed */
 };
 
 static struct sfr__waiter *waiter_of(const struct sfr__request *request)
@@ -30,7 +31,7 @@ static struct sfr__waiter *waiter_of(const struct sfr__request *request)
 	return (struct sfr__waiter *)(uintptr_t)request;
 }
 
-static struct watch *watch_at(struct sfr__watches *watches, int fd)
+static struct watch *watch_at(const struct sfr__watches *watches, int fd)
 {
 	struct watch *watch = sfr__array_at(&watches->table, (size_t)fd);
 
@@ -47,9 +48,11 @@ static struct watch *watch_get(struct sfr__watches *watches, int fd)
 	return watch_at(watches, fd);
 }
 
-static bool watch_exists(const struct sfr__watches *watches, int fd)
+/* NULL: nobody ever asked about it, nor about those that share its extent. */
+static struct watch *watch_find(const struct sfr__watches *watches, int fd)
 {
-	return fd >= 0 && sfr__array_has(&watches->table, (size_t)fd);
+	return fd >= 0 && sfr__array_has(&watches->table, (size_t)fd) ? watch_at(watches, fd)
+								      : NULL;
 }
 
 /* 0; -ENOENT if the descriptor was closed since, and the number is another file's or nobody's. */
@@ -296,14 +299,29 @@ static int watch_move(struct sfr__watches *watches, struct watch *watch, int fd,
 	return 0;
 }
 
+/* Without memory it is as if it were not ours: nobody who keeps to the rules notices. */
+void sfr__watch_own(struct sfr__watches *watches, int fd, bool own)
+{
+	struct watch *watch = own ? watch_get(watches, fd) : watch_find(watches, fd);
+
+	if (watch)
+		watch->own = own;
+}
+
+bool sfr__watch_is_own(const struct sfr__watches *watches, int fd)
+{
+	const struct watch *watch = watch_find(watches, fd);
+
+	return watch && (watch->own || watch->outlives);
+}
+
 void sfr__watch_closing(struct sfr__watches *watches, int fd)
 {
-	struct watch *watch;
+	struct watch *watch = watch_find(watches, fd);
 	int copy;
 
-	if (!watch_exists(watches, fd))
+	if (!watch)
 		return;
-	watch = watch_at(watches, fd);
 	if (!sfr__list_empty(&watch->requests) && watch_update(watches, watch, fd, true) < 0)
 		watch_lose(watches, watch, fd); /* they waited for a file that had this number */
 	if (sfr__list_empty(&watch->requests)) {
@@ -320,16 +338,19 @@ void sfr__watch_closing(struct sfr__watches *watches, int fd)
 	watch_drop(watches, watch, fd);
 }
 
-/* A set that tells of files whom nobody can name any more is given up for a new one. */
+/* A set that tells of files whom nobody can name any more is given up for a new one, under its old number. */
 int sfr__watches_renew(struct sfr__watches *watches)
 {
-	int fresh = epoll_create1(EPOLL_CLOEXEC);
+	int fresh = epoll_create1(EPOLL_CLOEXEC), r = 0;
 	size_t fd = 0;
 
 	if (fresh < 0)
 		return -errno;
-	(void)close(watches->epoll_fd); /* nothing was written to it */
-	watches->epoll_fd = fresh;
+	if (dup3(fresh, watches->epoll_fd, O_CLOEXEC) < 0)
+		r = -errno;
+	(void)close(fresh); /* nothing was written to it */
+	if (r < 0)
+		return r;
 	watches->stale = false;
 	for (; (fd = sfr__array_next(&watches->table, fd)) != SFR__ARRAY_NONE; fd++) {
 		struct watch *watch = sfr__array_at(&watches->table, fd);

@@ -51,6 +51,10 @@ int sfr__watches_renew(struct sfr__watches *watches);
 /* What epoll said of a descriptor. */
 void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events);
 
+/* A descriptor is a copy of the engine's own from now on, or no longer. And whether it is one. */
+void sfr__watch_own(struct sfr__watches *watches, int fd, bool own);
+bool sfr__watch_is_own(const struct sfr__watches *watches, int fd);
+
 /* A descriptor is about to be closed. The file of those who wait stays open under another number, as it
  * would with the kernel; without one to be had they end with -ECANCELED. */
 void sfr__watch_closing(struct sfr__watches *watches, int fd);
