@@ -67,7 +67,8 @@ static void chain_link(sfr_batch *batch, int32_t index)
 		if (!link_holds(&places[index], &batch->nodes[index]) || !node->op ||
 		    !sfr__op_is_held(node->op) || node->failed || node->alone ||
 		    node->waits != sfr__plan_waits_on_chain(&batch->plan, next, head) ||
-		    !sfr__batch_fds_resolve(node) || !node_expect(node))
+		    !sfr__batch_fds_resolve(node) || !node_expect(node) ||
+		    sfr__op_is_on_own(node->op))
 			return;
 		node->whole = bytes_to_do(node->op);
 		sfr__op_unlink(node->op);

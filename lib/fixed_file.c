@@ -26,6 +26,9 @@ int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_ou
 		return -EINVAL;
 	if (loop->files.slots)
 		return -EBUSY;
+	for (i = 0; i < n; i++)
+		if (sfr__loop_owns(loop, fds[i]))
+			return -EBADF;
 	slots = calloc(n, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;

@@ -20,6 +20,42 @@ int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what)
 	return sfr__misuse(loop->settings.safety.abort, err, "%s", what);
 }
 
+enum { OWN_FDS = 6 };
+
+static void own_fds(const sfr_loop *loop, int fds[OWN_FDS])
+{
+	fds[0] = loop->mailbox.fd;
+	fds[1] = loop->engine->own[0];
+	fds[2] = loop->engine->own[1];
+	fds[3] = loop->face.fd;
+	fds[4] = loop->face.nudge_fd;
+	fds[5] = loop->face.timer_fd;
+}
+
+void sfr__loop_note_own(sfr_loop *loop)
+{
+	int fds[OWN_FDS], i;
+
+	own_fds(loop, fds);
+	loop->own_bits = 0;
+	for (i = 0; i < OWN_FDS; i++)
+		if (fds[i] >= 0)
+			loop->own_bits |= UINT64_C(1) << (unsigned)fds[i] % 64;
+}
+
+bool sfr__loop_owns(const sfr_loop *loop, int fd)
+{
+	int fds[OWN_FDS], i;
+
+	if (fd < 0 || !sfr__loop_may_own(loop, fd))
+		return false;
+	own_fds(loop, fds);
+	for (i = 0; i < OWN_FDS; i++)
+		if (fds[i] == fd)
+			return true;
+	return false;
+}
+
 static bool is_forked(const sfr_loop *loop)
 {
 	return sfr__pool_is_forked(loop->pool);
@@ -130,7 +166,10 @@ static int loop_build(sfr_loop *loop)
 	if (r < 0)
 		return loop_lacks(settings, r, "operations with its buffers",
 				  sfr__array_addresses(sizeof(sfr_op), plan.count));
-	return sfr__engine_open(&loop->engine, settings, loop->engine_reason);
+	r = sfr__engine_open(&loop->engine, settings, loop->engine_reason);
+	if (r == 0)
+		sfr__loop_note_own(loop);
+	return r;
 }
 
 static int loop_new(sfr_loop **out, const sfr_config *cfg)

@@ -47,6 +47,7 @@ struct sfr_loop {
 	struct sfr__op_table ops;
 	struct sfr__recv_ring recv;
 	struct sfr__gather *gathers; /* spare ones */
+	uint64_t own_bits;           /* of its own descriptors, modulo 64 */
 	uint64_t now;                /* ns; read once a turn */
 	size_t inflight;             /* ops submitted and not called back for the last time */
 	size_t orphans;              /* of these, abandoned, and with the engine */
@@ -88,6 +89,23 @@ struct sfr_loop {
 
 /* How many bytes of addresses a loop takes when it is made, on either engine; hardly more than it does. */
 uint64_t sfr__loop_addresses(const struct sfr__settings *settings);
+
+/*
+ * Descriptors that the loop has for itself. Nobody was told their numbers, so an operation on one has a number
+ * that was another descriptor's before; it would take what wakes the loop, or close it.
+ */
+
+/* There are others now. */
+void sfr__loop_note_own(sfr_loop *loop);
+
+/* Whether this is one of them. */
+bool sfr__loop_owns(const sfr_loop *loop, int fd);
+
+/* Whether it may be: false is the truth. */
+static inline bool sfr__loop_may_own(const sfr_loop *loop, int fd)
+{
+	return loop->own_bits >> ((unsigned)fd % 64) & 1;
+}
 
 /* A rule was broken: log it, and abort if safety.abort says so. Returns err. */
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what);

@@ -329,11 +329,23 @@ static void deadline_passed(struct sfr__timer *timer)
 		deadline->passed = false; /* it has begun, and ends with its own result */
 }
 
+/* The number of a raw op may be an index. */
+bool sfr__op_is_on_own(const sfr_op *op)
+{
+	if (!sfr__op_is(op, SFR__KIND_ON_FD) ||
+	    (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE))
+		return false;
+	return sfr__loop_owns(op->loop, op->sqe.fd);
+}
+
 /* From QUEUED on its way. */
 static inline void op_start(sfr_op *op)
 {
 	sfr_loop *loop = op->loop;
 
+	if (sfr__unlikely(sfr__loop_may_own(loop, op->sqe.fd)) && op->result == 0 &&
+	    sfr__op_is_on_own(op))
+		op->result = -EBADF;
 	if (sfr__unlikely(op->flags & SFR__OP_TIMED) && op->result == 0)
 		sfr__deadline_start(sfr__deadline_of(&loop->deadlines, op), &loop->wheel,
 				    sfr__clock_ns(), deadline_passed);

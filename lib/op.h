@@ -41,6 +41,9 @@ static inline bool sfr__op_comes_late(const sfr_op *op)
 	       op->result == 0;
 }
 
+/* Whether it is on a descriptor that the loop has for itself: such an op ends with -EBADF. */
+bool sfr__op_is_on_own(const sfr_op *op);
+
 /* From BUILDING or ADDED to QUEUED. */
 static inline void sfr__op_enter(sfr_op *op, sfr_done *done, void *arg)
 {

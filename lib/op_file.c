@@ -207,6 +207,8 @@ sfr_op *sfr_splice(sfr_loop *loop, int fd_in, int64_t off_in, int fd_out, int64_
 		io_uring_prep_splice(&op->sqe, fd_in, off_in, fd_out, off_out, len, flags);
 	if (sfr__op_sound(op))
 		sfr__fixed_splice(op);
+	if (sfr__op_sound(op) && sfr__loop_owns(loop, fd_in))
+		op->result = -EBADF;
 	return op;
 }
 

@@ -341,6 +341,7 @@ static int face_make(sfr_loop *loop)
 		r = loop->engine->calls->show(loop->engine, loop->face.fd);
 	if (r < 0)
 		sfr__face_fini(&loop->face);
+	sfr__loop_note_own(loop);
 	return r;
 }
 

@@ -5,6 +5,10 @@
 #define _GNU_SOURCE
 #endif
 #include "pending.h"
+#include <safer_ring/batch.h>
+#include <safer_ring/error.h>
+#include <safer_ring/registry.h>
+#include <safer_ring/system.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -16,6 +20,7 @@
 #include <unistd.h>
 
 static struct seen seen;
+static int file;
 
 static sfr_loop *loop_fresh(int world, const char *more)
 {
@@ -55,7 +60,7 @@ static int moved_above_the_limit(int fd)
 
 START_TEST(a_descriptor_above_the_limit_is_one_like_any_other)
 {
-	int near, other_end, file, name;
+	int near, other_end, name;
 	sfr_loop *loop;
 
 	pair_of_sockets(&near, &other_end);
@@ -97,13 +102,13 @@ static void descriptors_run_out(void)
 
 START_TEST(without_descriptors_a_file_is_closed)
 {
-	int file = dup(empty_file());
+	int closes = dup(empty_file());
 	sfr_loop *loop = loop_fresh(_i, NULL);
 
 	descriptors_run_out();
-	ck_assert_int_eq(awaited(sfr_close(loop, file)), 0);
+	ck_assert_int_eq(awaited(sfr_close(loop, closes)), 0);
 
-	ck_assert_int_eq(fcntl(file, F_GETFD), -1);
+	ck_assert_int_eq(fcntl(closes, F_GETFD), -1);
 }
 END_TEST
 
@@ -121,8 +126,9 @@ static const char *path_of(const char *what)
 START_TEST(without_descriptors_everything_is_done_that_wins_none)
 {
 	sfr_loop *loop = loop_fresh(_i, NULL);
-	int file = empty_file(), read_end, write_end;
+	int read_end, write_end;
 
+	file = empty_file();
 	pair_of_pipe_ends(&read_end, &write_end);
 	descriptors_run_out();
 
@@ -167,6 +173,118 @@ START_TEST(without_descriptors_a_splice_waits_as_well)
 }
 END_TEST
 
+/*
+ * The library's own.
+ */
+
+static int own[64], own_count;
+
+/* A loop; and the descriptors that are there only since it is, that which it shows to a host among them. */
+static sfr_loop *loop_and_its_own(int world)
+{
+	bool taken[256];
+	sfr_loop *loop;
+	int fd;
+
+	file = empty_file();
+	for (fd = 0; fd < 256; fd++)
+		taken[fd] = fcntl(fd, F_GETFD) >= 0;
+	loop = loop_fresh(world, NULL);
+	ck_assert_int_ge(sfr_loop_fd(loop), 0);
+	ck_assert_int_eq(awaited(sfr_fsync(loop, file)), 0);
+	for (own_count = fd = 0; fd < 256; fd++)
+		if (!taken[fd] && fcntl(fd, F_GETFD) >= 0)
+			own[own_count++] = fd;
+	ck_assert_int_ge(own_count, 5);
+	return loop;
+}
+
+static int seven(void *arg)
+{
+	(void)arg;
+	return 7;
+}
+
+/* What wakes it still does. */
+static void assert_alive(sfr_loop *loop)
+{
+	ck_assert_int_eq(awaited(sfr_work(loop, seven, NULL)), 7);
+	ck_assert_int_eq(awaited(sfr_fsync(loop, file)), 0);
+	ck_assert_int_eq(awaited(sfr_timeout(loop, 1)), 0);
+}
+
+START_TEST(what_the_loop_has_for_itself_is_no_descriptor_for_others)
+{
+	sfr_loop *loop = loop_and_its_own(_i);
+	int i, name, read_end, write_end;
+
+	pair_of_pipe_ends(&read_end, &write_end);
+	for (i = 0; i < own_count; i++) {
+		int fd = own[i];
+
+		ck_assert_int_eq(awaited(sfr_read(loop, fd, sfr_buf_get(loop, 64))), -EBADF);
+		ck_assert_int_eq(awaited(sfr_read_at(loop, fd, sfr_buf_get(loop, 8), 0)), -EBADF);
+		ck_assert_int_eq(awaited(sfr_write(loop, fd, sfr_buf_from(loop, "12345678", 8))),
+				 -EBADF);
+		ck_assert_int_eq(awaited(sfr_recv(loop, fd, sfr_buf_get(loop, 64))), -EBADF);
+		ck_assert_int_eq(awaited(sfr_poll(loop, fd, POLLIN)), -EBADF);
+		ck_assert_int_eq(awaited(sfr_fsync(loop, fd)), -EBADF);
+		ck_assert_int_eq(awaited(sfr_splice(loop, fd, -1, write_end, -1, 8, 0)), -EBADF);
+		ck_assert_int_eq(awaited(sfr_splice(loop, read_end, -1, fd, -1, 8, 0)), -EBADF);
+		ck_assert_int_eq(awaited(sfr_close(loop, fd)), -EBADF);
+		ck_assert_int_eq(sfr_cancel_fd(loop, fd), 0);
+		ck_assert_int_eq(sfr_files_register(loop, &fd, 1, &name), -EBADF);
+		sfr_submit(sfr_read_multi(loop, fd), record, &seen);
+		sfr_submit(sfr_poll_multi(loop, fd, POLLIN), record, &seen);
+		turn_until(loop, &seen.calls, 2 * i + 2);
+		ck_assert_int_eq(seen.results[2 * i], -EBADF);
+		ck_assert_int_eq(seen.results[2 * i + 1], -EBADF);
+	}
+
+	assert_alive(loop);
+}
+END_TEST
+
+START_TEST(nor_is_it_in_a_batch)
+{
+	sfr_loop *loop = loop_and_its_own(_i);
+	int i, first, second, third, r;
+
+	for (i = 0; i < own_count; i++) {
+		sfr_batch *batch = sfr_batch_new(loop);
+
+		ck_assert_int_eq(write(file, "12345678", 8), 8);
+		first = sfr_batch_add(batch, sfr_read_at(loop, file, sfr_buf_get(loop, 8), 0));
+		second = sfr_batch_then(batch, first, sfr_write(loop, own[i], NULL));
+		third = sfr_batch_then(batch, second, sfr_close(loop, own[i]));
+		ck_assert_int_eq(sfr_batch_await(batch), 2);
+		ck_assert_int_eq(sfr_batch_result(batch, second, &r), 0);
+		ck_assert_int_eq(r, -EBADF);
+		ck_assert_int_eq(sfr_batch_result(batch, third, &r), 0);
+		ck_assert_int_eq(r, -SFR_EDEPFAILED);
+		sfr_batch_free(batch);
+	}
+
+	assert_alive(loop);
+}
+END_TEST
+
+/* The engine may have copies of what it was given. */
+START_TEST(what_the_engine_has_copied_is_not_closed_by_a_number_of_old)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	int near, other_end, name, copy;
+
+	pair_of_unix_sockets(&near, &other_end);
+	copy = dup(0);
+	close(copy); /* the number that a copy will have */
+	ck_assert_int_eq(sfr_files_register(loop, &near, 1, &name), 0);
+	ck_assert_int_eq(awaited(sfr_close(loop, copy)), -EBADF);
+
+	ck_assert_int_eq(awaited(sfr_send(loop, name, sfr_buf_from(loop, "abc", 3))), 3);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("descriptor");
@@ -177,5 +295,9 @@ int main(void)
 	world_test(tc, without_descriptors_a_file_is_closed);
 	world_test(tc, without_descriptors_everything_is_done_that_wins_none);
 	world_test(tc, without_descriptors_a_splice_waits_as_well);
+	tc = world_case(suite, "the library's own");
+	world_test(tc, what_the_loop_has_for_itself_is_no_descriptor_for_others);
+	world_test(tc, nor_is_it_in_a_batch);
+	world_test(tc, what_the_engine_has_copied_is_not_closed_by_a_number_of_old);
 	return world_run(suite);
 }

@@ -77,6 +77,7 @@ struct sfr__engine {
 	const struct sfr__engine_calls *calls;
 	sfr__features features; /* what it has, and is allowed to use */
 	uint64_t ops;           /* the opcodes it knows, a bit each */
+	int own[2];             /* its descriptors; -1: there is none */
 	bool locks;             /* registered buffers are locked: RLIMIT_MEMLOCK counts them */
 	bool overflown;         /* more completions wait for room in the queue; may say no */
 	uint64_t enters;

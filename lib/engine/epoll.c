@@ -582,6 +582,8 @@ static int epoll_init(struct epoll *epoll, const struct sfr__settings *settings)
 	r = epoll->done_fd < 0 ? -errno : work_watch(epoll);
 	if (r < 0)
 		return r;
+	epoll->interpreter.engine.own[0] = epoll->watches.epoll_fd;
+	epoll->interpreter.engine.own[1] = epoll->done_fd;
 	return sfr__interpreter_init(&epoll->interpreter, entries,
 				     cq_entries ? cq_entries : 4 * entries);
 }

@@ -266,7 +266,7 @@ static int event_fd_show(struct uring *uring, int set)
 	if (r == 0)
 		r = event_fd_register(uring, fd);
 	if (r == 0)
-		uring->event_fd = fd;
+		uring->event_fd = uring->engine.own[1] = fd;
 	else if (fd >= 0)
 		(void)close(fd); /* nothing was written to it */
 	return r;
@@ -445,7 +445,8 @@ int sfr__uring_open(struct sfr__engine **out, const struct sfr__settings *settin
 		return r;
 	}
 	uring->engine.calls = &uring_calls;
-	uring->event_fd = -1;
+	uring->event_fd = uring->engine.own[1] = -1;
+	uring->engine.own[0] = uring->ring.fd;
 	uring->engine.locks = true;
 	uring->enter_flags = IORING_ENTER_GETEVENTS;
 	if (sfr__has(uring->engine.features, SFR__FEATURE_NO_IOWAIT))
