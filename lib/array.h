@@ -83,6 +83,18 @@ static inline void *sfr__array_at(const struct sfr__array *array, size_t index)
 	       place.offset * array->size;
 }
 
+/* An element; NULL if it is not usable. */
+static inline void *sfr__array_find(const struct sfr__array *array, size_t index)
+{
+	return sfr__array_has(array, index) ? sfr__array_at(array, index) : NULL;
+}
+
+/* An element, made usable; NULL without memory, or if there may be none. */
+static inline void *sfr__array_get(struct sfr__array *array, size_t index)
+{
+	return sfr__array_touch(array, index) == 0 ? sfr__array_at(array, index) : NULL;
+}
+
 /* The first usable element from this index on; SFR__ARRAY_NONE: there is none. */
 size_t sfr__array_next(const struct sfr__array *array, size_t index);
 

@@ -42,6 +42,7 @@ int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_ou
 		fixed_out[i] = INT_MIN + (int)i;
 	}
 	loop->files = (struct sfr__fixed_files){slots, n};
+	sfr__positions_keep(loop, fds, n);
 	return 0;
 }
 
@@ -77,8 +78,10 @@ int sfr_files_unregister(sfr_loop *loop)
 	if (table_is_needed(loop))
 		return -SFR_EOPSINFLIGHT;
 	r = loop->engine->calls->files_remove(loop->engine);
-	if (r == 0)
+	if (r == 0) {
 		sfr__fixed_files_fini(&loop->files);
+		sfr__positions_drop(&loop->positions);
+	}
 	return r;
 }
 
@@ -264,8 +267,10 @@ static int empty_end(const sfr_op *op, uint8_t *state, int result)
 
 	if (result == 0 && !has_direct_files(op->loop))
 		result = was_full ? slot_update(op->loop, slot_of(op), -1) : -SFR_ENOTREGISTERED;
-	if (was_full && (result == 0 || result == -EBADF))
+	if (was_full && (result == 0 || result == -EBADF)) {
 		*state = SFR__SLOT_EMPTY;
+		sfr__position_slot_emptied(op->loop, slot_of(op));
+	}
 	return result == -EBADF ? -SFR_ENOTREGISTERED : result;
 }
 

@@ -100,6 +100,7 @@ static void loop_dispose(sfr_loop *loop)
 	sfr__gather_free_all(&loop->gathers);
 	sfr__array_fini(&loop->deadlines);
 	sfr__fixed_files_fini(&loop->files);
+	sfr__positions_fini(&loop->positions);
 	sfr__op_table_fini(&loop->ops);
 	sfr__mailbox_fini(&loop->mailbox);
 	sfr__face_fini(&loop->face);
@@ -190,6 +191,7 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	loop->settings = *sfr__config_settings(cfg);
 	loop->mailbox.fd = -1;
 	sfr__face_init(&loop->face);
+	sfr__positions_init(&loop->positions);
 	sfr__errands_init(loop);
 	loop->now = sfr__clock_ns();
 	sfr__wheel_init(&loop->wheel, loop->now);

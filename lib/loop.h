@@ -16,6 +16,7 @@
 #include "mailbox.h"
 #include "op_slot.h"
 #include "pool.h"
+#include "position.h"
 #include "recv_ring.h"
 #include "signals.h"
 #include "timer.h"
@@ -71,6 +72,7 @@ struct sfr_loop {
 	struct sfr__resident *resident; /* NULL until something lives here */
 	struct sfr__fixed_files files;
 	struct sfr__fixed_bufs fixed;
+	struct sfr__positions positions;
 	struct sfr__mailbox mailbox;
 	struct sfr__face face;       /* for a host that sleeps for it */
 	struct sfr__workers workers; /* for errands */

@@ -4,6 +4,7 @@
  */
 #include "op.h"
 #include "errand.h"
+#include "kernel.h"
 #include "op_receive.h"
 #include "op_msg.h"
 #include "op_signal.h"
@@ -222,6 +223,8 @@ struct io_uring_sqe *sfr__op_write(sfr_op *op)
 		return NULL;
 	sqe_copy(sqe, &op->sqe);
 	sqe->user_data = (uint64_t)(uintptr_t)op;
+	if (sfr__unlikely(op->sqe.off == SFR__POSITION))
+		sfr__position_note(op, sqe);
 	if (sfr__unlikely(sfr__fd_is_fixed(op->sqe.fd)))
 		sfr__fixed_file_write(op, sqe);
 	sfr__op_step(op, SFR__EV_TAKEN);

@@ -296,6 +296,7 @@ sfr_op *sfr_close(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	io_uring_prep_close(&op->sqe, fd);
+	sfr__position_forget(loop, fd);
 	if (sfr__fd_is_fixed(fd))
 		op->flags |= SFR__OP_SLOT;
 	return op;

@@ -112,6 +112,8 @@ void sfr__op_complete(sfr_op *op, int result, unsigned flags)
 			return;
 		result = sfr__result_normal(op, result);
 	}
+	if (sfr__unlikely(op->sqe.off == SFR__POSITION) && result > 0)
+		sfr__position_mend(op, result);
 	if (sfr__op_is(op, SFR__KIND_STEPS) && !is_end(op, &result, flags))
 		return;
 	if (sfr__unlikely(op->flags & SFR__OP_WHOLE))

@@ -13,8 +13,10 @@
  * or SFR_EFORKED, and so does one without memory, with ENOMEM. A buffer is taken then as well: released, as
  * sfr_buf_release() does from any thread.
  *
- * Descriptors are borrowed: keep them open until the callback. At most one receive and one send should
- * be in flight per stream socket; the kernel may reorder more (connections, in server.h, see to that).
+ * Descriptors are borrowed: keep them open until the callback. One that the loop has for itself (a number of
+ * old may be that) is -EBADF, as one that is not open. At most one receive and one send should be in flight
+ * per stream socket; the kernel may reorder more (connections, in server.h, see to that). The same goes for
+ * reads and writes at the position of one file.
  */
 #ifndef SAFER_RING_OP_H
 #define SAFER_RING_OP_H
@@ -160,7 +162,8 @@ SFR_API sfr_op *sfr_nop(sfr_loop *loop);
  * @return As for every operation with a buffer: never NULL, yours until sfr_submit(), sfr_await() or
  *         sfr_op_discard() takes it. (Without one, with buf NULL, as sfr_nop().)
  * @par Result
- *      Bytes read, 0 at the end of the file; else the error of read(2).
+ *      Bytes read, 0 at the end of the file; else the error of read(2). The position of a file has moved
+ *      by as many, whatever ended the read.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf);
@@ -176,8 +179,10 @@ SFR_API sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off);
  *
  * @param buf Given, whatever happens. Comes back unchanged.
  * @par Result
- *      Bytes written, perhaps fewer than len; else the error of write(2). Writing to a pipe or socket
- *      without reader gives -EPIPE and raises SIGPIPE: ignore that signal, or use sfr_send().
+ *      Bytes written, perhaps fewer than len; else the error of write(2). The position of a file has moved
+ *      by as many, so that the rest can be written behind them: when the disk has room again, say. Writing
+ *      to a pipe or socket without reader gives -EPIPE and raises SIGPIPE: ignore that signal, or use
+ *      sfr_send().
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf);

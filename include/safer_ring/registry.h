@@ -4,7 +4,10 @@
  * A registered file is an int as well: negative, and never a real descriptor. Every operation takes one
  * where it takes a descriptor, and sfr_cancel_fd() knows it by that name; an empty slot is
  * -SFR_ENOTREGISTERED. It is -SFR_EUNSUPPORTED as a dirfd, and where a worker of the loop does the operation
- * (sfr_ftruncate() before Linux 6.9). The slab needs no registering: reads and writes with its buffers are
+ * (sfr_ftruncate() before Linux 6.9). A file that nothing but its slot has open, as sfr_into() makes them, is
+ * read and written with offsets: io_uring leaves its position behind where a transfer is cut short by an error,
+ * and only of a file with a descriptor can that be mended. For that a loop keeps a copy of the descriptor of
+ * each registered file that has a position. The slab needs no registering: reads and writes with its buffers are
  * of the fixed kind by themselves where memory may be locked.
  */
 #ifndef SAFER_RING_REGISTRY_H

@@ -79,6 +79,7 @@ struct sfr__engine {
 	uint64_t ops;           /* the opcodes it knows, a bit each */
 	int own[2];             /* its descriptors; -1: there is none */
 	bool locks;             /* registered buffers are locked: RLIMIT_MEMLOCK counts them */
+	bool position_lags;     /* it may leave the position of a file behind: see position.h */
 	bool overflown;         /* more completions wait for room in the queue; may say no */
 	uint64_t enters;
 	uint64_t syscalls; /* made to enter, and to do what operations ask for */

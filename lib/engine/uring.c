@@ -448,6 +448,7 @@ int sfr__uring_open(struct sfr__engine **out, const struct sfr__settings *settin
 	uring->event_fd = uring->engine.own[1] = -1;
 	uring->engine.own[0] = uring->ring.fd;
 	uring->engine.locks = true;
+	uring->engine.position_lags = true;
 	uring->enter_flags = IORING_ENTER_GETEVENTS;
 	if (sfr__has(uring->engine.features, SFR__FEATURE_NO_IOWAIT))
 		uring->enter_flags |= IORING_ENTER_NO_IOWAIT;
