@@ -215,6 +215,18 @@ static void sqe_copy(struct io_uring_sqe *to, struct io_uring_sqe *from)
 	longs_to[7] = longs[7];
 }
 
+/* An entry that is not simply a copy. Apart, or the usual way would save registers for it. */
+static __attribute__((noinline)) struct io_uring_sqe *special_write(sfr_op *op,
+								    struct io_uring_sqe *sqe)
+{
+	if (op->sqe.off == SFR__POSITION)
+		sfr__position_note(op, sqe);
+	if (sfr__fd_is_fixed(op->sqe.fd))
+		sfr__fixed_file_write(op, sqe);
+	sfr__op_step(op, SFR__EV_TAKEN);
+	return sqe;
+}
+
 struct io_uring_sqe *sfr__op_write(sfr_op *op)
 {
 	struct io_uring_sqe *sqe = sfr__queue_place(&op->loop->engine->queue);
@@ -223,10 +235,8 @@ struct io_uring_sqe *sfr__op_write(sfr_op *op)
 		return NULL;
 	sqe_copy(sqe, &op->sqe);
 	sqe->user_data = (uint64_t)(uintptr_t)op;
-	if (sfr__unlikely(op->sqe.off == SFR__POSITION))
-		sfr__position_note(op, sqe);
-	if (sfr__unlikely(sfr__fd_is_fixed(op->sqe.fd)))
-		sfr__fixed_file_write(op, sqe);
+	if (sfr__unlikely(op->sqe.off == SFR__POSITION || sfr__fd_is_fixed(op->sqe.fd)))
+		return special_write(op, sqe);
 	sfr__op_step(op, SFR__EV_TAKEN);
 	return sqe;
 }
@@ -259,16 +269,28 @@ static void op_send_on_errand(sfr_op *op)
 }
 
 /* It has nothing to do with a slot then: that may be another's. */
-static void op_refuse(sfr_op *op, int result)
+static __attribute__((noinline)) void op_refuse(sfr_op *op, int result)
 {
 	op->flags &= (uint16_t)~SFR__OP_SLOT;
 	sfr__op_finish_later(op, SFR__EV_REFUSED, result);
 }
 
-static void op_issue_special(sfr_op *op)
+/* The number of a raw op may be an index. */
+bool sfr__op_is_on_own(const sfr_op *op)
 {
-	int r = op->flags & SFR__OP_SLOT ? sfr__slot_begin(op) : 0;
+	if (!sfr__op_is(op, SFR__KIND_ON_FD) ||
+	    (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE))
+		return false;
+	return sfr__loop_owns(op->loop, op->sqe.fd);
+}
 
+/* Not inlined, nor is the refusal: the usual way stays short. */
+static __attribute__((noinline)) void op_issue_special(sfr_op *op)
+{
+	int r = sfr__op_is_on_own(op) ? -EBADF : 0;
+
+	if (r == 0 && op->flags & SFR__OP_SLOT)
+		r = sfr__slot_begin(op);
 	if (r < 0)
 		op_refuse(op, r);
 	else if (op->flags & SFR__OP_ERRAND)
@@ -332,23 +354,11 @@ static void deadline_passed(struct sfr__timer *timer)
 		deadline->passed = false; /* it has begun, and ends with its own result */
 }
 
-/* The number of a raw op may be an index. */
-bool sfr__op_is_on_own(const sfr_op *op)
-{
-	if (!sfr__op_is(op, SFR__KIND_ON_FD) ||
-	    (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE))
-		return false;
-	return sfr__loop_owns(op->loop, op->sqe.fd);
-}
-
 /* From QUEUED on its way. */
 static inline void op_start(sfr_op *op)
 {
 	sfr_loop *loop = op->loop;
 
-	if (sfr__unlikely(sfr__loop_may_own(loop, op->sqe.fd)) && op->result == 0 &&
-	    sfr__op_is_on_own(op))
-		op->result = -EBADF;
 	if (sfr__unlikely(op->flags & SFR__OP_TIMED) && op->result == 0)
 		sfr__deadline_start(sfr__deadline_of(&loop->deadlines, op), &loop->wheel,
 				    sfr__clock_ns(), deadline_passed);
@@ -356,7 +366,9 @@ static inline void op_start(sfr_op *op)
 		op_refuse(op, op->result);
 	else if (sfr__op_is(op, SFR__KIND_TIMER | SFR__KIND_HERE))
 		start_here(op);
-	else if (sfr__unlikely(op->flags & (SFR__OP_ERRAND | SFR__OP_SLOT | SFR__OP_LINKED)))
+	else if (sfr__unlikely(op->flags & (SFR__OP_ERRAND | SFR__OP_SLOT | SFR__OP_LINKED)) ||
+		 (sfr__op_is(op, SFR__KIND_ON_FD) &&
+		  sfr__unlikely(sfr__loop_may_own(loop, op->sqe.fd))))
 		op_issue_special(op);
 	else
 		op_issue(op);
