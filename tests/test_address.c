@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const struct {
 	const char *text;
@@ -21,6 +22,9 @@ static const struct {
 	{"tcp://[0:0:0:0:0:0:0:1]:1", "tcp://[::1]:1"},
 	{"tcp://[2001:DB8::5]:443", "tcp://[2001:db8::5]:443"},
 	{"tcp://[::ffff:127.0.0.1]:443", "tcp://[::ffff:127.0.0.1]:443"},
+	{"tcp://[fe80::1%lo]:80", "tcp://[fe80::1%lo]:80"},
+	{"tcp://[FE80:0::1%1]:80", "tcp://[fe80::1%lo]:80"},
+	{"tcp://[ff02::1%001]:80", "tcp://[ff02::1%lo]:80"},
 	{"tcp://[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535",
 	 "tcp://[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
 };
@@ -34,6 +38,10 @@ static const struct {
 #define HIGH_PORT "the port is above 65535"
 #define BRACKETS "an IPv6 host is written in brackets: tcp://[::1]:7777"
 #define BRACKETS_PORT "an IPv6 host is written in brackets, then a port: tcp://[::1]:7777"
+#define NO_SCOPE "a link-local host is written with its interface: tcp://[fe80::1%eth0]:7777"
+#define NEEDLESS_SCOPE "only a link-local host (fe80::1) is written with an interface"
+#define EMPTY_SCOPE "there is no interface behind the % (example: tcp://[fe80::1%eth0]:7777)"
+#define NO_INTERFACE "this machine has no such interface (see ip link)"
 
 static const struct {
 	const char *text;
@@ -70,7 +78,21 @@ static const struct {
 	{"tcp:// 127.0.0.1:80", NO_NUMBER},
 	{"tcp://[127.0.0.1]:80", NO_NUMBER},
 	{"tcp://[::1::]:80", NO_NUMBER},
-	{"tcp://[fe80::1%lo]:80", NO_NUMBER},
+	{"tcp://[%lo]:80", NO_NUMBER},
+	{"tcp://127.0.0.1%lo:80", NO_NUMBER},
+	{"tcp://[fe80::1]:80", NO_SCOPE},
+	{"tcp://[fe80::1%]:80", EMPTY_SCOPE},
+	{"tcp://[::1%lo]:80", NEEDLESS_SCOPE},
+	{"tcp://[2001:db8::5%]:80", NEEDLESS_SCOPE},
+	{"tcp://[fe80::1%nowhere]:80", NO_INTERFACE},
+	{"tcp://[fe80::1%nowhere]at all]:80", NO_INTERFACE},
+	{"tcp://[fe80::1%lo%lo]:80", NO_INTERFACE},
+	{"tcp://[fe80::1%lo ]:80", NO_INTERFACE},
+	{"tcp://[fe80::1%0]:80", NO_INTERFACE},
+	{"tcp://[fe80::1%1x]:80", NO_INTERFACE},
+	{"tcp://[fe80::1%-1]:80", NO_INTERFACE},
+	{"tcp://[fe80::1%4294967297]:80", NO_INTERFACE},
+	{"tcp://[fe80::1%99999999999999999999]:80", NO_INTERFACE},
 	{"tcp://a-host-whose-name-is-longer-than-any-number-could-be.example.org:80", TOO_LONG},
 	{"tcp://::1:80", BRACKETS},
 	{"tcp://127.0.0.1:80:90", BRACKETS},
@@ -108,13 +130,18 @@ START_TEST(what_is_printed_is_parsed_as_the_same)
 }
 END_TEST
 
+static int bad_err(int row)
+{
+	return strcmp(bad[row].why, NO_INTERFACE) == 0 ? -ENODEV : -EINVAL;
+}
+
 START_TEST(a_bad_address_is_refused_with_the_reason)
 {
 	struct sfr__address address;
 	char why[128] = "";
 	int r = sfr__address_parse(&address, bad[_i].text, why, sizeof(why));
 
-	ck_assert_int_eq(r, -EINVAL);
+	ck_assert_int_eq(r, bad_err(_i));
 	ck_assert_str_eq(why, bad[_i].why);
 }
 END_TEST
@@ -127,9 +154,9 @@ START_TEST(a_bad_address_is_refused_by_serve_and_dial_in_words)
 
 	snprintf(words, sizeof(words), "address %s: %s", bad[_i].text ? bad[_i].text : "(null)",
 		 bad[_i].why);
-	ck_assert_int_eq(sfr_serve(loop, bad[_i].text, &none, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(sfr_serve(loop, bad[_i].text, &none, NULL, NULL), bad_err(_i));
 	ck_assert_str_eq(sfr_loop_refusal(loop), words);
-	ck_assert_int_eq(sfr_dial(loop, bad[_i].text, &none, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(sfr_dial(loop, bad[_i].text, &none, NULL, NULL), bad_err(_i));
 	ck_assert_str_eq(sfr_loop_refusal(loop), words);
 }
 END_TEST
@@ -153,6 +180,41 @@ START_TEST(an_address_holds_family_host_and_port)
 	ck_assert_uint_eq(ntohs(in6->sin6_port), 81);
 	ck_assert(IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
 	ck_assert_uint_eq(in6->sin6_scope_id, 0);
+}
+END_TEST
+
+START_TEST(an_interface_that_has_gone_is_printed_as_its_number)
+{
+	const struct sockaddr_in6 gone = {.sin6_family = AF_INET6,
+					  .sin6_port = htons(80),
+					  .sin6_addr = {{{0xfe, 0x80, [15] = 1}}},
+					  .sin6_scope_id = UINT32_MAX};
+	struct sfr__address address = {.size = sizeof(gone)};
+	char printed[ADDRESS_SIZE];
+
+	memcpy(&address.addr, &gone, sizeof(gone));
+	ck_assert_int_gt(sfr__address_print(&address, printed, sizeof(printed)), 0);
+	ck_assert_str_eq(printed, "tcp://[fe80::1%4294967295]:80");
+}
+END_TEST
+
+/* Looking a name up takes a descriptor. */
+START_TEST(an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing)
+{
+	struct rlimit limit, none;
+	struct sfr__address address;
+	char why[128] = "";
+	int r;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = sfr__address_parse(&address, "tcp://[fe80::1%lo]:80", why, sizeof(why));
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+
+	ck_assert_int_eq(r, -EMFILE);
+	ck_assert_str_eq(why, "its interface cannot be looked up: no descriptor is left for that");
 }
 END_TEST
 
@@ -182,6 +244,8 @@ int main(void)
 	tcase_add_loop_test(tcase, a_bad_address_is_refused_by_serve_and_dial_in_words, 0,
 			    COUNT_OF(bad));
 	tcase_add_test(tcase, an_address_holds_family_host_and_port);
+	tcase_add_test(tcase, an_interface_that_has_gone_is_printed_as_its_number);
+	tcase_add_test(tcase, an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing);
 	tcase_add_test(tcase, texts_are_cut_to_fit);
 	return world_run(suite);
 }

@@ -1,10 +1,17 @@
 /*
  * Where servers listen, who their peers are, and why one cannot be had.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* unshare */
+#endif
 #include "peers.h"
 #include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -83,6 +90,87 @@ START_TEST(a_server_on_every_ipv6_address_serves_ipv4_as_well)
 
 	ck_assert_mem_eq(heard, "hello", 5);
 	close(peer);
+}
+END_TEST
+
+/* As in linux/ipv6.h, which not every C library agrees with. */
+struct address_request {
+	struct in6_addr host;
+	uint32_t prefix_length;
+	int index;
+};
+
+/* The kernel takes a moment to make a new address one that can be listened on. */
+static bool address_settles(int index)
+{
+	const struct sockaddr_in6 addr = {.sin6_family = AF_INET6,
+					  .sin6_addr = {{{0xfe, 0x80, [15] = 1}}},
+					  .sin6_scope_id = (uint32_t)index};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
+
+	do
+		r = bind(fd, (const struct sockaddr *)&addr, sizeof(addr));
+	while (r < 0 && errno == EADDRNOTAVAIL && usleep(1000) == 0);
+	close(fd);
+	return r == 0;
+}
+
+/*
+ * A network of the test's own, in which the loopback interface has the address fe80::1. False, and said why,
+ * where this is not allowed.
+ */
+static bool link_local_network(void)
+{
+	struct address_request address = {.host = {{{0xfe, 0x80, [15] = 1}}}, .prefix_length = 64};
+	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING};
+	int fd = -1;
+	bool made = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+
+	if (made) {
+		fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		address.index = (int)if_nametoindex(up.ifr_name);
+		made = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &up) == 0 &&
+		       ioctl(fd, SIOCSIFADDR, &address) == 0 && address_settles(address.index);
+	}
+	if (!made)
+		printf("skip - no network of one's own can be made here: %s\n", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return made;
+}
+
+static void ends_name_the_interface(int world, const char *address)
+{
+	const char *named = "tcp://[fe80::1%lo]:";
+	char peer[ADDRESS_SIZE];
+	sfr_server *server;
+	sfr_loop *loop;
+	sfr_conn *conn;
+
+	if (!link_local_network())
+		return;
+	loop = loop_in(world, NULL);
+	ck_assert_msg(sfr_serve(loop, address, &seeing, &here, &server) == 0, "%s",
+		      sfr_loop_refusal(loop));
+	conn = dial(loop, server, &note_all, &there); /* by what the server says */
+	ck_assert_int_eq(conn_say(conn, "hello", 5), 5);
+	turns_until(loop, there.bytes == 5);
+
+	ck_assert_int_eq(strncmp(address_of(server), named, strlen(named)), 0);
+	ck_assert_int_eq(strncmp(peer_seen, named, strlen(named)), 0);
+	ck_assert_int_gt(sfr_conn_peer(conn, peer, sizeof(peer)), 0);
+	ck_assert_str_eq(peer, address_of(server));
+}
+
+START_TEST(a_link_local_server_and_its_peers_name_the_interface)
+{
+	ends_name_the_interface(_i, "tcp://[fe80::1%lo]:0");
+}
+END_TEST
+
+START_TEST(an_interface_may_be_given_by_its_number)
+{
+	ends_name_the_interface(_i, "tcp://[fe80::1%1]:0");
 }
 END_TEST
 
@@ -268,6 +356,8 @@ int main(void)
 	world_test(tcase, a_connection_knows_its_peer_from_both_sides);
 	world_test(tcase, a_server_on_ipv6_serves_peers_of_ipv6);
 	world_test(tcase, a_server_on_every_ipv6_address_serves_ipv4_as_well);
+	world_test(tcase, a_link_local_server_and_its_peers_name_the_interface);
+	world_test(tcase, an_interface_may_be_given_by_its_number);
 	world_test(tcase, two_servers_of_a_loop_keep_their_connections_apart);
 	tcase = peers_case(suite, "refusals");
 	world_test(tcase, a_port_in_use_is_refused_in_words);

@@ -49,13 +49,15 @@ typedef struct sfr_handlers {
 /**
  * Listen, and serve whoever comes.
  *
- * @param address  "tcp://127.0.0.1:7777", "tcp://[::]:7777"; port 0 lets the system choose.
+ * @param address  "tcp://127.0.0.1:7777", "tcp://[::]:7777"; port 0 lets the system choose. A link-local
+ *                 host names its interface, or the number of that: "tcp://[fe80::1%eth0]:7777".
  * @param handlers Copied.
  * @param arg      Handed to each handler.
  * @param out      Receives the server, which the loop owns: good until sfr_server_close() or
  *                 sfr_loop_free(). May be NULL.
- * @return 0; -EINVAL for a bad address; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENOMEM;
- *         -ECANCELED while the loop drains. sfr_loop_refusal() says it in words.
+ * @return 0; -EINVAL for a bad address; -ENODEV if there is no interface of that name or number;
+ *         -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENOMEM; -ECANCELED while the loop drains.
+ *         sfr_loop_refusal() says it in words.
  * @thread The loop's.
  * @since 0.1
  */
@@ -71,7 +73,7 @@ SFR_API int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *h
 SFR_API void sfr_server_close(sfr_server *server);
 
 /**
- * The address it listens on, with the port that the system chose.
+ * The address it listens on, with the port that the system chose, as sfr_dial() would take it.
  *
  * @param out Receives a string, cut to fit and always terminated.
  * @return The length of the whole string; an error of getsockname(2).
@@ -89,8 +91,8 @@ SFR_API size_t sfr_server_conns(const sfr_server *server);
  * @param handlers Copied. on_open when connected; on_close alone if that fails.
  * @param arg      Handed to each handler.
  * @param out      Receives the connection, good until its on_close. May be NULL.
- * @return 0; -EINVAL for a bad address; -EMFILE, -ENOMEM; -ECANCELED while the loop drains.
- *         sfr_loop_refusal() says it in words.
+ * @return 0; -EINVAL for a bad address; -ENODEV if there is no interface of that name or number;
+ *         -EMFILE, -ENOMEM; -ECANCELED while the loop drains. sfr_loop_refusal() says it in words.
  * @thread The loop's.
  * @since 0.1
  */
@@ -137,7 +139,8 @@ SFR_API void *sfr_conn_data(const sfr_conn *conn);
 SFR_API void sfr_conn_set_data(sfr_conn *conn, void *data);
 
 /**
- * The peer's address, as sfr_dial() would take it.
+ * The peer's address, as sfr_dial() would take it: that of a link-local peer with the interface, by name, or
+ * by number if that has gone.
  *
  * @param out Receives a string, cut to fit and always terminated.
  * @return The length of the whole string; an error of getpeername(2): -ENOTCONN in on_close, and when
