@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -315,6 +316,136 @@ START_TEST(the_address_is_read_when_the_entry_is_taken)
 }
 END_TEST
 
+/* A socket that blocks, and one that does not. */
+static int tcp_socket_of_kind(int kind)
+{
+	int fd = tcp_socket();
+
+	if (kind)
+		does_not_block(fd);
+	return fd;
+}
+
+static int connected(int fd)
+{
+	connect_next(A, fd);
+	collect(1);
+	return result_of(A);
+}
+
+START_TEST(one_that_was_refused_can_connect_once_somebody_listens)
+{
+	socklen_t size = sizeof(addr);
+	int kind, fd, i;
+
+	engine_in(_i, NULL);
+	for (kind = 0; kind < 2; kind++) {
+		listener = tcp_socket();
+		addr = (struct sockaddr_in){.sin_family = AF_INET,
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		ck_assert_int_eq(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+		ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&addr, &size), 0);
+		fd = tcp_socket_of_kind(kind);
+		for (i = 0; i < 3; i++)
+			ck_assert_int_eq(connected(fd), -ECONNREFUSED);
+
+		ck_assert_int_eq(listen(listener, 4), 0);
+		ck_assert_int_eq(connected(fd), 0);
+		accept_next(B, 0);
+		collect(1);
+		ck_assert(are_connected(fd, owned_fd(result_of(B))));
+	}
+}
+END_TEST
+
+/* Somebody connects by hand, and fetches the error. */
+START_TEST(what_a_refusal_left_behind_does_not_answer_the_next)
+{
+	socklen_t size = sizeof(int);
+	int fd, error = 0;
+
+	engine_and_listener(_i);
+	fd_empty(listener);
+	fd = tcp_socket_of_kind(1);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), -1);
+	ck_assert(errno == EINPROGRESS || errno == ECONNREFUSED);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+
+	ck_assert_int_eq(connected(fd), -ECONNREFUSED);
+}
+END_TEST
+
+START_TEST(one_that_connected_here_is_connected)
+{
+	int kind, fd;
+
+	engine_and_listener(_i);
+	for (kind = 0; kind < 2; kind++) {
+		fd = tcp_socket_of_kind(kind);
+		ck_assert_int_eq(connected(fd), 0);
+		ck_assert_int_eq(connected(fd), -EISCONN);
+		ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), -1);
+		ck_assert_int_eq(errno, EISCONN);
+	}
+}
+END_TEST
+
+START_TEST(one_that_disconnects_can_connect_anew)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	int kind, fd;
+
+	engine_and_listener(_i);
+	for (kind = 0; kind < 2; kind++) {
+		fd = tcp_socket_of_kind(kind);
+		ck_assert_int_eq(connected(fd), 0);
+		io_uring_prep_connect(sqe_next(), fd, &nobody, sizeof(nobody));
+		sqe_is(A, 0);
+		collect(1);
+		ck_assert_int_eq(result_of(A), 0);
+		ck_assert_int_eq(connected(fd), 0);
+	}
+}
+END_TEST
+
+static bool is_connecting(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	       info.tcpi_state == TCP_SYN_SENT;
+}
+
+/* It goes on by itself: the kernel has no way to stop that, but to disconnect. */
+START_TEST(a_connect_that_was_given_up_is_still_in_progress)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	int kind, fd, i;
+
+	engine_in(_i, NULL);
+	listener = listening_socket(&addr, 0);
+	for (i = 0; i < 2; i++) { /* the backlog is full, and nobody answers any more */
+		fd = tcp_socket_of_kind(1);
+		(void)connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+	}
+	for (kind = 0; kind < 2; kind++) {
+		fd = tcp_socket_of_kind(kind);
+		connect_next(B, fd);
+		do
+			collect(0);
+		while (!is_connecting(fd));
+		sqe_cancel(B);
+		sqe_is(CANCEL, 0);
+		collect(2);
+		ck_assert_int_eq(result_of(B), -ECANCELED);
+
+		ck_assert_int_eq(connected(fd), -EALREADY);
+		ck_assert_int_eq(connect(fd, &nobody, sizeof(nobody)), 0);
+	}
+}
+END_TEST
+
 /* A Unix socket without a file; `backlog` below zero: nobody listens. */
 static struct sockaddr_un *unix_address(int backlog)
 {
@@ -497,6 +628,11 @@ int main(void)
 	engine_test(tc, connecting_waits_whether_the_socket_blocks_or_not_and_does_not_change_it);
 	engine_test(tc, a_connection_can_be_refused);
 	engine_test(tc, one_can_connect_once);
+	engine_test(tc, one_that_was_refused_can_connect_once_somebody_listens);
+	engine_test(tc, what_a_refusal_left_behind_does_not_answer_the_next);
+	engine_test(tc, one_that_connected_here_is_connected);
+	engine_test(tc, one_that_disconnects_can_connect_anew);
+	engine_test(tc, a_connect_that_was_given_up_is_still_in_progress);
 	engine_test(tc, the_address_is_read_when_the_entry_is_taken);
 	engine_test(tc, unix_sockets_connect);
 	engine_test(tc, unix_sockets_refuse);

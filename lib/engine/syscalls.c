@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* accept4, fallocate */
 #endif
 #include "syscalls.h"
+#include "connect.h"
 #include "language.h"
 #include "splice.h"
 #include "step.h"
@@ -13,9 +14,6 @@
 #include <sys/syscall.h>
 
 _Thread_local uint64_t sfr__calls;
-
-/* How long a worker sleeps in a connect, for it to go on by itself. */
-#define CONNECT_SLICE_US 1000
 
 /* What poll tells of; the bits above are orders to epoll, and nobody's here. */
 #define POLL_EVENTS 0xffffU
@@ -211,17 +209,9 @@ static int bytes_do(struct sfr__request *request)
  * Messages of sockets.
  */
 
-static int option_of(int fd, int name)
-{
-	int value = 0;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? 0 : value;
-}
-
 static bool is_connected_kind(int fd)
 {
-	int type = option_of(fd, SO_TYPE);
+	int type = sfr__option_of(fd, SO_TYPE);
 
 	return type == SOCK_STREAM || type == SOCK_SEQPACKET;
 }
@@ -326,79 +316,17 @@ static int send_try(struct sfr__request *request)
  * Connections.
  */
 
-static bool is_nonblocking(int fd)
-{
-	return fcntl(fd, F_GETFL) & O_NONBLOCK;
-}
-
 /* A listener that blocks is asked first. Where several processes accept from one it can still happen
  * that another was faster: such listeners should be O_NONBLOCK. What does not listen says so at once. */
 static int accept_try(struct sfr__request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 
-	if (!is_nonblocking(request->fd) && !sfr__ready_for(request->fd, POLLIN) &&
-	    option_of(request->fd, SO_ACCEPTCONN))
+	if (!sfr__is_nonblocking(request->fd) && !sfr__ready_for(request->fd, POLLIN) &&
+	    sfr__option_of(request->fd, SO_ACCEPTCONN))
 		return SFR__NOT_YET;
 	return try_result(accept4(request->fd, (struct sockaddr *)(uintptr_t)sqe->addr,
 				  (socklen_t *)(uintptr_t)sqe->addr2, (int)sqe->accept_flags));
-}
-
-static int connect_call(const struct sfr__request *request)
-{
-	return sfr__result_of(connect(request->fd,
-				      (const struct sockaddr *)(uintptr_t)request->sqe.addr,
-				      (socklen_t)request->sqe.off));
-}
-
-static int connect_outcome(int fd)
-{
-	int error = 0;
-	socklen_t size = sizeof(error);
-
-	if (!sfr__ready_for(fd, POLLOUT))
-		return SFR__NOT_YET;
-	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
-}
-
-static int connect_try(struct sfr__request *request)
-{
-	int r;
-
-	if (request->step == SFR__STEP_CONNECTING)
-		return connect_outcome(request->fd);
-	if (!is_nonblocking(request->fd)) {
-		request->step = SFR__STEP_BLOCKING;
-		return SFR__NOT_YET;
-	}
-	r = connect_call(request);
-	if (r != -EINPROGRESS && r != -EINTR)
-		return r;
-	request->step = SFR__STEP_CONNECTING;
-	return SFR__NOT_YET;
-}
-
-/*
- * connect on a socket that blocks: a send timeout makes it return and go on by itself, where it is
- * polled for. The socket is not connected yet, so nobody else sends on it. A Unix socket with a full
- * backlog does not go on by itself, and there is nothing to poll for.
- */
-static int connect_do(struct sfr__request *request)
-{
-	const struct timeval slice = {.tv_usec = CONNECT_SLICE_US};
-	struct timeval before = {0};
-	socklen_t size = sizeof(before);
-	int r;
-
-	if (getsockopt(request->fd, SOL_SOCKET, SO_SNDTIMEO, &before, &size) < 0)
-		return -errno;
-	(void)setsockopt(request->fd, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof(slice));
-	r = connect_call(request);
-	(void)setsockopt(request->fd, SOL_SOCKET, SO_SNDTIMEO, &before, sizeof(before));
-	if (r != -EINPROGRESS && r != -EINTR && r != -EAGAIN)
-		return r;
-	request->step = r == -EAGAIN ? SFR__STEP_LATER : SFR__STEP_CONNECTING;
-	return SFR__NOT_YET;
 }
 
 /*
@@ -456,7 +384,7 @@ int sfr__syscall_try(struct sfr__request *request)
 	case IORING_OP_ACCEPT:
 		return accept_try(request);
 	case IORING_OP_CONNECT:
-		return connect_try(request);
+		return sfr__connect_try(request);
 	case IORING_OP_SHUTDOWN:
 		return sfr__result_of(shutdown(request->fd, (int)sqe->len));
 	case IORING_OP_SOCKET:
@@ -532,7 +460,7 @@ int sfr__syscall_do(struct sfr__request *request)
 	case IORING_OP_SPLICE:
 		return sfr__splice_do(request);
 	case IORING_OP_CONNECT:
-		return connect_do(request);
+		return sfr__connect_do(request);
 	case IORING_OP_CLOSE:
 		return sfr__result_of(close(request->fd));
 	case IORING_OP_FSYNC:

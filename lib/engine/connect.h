@@ -1,0 +1,13 @@
+/*
+ * Connect: how it is done by system calls.
+ */
+#ifndef SFR_LIB_ENGINE_CONNECT_H
+#define SFR_LIB_ENGINE_CONNECT_H
+
+#include "request.h"
+
+/* As sfr__syscall_try() and sfr__syscall_do(). */
+int sfr__connect_try(struct sfr__request *request);
+int sfr__connect_do(struct sfr__request *request);
+
+#endif
