@@ -1,8 +1,8 @@
 /*
- * Deadline: the time by which an op must be done.
+ * Deadline: the time by which an op must be done; and, of one that was tried in vain, when to try it again.
  *
- * Only ops that have one pay for it. The deadline of an op lives in an array of their own, at the index of
- * its op, and waits on the loop's wheel: millions cost no more than a few.
+ * Only ops that have one of these pay for it. The record of an op lives in an array of their own, at the index
+ * of its op, and waits on the loop's wheel: millions cost no more than a few.
  */
 #ifndef SFR_LIB_DEADLINE_H
 #define SFR_LIB_DEADLINE_H
@@ -12,13 +12,14 @@
 
 struct sfr__deadline {
 	struct sfr__timer timer;
+	struct sfr__timer again;
 	sfr_op *op;
 	uint64_t ns; /* from submission on */
-	bool armed;  /* on the wheel */
+	bool armed;  /* `timer` is on the wheel */
 	bool passed;
+	bool waits;       /* `again` is on the wheel */
+	uint32_t wait_ms; /* how long it waited the last time; 0: it was not in vain */
 };
-
-_Static_assert(sizeof(struct sfr__deadline) <= 64, "a deadline fits in a cache line");
 
 /* Give an op a deadline, or its deadline another time. False without memory. */
 bool sfr__deadline_set(struct sfr__array *deadlines, sfr_op *op, uint64_t ns);
@@ -36,5 +37,16 @@ void sfr__deadline_start(struct sfr__deadline *deadline, struct sfr__wheel *whee
 
 /* Off the wheel. Returns whether it had passed. */
 bool sfr__deadline_end(struct sfr__deadline *deadline, struct sfr__wheel *wheel);
+
+/* Tell `fire` when the op is to be tried again: after 1 ms, and twice as long each time, up to 100 ms, until
+ * sfr__deadline_came(). */
+void sfr__deadline_wait(struct sfr__deadline *deadline, struct sfr__wheel *wheel, uint64_t now_ns,
+			void (*fire)(struct sfr__timer *timer));
+
+/* It was not in vain. */
+static inline void sfr__deadline_came(struct sfr__deadline *deadline)
+{
+	deadline->wait_ms = 0;
+}
 
 #endif

@@ -199,6 +199,7 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	sfr__list_init(&loop->parked);
 	sfr__list_init(&loop->served);
 	sfr__list_init(&loop->unfed);
+	sfr__list_init(&loop->later);
 	sfr__list_init(&loop->ready);
 	sfr__list_init(&loop->cancels);
 	sfr__list_init(&loop->signals);

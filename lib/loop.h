@@ -67,8 +67,9 @@ struct sfr_loop {
 		served; /* the same, but they had one, and let those who had none go first */
 	struct sfr__link
 		unfed; /* ops QUEUED, that polled, and wait for a block to receive, in order */
-	struct sfr__link ready;         /* ops DONE, whose callbacks are due */
-	struct sfr__link cancels;       /* ops CANCELLING, of which the engine has not been told */
+	struct sfr__link later;   /* ops QUEUED, that were tried in vain, until it is time again */
+	struct sfr__link ready;   /* ops DONE, whose callbacks are due */
+	struct sfr__link cancels; /* ops CANCELLING, of which the engine has not been told */
 	struct sfr__resident *resident; /* NULL until something lives here */
 	struct sfr__fixed_files files;
 	struct sfr__fixed_bufs fixed;

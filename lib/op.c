@@ -5,6 +5,7 @@
 #include "op.h"
 #include "errand.h"
 #include "kernel.h"
+#include "op_again.h"
 #include "op_receive.h"
 #include "op_msg.h"
 #include "op_signal.h"
@@ -64,6 +65,7 @@ static void result_reclaim(const sfr_op *op, int result)
 /* One call of possibly many. */
 void sfr__op_deliver(sfr_op *op, int result, sfr_buf *buf)
 {
+	sfr__op_came(op);
 	if (sfr__likely(op->done != NULL)) {
 		op->loop->called++;
 		op->done(op->loop, result, buf, op->arg);

@@ -159,10 +159,11 @@ sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf)
 	if (!sfr__op_sound(op))
 		return sfr__op_hollow(op, IORING_OP_SEND, fd, 0);
 	if (sfr__unlikely(buf->next != NULL)) {
-		sfr__op_gather_send(op, fd, MSG_NOSIGNAL);
+		sfr__op_gather_send(op, fd, sfr__send_flags(loop));
 		return op;
 	}
-	io_uring_prep_send(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), MSG_NOSIGNAL);
+	io_uring_prep_send(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf),
+			   (int)sfr__send_flags(loop));
 	return op;
 }
 

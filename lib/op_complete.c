@@ -3,6 +3,7 @@
  */
 #include "op.h"
 #include "kernel.h"
+#include "op_again.h"
 #include "op_child.h"
 #include "op_datagram.h"
 #include "op_gather.h"
@@ -68,6 +69,7 @@ static void whole_complete(sfr_op *op, int result)
 		sfr__op_finish(op, result);
 		return;
 	}
+	sfr__op_came(op);
 	if (whole_advance(op, (uint32_t)result) && op->state == SFR__OP_IN_FLIGHT)
 		sfr__op_go_on(op, &op->loop->backlog);
 	else
@@ -111,6 +113,10 @@ void sfr__op_complete(sfr_op *op, int result, unsigned flags)
 		if (sfr__chain_broke(op, &result))
 			return;
 		result = sfr__result_normal(op, result);
+		if (result == -EAGAIN && sfr__op_waits(op)) {
+			sfr__op_try_again(op);
+			return;
+		}
 	}
 	if (sfr__unlikely(op->sqe.off == SFR__POSITION) && result > 0)
 		sfr__position_mend(op, result);

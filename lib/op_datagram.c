@@ -161,7 +161,7 @@ sfr_op *sfr_sendto(sfr_loop *loop, int fd, sfr_buf *buf, const struct sockaddr *
 		op->result = -EINVAL;
 		return op;
 	}
-	sfr__op_gather_send(op, fd, MSG_NOSIGNAL);
+	sfr__op_gather_send(op, fd, sfr__send_flags(loop));
 	if (op->result < 0)
 		return op;
 	gather = sfr__op_gather_of(op);

@@ -16,6 +16,12 @@ void sfr__op_gather_write(sfr_op *op, int fd, uint64_t off);
 /* Some bytes are done. True if others are left, and the entry is ready to go on with them. */
 bool sfr__op_gather_advance(sfr_op *op, uint32_t count);
 
+/* The flags of a send that a caller asked for. */
+static inline unsigned sfr__send_flags(const sfr_loop *loop)
+{
+	return MSG_NOSIGNAL | loop->engine->send_flags;
+}
+
 /* The gather of an op with SFR__OP_GATHERED. */
 static inline struct sfr__gather *sfr__op_gather_of(const sfr_op *op)
 {

@@ -8,7 +8,7 @@ sfr_op *sfr__op_hollow(sfr_op *op, int opcode, int fd, uint64_t off)
 		return op;
 	io_uring_prep_rw(opcode, &op->sqe, fd, NULL, 0, off);
 	if (!sfr__op_is(op, SFR__KIND_FILLS) && sfr__op_is(op, SFR__KIND_MESSAGE))
-		op->sqe.msg_flags = MSG_NOSIGNAL;
+		op->sqe.msg_flags = sfr__send_flags(op->loop);
 	return op;
 }
 

@@ -1,4 +1,5 @@
 #include "op_link.h"
+#include "op_again.h"
 #include "buf.h"
 #include "gather.h"
 #include <errno.h>
@@ -86,7 +87,16 @@ void sfr__op_release(sfr_op *op)
  * Chains.
  */
 
-/* Entries that a chain takes. Who was cancelled meanwhile ends it: the rest is still held. */
+/* The member that the engine may start by itself behind this one; NULL: there is none, and the rest is still
+ * held. */
+static sfr_op *chain_next(sfr_op *op)
+{
+	sfr_op *next = op_behind(op);
+
+	return next && sfr__op_may_lead(op) ? next : NULL;
+}
+
+/* Entries that a chain takes at most. Who was cancelled meanwhile ends it: the rest is still held. */
 static uint32_t chain_length(const sfr_op *head)
 {
 	const sfr_op *op = op_behind(head);
@@ -111,12 +121,12 @@ bool sfr__chain_write(sfr_op *head)
 
 	if (queue->sq_entries - sfr__queue_written(queue) < chain_length(head))
 		return false;
-	next = op_behind(op);
+	next = chain_next(op);
 	sqe = member_write(op, 0);
 	while (next && sfr__op_is_held(next) && slot_begin_behind(next)) {
 		sqe->flags |= link_flag(op);
 		op = next;
-		next = op_behind(op);
+		next = chain_next(op);
 		sqe = member_write(op, SFR__OP_BEHIND);
 		head->loop->stats.links++;
 	}

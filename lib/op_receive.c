@@ -16,6 +16,7 @@
 #include "op_receive.h"
 #include "kernel.h"
 #include "op.h"
+#include "op_again.h"
 #include "op_datagram.h"
 #include "socket_type.h"
 #include <safer_ring/datagram.h>
@@ -121,17 +122,20 @@ static void receive_poll_again(sfr_op *op)
 }
 
 /* Polled in vain: somebody else was faster, or what poll told of is not to be received, and it would tell
- * again at once. This one time a message is waited for, with its buffer. */
+ * again at once. This one time a message is waited for, with its buffer, if the socket lets one wait. */
 static void receive_patiently(sfr_op *op)
 {
-	if (op->kind == SFR__OP_READ_MULTI) { /* poll does not tell such things of files */
+	if (op->kind == SFR__OP_READ_MULTI) {
 		sfr__buf_drop(op->buf);
 		op->buf = NULL;
-		receive_poll_again(op);
-		return;
+		receive_poll(op, op->sqe.fd);
+		sfr__op_go_on_later(op);
+	} else if (op->sqe.msg_flags) {
+		op->sqe.msg_flags = 0;
+		sfr__op_go_on(op, &op->loop->backlog);
+	} else {
+		sfr__op_go_on_later(op);
 	}
-	op->sqe.msg_flags = 0;
-	sfr__op_go_on(op, &op->loop->backlog);
 }
 
 /* Whether nothing can come any more. */

@@ -7,6 +7,7 @@
  */
 #include "op_send_zc.h"
 #include "op.h"
+#include "op_again.h"
 #include "op_gather.h"
 #include "op_inherit.h"
 #include <errno.h>
@@ -27,6 +28,7 @@ static bool is_plain(const sfr_op *op)
 static void send_plainly(sfr_op *op)
 {
 	op->sqe.opcode = op->flags & SFR__OP_GATHERED ? IORING_OP_SENDMSG : IORING_OP_SEND;
+	op->sqe.msg_flags |= op->loop->engine->send_flags;
 	sfr__op_go_on(op, &op->loop->backlog);
 }
 
@@ -43,9 +45,12 @@ bool sfr__send_zc_is_done(sfr_op *op, int *result, unsigned flags)
 		op->result = 0;
 		op->flags &= (uint16_t)~SFR__OP_SENT;
 	}
-	if (!is_refused(*result) || is_plain(op))
+	if (*result == -EAGAIN)
+		sfr__op_try_again(op);
+	else if (is_refused(*result) && !is_plain(op))
+		send_plainly(op);
+	else
 		return true;
-	send_plainly(op);
 	return false;
 }
 
@@ -53,16 +58,17 @@ sfr_op *sfr_send_zc(sfr_loop *loop, int fd, sfr_buf *buf)
 {
 	sfr_op *op = sfr__op_new_with(loop, SFR__OP_SEND_ZC, buf);
 	bool zc = sfr__has(loop->engine->features, SFR__FEATURE_SEND_ZC);
+	unsigned send_flags = zc ? MSG_NOSIGNAL : sfr__send_flags(loop);
 
 	if (!sfr__op_sound(op))
 		return sfr__op_hollow(op, zc ? IORING_OP_SEND_ZC : IORING_OP_SEND, fd, 0);
 	if (sfr__unlikely(buf->next != NULL)) {
-		sfr__op_gather_send(op, fd, MSG_NOSIGNAL);
+		sfr__op_gather_send(op, fd, send_flags);
 		if (zc && loop->engine->ops >> IORING_OP_SENDMSG_ZC & 1)
 			op->sqe.opcode = IORING_OP_SENDMSG_ZC;
 		return op;
 	}
-	io_uring_prep_send(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), MSG_NOSIGNAL);
+	io_uring_prep_send(&op->sqe, fd, sfr__buf_data(buf), sfr__buf_len(buf), (int)send_flags);
 	if (zc)
 		op->sqe.opcode = IORING_OP_SEND_ZC;
 	return op;

@@ -31,6 +31,12 @@ static bool has_no_sqe(const struct pending_kind *kind)
 	       strcmp(kind->name, "signal") == 0;
 }
 
+/* The loop has the engine try it now and then, and ends it at once in between. */
+static bool is_tried_now_and_then(const sfr_loop *loop, const struct pending_kind *kind)
+{
+	return strcmp(kind->name, "sendto") == 0 && loop->engine->send_flags;
+}
+
 /* Nobody was called, and nothing is left. */
 static void assert_forgotten(sfr_loop *loop)
 {
@@ -112,11 +118,14 @@ START_TEST(orphans_of_each_kind_are_counted_until_the_engine_is_done_with_them)
 
 		for (k = 0; k < 5; k++)
 			tickets[k] = sfr_submit(pending_kinds[i].build(loop), record, &seen);
-		ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
+		for (k = 0; k < 5; k++) /* a send may be handed over in two steps */
+			ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
 		ck_assert_uint_eq(sfr_loop_orphans(loop), 0);
 		for (k = 0; k < 5; k++) {
 			ck_assert_int_eq(sfr_abandon(loop, tickets[k]), 0);
-			ck_assert_uint_eq(sfr_loop_orphans(loop), (k + 1) * each);
+			ck_assert_uint_le(sfr_loop_orphans(loop), (k + 1) * each);
+			if (!is_tried_now_and_then(loop, &pending_kinds[i]))
+				ck_assert_uint_eq(sfr_loop_orphans(loop), (k + 1) * each);
 		}
 		ck_assert_uint_eq(sfr_loop_inflight(loop), 5);
 		ck_assert_int_eq(sfr_loop_run(loop), 0);

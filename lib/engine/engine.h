@@ -81,6 +81,9 @@ struct sfr__engine {
 	bool locks;             /* registered buffers are locked: RLIMIT_MEMLOCK counts them */
 	bool position_lags;     /* it may leave the position of a file behind: see position.h */
 	bool overflown;         /* more completions wait for room in the queue; may say no */
+	/* For messages that are to be sent whole: MSG_DONTWAIT where the engine, when it tries one again, may send
+	 * what the try before left of it: see op_again.c. */
+	unsigned send_flags;
 	uint64_t enters;
 	uint64_t syscalls; /* made to enter, and to do what operations ask for */
 	uint64_t overflows;

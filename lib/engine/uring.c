@@ -416,6 +416,7 @@ static int uring_open(struct uring *uring, const struct sfr__settings *settings,
 		return refusal->error;
 	}
 	uring->engine.features = features;
+	uring->engine.send_flags = MSG_DONTWAIT;
 	if (!sfr__has(features, SFR__FEATURE_NEW_OPCODES))
 		uring->engine.ops &= (UINT64_C(1) << SFR__OP_CODES_OLD) - 1;
 	uring->sqpoll = sqpoll;

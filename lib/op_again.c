@@ -1,0 +1,122 @@
+/*
+ * Again: operations that the engine gave up, and that are to wait all the same.
+ *
+ * Where poll says "ready" and nothing is to be had (an error queue that nobody reads, a receiver without room
+ * for another datagram, a Unix listener with a full backlog, a process that was faster), the kernel tries so
+ * many times, and then leaves it to the descriptor. That of a socket or pipe that is O_NONBLOCK answers EAGAIN.
+ * Asking at once would burn a core, as poll would say "ready" again. So the op is tried again after a
+ * while, and less and less often, as the epoll engine does.
+ */
+#include "op_again.h"
+#include "op.h"
+#include "socket_type.h"
+#include <errno.h>
+#include <fcntl.h>
+
+/* Of a registered file there is no descriptor to ask. */
+static bool is_nonblocking(int fd)
+{
+	return sfr__fd_is_fixed(fd) || (fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+/* On a file that blocks EAGAIN is its driver's own word, and so the result. Of a splice it says that one of its
+ * descriptors is O_NONBLOCK: see sfr_splice(). */
+bool sfr__op_waits(const sfr_op *op)
+{
+	switch ((enum sfr__op_kind)op->kind) {
+	case SFR__OP_RECV:
+	case SFR__OP_SEND:
+	case SFR__OP_SENDTO:
+	case SFR__OP_RECVFROM:
+	case SFR__OP_ACCEPT:
+	case SFR__OP_ACCEPT_MULTI:
+	case SFR__OP_CONNECT:
+		return true;
+	case SFR__OP_READ:
+	case SFR__OP_WRITE:
+		return is_nonblocking(op->sqe.fd);
+	default:
+		return false;
+	}
+}
+
+/*
+ * Messages. When the kernel's io_uring tries to send one again, it goes on behind what the try before consumed:
+ * that is right for a stream. A Unix socket consumes a message before it finds its receiver full, and so an
+ * empty one is sent, or none of its first bytes (seen on Linux 6.18). So sends ask not to wait; what has to
+ * wait is a new entry each time if the message is of such a socket, and else asks to wait.
+ */
+
+static bool is_send(const sfr_op *op)
+{
+	return op->sqe.opcode == IORING_OP_SEND || op->sqe.opcode == IORING_OP_SENDMSG;
+}
+
+static bool asks_not_to_wait(const sfr_op *op)
+{
+	return is_send(op) && op->sqe.msg_flags & MSG_DONTWAIT;
+}
+
+/* Those of the internet find out first whether there is room. Of a registered socket nobody can ask. */
+static bool is_consumed_in_vain(int fd)
+{
+	int domain;
+	socklen_t size = sizeof(domain);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+		return false;
+	return domain != AF_INET && domain != AF_INET6 && sfr__socket_type(fd) != SOCK_STREAM;
+}
+
+bool sfr__op_may_lead(sfr_op *op)
+{
+	if (!asks_not_to_wait(op))
+		return true;
+	if (is_consumed_in_vain(op->sqe.fd))
+		return false;
+	op->sqe.msg_flags &= ~(unsigned)MSG_DONTWAIT;
+	return true;
+}
+
+void sfr__op_try_again(sfr_op *op)
+{
+	if (asks_not_to_wait(op) && sfr__op_may_lead(op))
+		sfr__op_go_on(op, &op->loop->backlog);
+	else
+		sfr__op_go_on_later(op);
+}
+
+/* One that ended meanwhile is on its way to its callback. */
+static void again_fired(struct sfr__timer *timer)
+{
+	struct sfr__deadline *deadline = sfr__container(timer, struct sfr__deadline, again);
+	sfr_op *op = deadline->op;
+
+	deadline->waits = false;
+	if (op->state != SFR__OP_QUEUED)
+		return;
+	sfr__list_unlink(&op->link);
+	sfr__list_append(&op->loop->backlog, &op->link);
+}
+
+void sfr__op_go_on_later(sfr_op *op)
+{
+	sfr_loop *loop = op->loop;
+
+	if (op->state != SFR__OP_IN_FLIGHT) {
+		sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
+		return;
+	}
+	if (!(op->flags & SFR__OP_TIMED) && /* one that never passes */
+	    sfr__deadline_set(&loop->deadlines, op, UINT64_MAX))
+		op->flags |= SFR__OP_TIMED;
+	if (!(op->flags & SFR__OP_TIMED)) {
+		sfr__op_finish(op, -ENOMEM);
+		return;
+	}
+	op->flags &= (uint16_t)~SFR__OP_CHAINED; /* it goes on alone */
+	sfr__op_step(op, SFR__EV_REQUEUE);
+	sfr__list_append(&loop->later, &op->link);
+	sfr__deadline_wait(sfr__deadline_of(&loop->deadlines, op), &loop->wheel, sfr__clock_ns(),
+			   again_fired);
+}
