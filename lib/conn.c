@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static sfr_loop *loop_of(const sfr_conn *conn)
@@ -51,15 +52,27 @@ static void conn_peer_finished(sfr_conn *conn)
 		conn->handlers.on_data(conn, 0, NULL, conn->arg);
 }
 
+/* Some of what was there when a send had failed. */
+static void conn_heard(sfr_conn *conn, uint32_t count)
+{
+	if (conn->state != SFR__CONN_FAILED || !conn->unread_known)
+		return;
+	conn->unread -= count < conn->unread ? count : conn->unread;
+	if (!conn->unread)
+		sfr__conn_close(conn, conn->reason);
+}
+
 static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	sfr_conn *conn = arg;
 
 	if (sfr__likely(result > 0)) {
-		if (conn->state == SFR__CONN_OPEN && conn->handlers.on_data)
+		if (conn->state <= SFR__CONN_FAILED && conn->handlers.on_data)
 			conn->handlers.on_data(conn, result, buf, conn->arg);
 		else
 			sfr_buf_release(buf);
+		if (sfr__unlikely(conn->state == SFR__CONN_FAILED))
+			conn_heard(conn, (uint32_t)result);
 		return;
 	}
 	conn->recv = 0;
@@ -85,6 +98,37 @@ static void conn_receive(sfr_conn *conn)
 /*
  * Sending.
  */
+
+/*
+ * Nothing more can be sent. What the peer has said until then is its answer, and perhaps why: it may be in the
+ * kernel, as a connection that is full receives nothing. So the operations end first, then what is there is
+ * received, however much the peer goes on saying, and then it closes.
+ */
+static void conn_fail(sfr_conn *conn, int reason)
+{
+	sfr_loop *loop = loop_of(conn);
+
+	if (conn->state == SFR__CONN_FAILED && !loop->draining)
+		return; /* by another send, or this is one that was cancelled for it */
+	if (conn->state != SFR__CONN_OPEN || loop->draining) {
+		sfr__conn_close(conn, reason);
+		return;
+	}
+	conn->state = SFR__CONN_FAILED;
+	conn->reason = reason;
+	sfr__ticket_cancel(loop, conn->recv); /* what it has received already it still delivers */
+	sfr__ticket_cancel(loop, conn->send);
+	sfr__send_queue_clear(&conn->queue);
+	conn_touch(conn);
+}
+
+/* Bytes that can be received now. */
+static uint32_t conn_unread(const sfr_conn *conn)
+{
+	int count = 0;
+
+	return ioctl(conn->fd, FIONREAD, &count) < 0 ? 0 : (uint32_t)count;
+}
 
 static void conn_choke(sfr_conn *conn)
 {
@@ -132,7 +176,7 @@ static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 		result = relieve ? 0 : -EPIPE; /* a stream that takes nothing has no reader */
 	if (conn->state != SFR__CONN_OPEN || result < 0) {
 		sfr__send_queue_drop(&conn->queue, chain);
-		sfr__conn_close(conn, result);
+		conn_fail(conn, result);
 	} else {
 		sfr__send_queue_sent(&conn->queue, chain, (uint64_t)result);
 		if (relieve)
@@ -155,7 +199,7 @@ static void conn_send_queued(sfr_conn *conn)
 	if (sfr__unlikely(
 		    !op)) { /* only a buffer of a stand-alone pool has no slot to be sent in */
 		sfr__send_queue_drop(&conn->queue, chain);
-		sfr__conn_close(conn, -ENOMEM);
+		conn_fail(conn, -ENOMEM);
 		return;
 	}
 	conn->send = sfr__op_submit(op, conn_sent, conn);
@@ -218,7 +262,8 @@ void sfr__conn_close(sfr_conn *conn, int reason)
 
 	if (conn->state >= SFR__CONN_CLOSING)
 		return;
-	conn->reason = reason;
+	if (conn->state != SFR__CONN_FAILED) /* which has told its reason already */
+		conn->reason = reason;
 	if (conn->state == SFR__CONN_CONNECTING)
 		sfr__ticket_cancel(loop, conn->other);
 	else if ((conn->recv || conn->send) && !conn->other)
@@ -272,6 +317,19 @@ static void conn_settle_open(sfr_conn *conn)
 	}
 }
 
+/* What was in flight has ended, or else the receive of what was there. */
+static void conn_settle_failed(sfr_conn *conn)
+{
+	if (!conn->unread_known) {
+		conn->unread_known = true;
+		conn->unread = conn_unread(conn);
+		if (conn->unread)
+			conn_receive(conn);
+	}
+	if (!conn->recv)
+		sfr__conn_close(conn, conn->reason);
+}
+
 void sfr__conn_settle(sfr_conn *conn)
 {
 	switch ((enum sfr__conn_state)conn->state) {
@@ -280,6 +338,10 @@ void sfr__conn_settle(sfr_conn *conn)
 		break;
 	case SFR__CONN_OPEN:
 		conn_settle_open(conn);
+		break;
+	case SFR__CONN_FAILED:
+		if (!conn->recv && !conn->send)
+			conn_settle_failed(conn);
 		break;
 	case SFR__CONN_CLOSING:
 		if (conn->recv || conn->send || conn->other)
@@ -360,7 +422,7 @@ void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t si
 /* A send that cannot be: the connection ends with its reason. */
 static int conn_send_refused(sfr_conn *conn, int err)
 {
-	sfr__conn_close(conn, err);
+	conn_fail(conn, err);
 	return err;
 }
 
@@ -377,9 +439,9 @@ static int conn_send(sfr_conn *conn, sfr_buf *buf)
 	size_t parts;
 
 	if (sfr__unlikely(r == -SFR_EINFLIGHT || !buf))
-		return conn->state >= SFR__CONN_CLOSING ? -ECANCELED : conn_send_refused(conn, r);
+		return conn->state > SFR__CONN_OPEN ? -ECANCELED : conn_send_refused(conn, r);
 	len = sfr__chain_measure(buf, &parts);
-	if (conn->state >= SFR__CONN_CLOSING)
+	if (conn->state > SFR__CONN_OPEN)
 		r = -ECANCELED;
 	else if (conn->local_finished)
 		r = -EPIPE;

@@ -11,6 +11,7 @@
 enum sfr__conn_state {
 	SFR__CONN_CONNECTING,
 	SFR__CONN_OPEN,
+	SFR__CONN_FAILED,  /* a send failed: what the peer has said until then is delivered */
 	SFR__CONN_CLOSING, /* operations are ending; then the descriptor is closed */
 	SFR__CONN_CLOSED,  /* on_close runs */
 };
@@ -31,6 +32,8 @@ struct sfr_conn {
 	bool peer_finished;           /* nothing more will arrive */
 	bool local_finished;          /* nothing more will be sent */
 	bool told_peer;               /* the peer knows that */
+	bool unread_known;            /* FAILED: all else has ended, and `unread` counts down */
+	uint32_t unread;              /* bytes that the kernel had then */
 	bool relieve;                 /* the send in flight is cancelled to free its buffers */
 	sfr_ticket recv, send, other; /* what is in flight; other: connect, shutdown or close */
 	struct sfr__send_queue queue;

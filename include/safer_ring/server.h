@@ -36,7 +36,8 @@ typedef struct sfr_handlers {
 	/** The send queue was above the high-water mark and has fallen to the low one. */
 	void (*on_drain)(sfr_conn *conn, void *arg);
 	/**
-	 * The last call. The connection is gone when it returns.
+	 * The last call. The connection is gone when it returns. Where a send failed, or was refused, on_data
+	 * comes before it with what the kernel had received by then, be the connection paused or not.
 	 *
 	 * @param reason 0: the peer finished, and all that was queued has been sent. Else an error:
 	 *               -ECANCELED after sfr_conn_close(), sfr_server_close() or sfr_loop_drain();
@@ -106,7 +107,8 @@ SFR_API int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *ha
  * @return Bytes of this call that are queued (all). -EPIPE after sfr_conn_shutdown(), and after the
  *         peer has finished unless server.half_open is on. An error that on_close will repeat:
  *         -SFR_EPOOLEMPTY if buf is NULL, -SFR_EINFLIGHT if it is not yours, -EINVAL if its window left the
- *         buffer, -ENOBUFS above server.queue_max; -ECANCELED if the connection is closing already.
+ *         buffer, -ENOBUFS above server.queue_max; -ECANCELED if the connection is closing already, or a
+ *         send has failed.
  * @since 0.1
  */
 SFR_API int sfr_conn_send(sfr_conn *conn, sfr_buf *buf);
@@ -120,7 +122,8 @@ SFR_API void sfr_conn_shutdown(sfr_conn *conn);
 /** Close now. What is queued is dropped. on_close comes later, once, with -ECANCELED. @since 0.1 */
 SFR_API void sfr_conn_close(sfr_conn *conn);
 
-/** Stop receiving; what arrived already may still be delivered. The peer feels it. @since 0.1 */
+/** Stop receiving; what arrived already may still be delivered, and is if a send fails. The peer feels it.
+ * @since 0.1 */
 SFR_API void sfr_conn_pause(sfr_conn *conn);
 
 /** Receive again. @since 0.1 */
