@@ -1,4 +1,5 @@
 #include "fixed_file.h"
+#include "invariant.h"
 #include "log.h"
 #include "op.h"
 #include "op_inherit.h"
@@ -9,6 +10,50 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/*
+ * The life of a slot.
+ */
+
+#define E SFR__SLOT_EMPTY
+#define A SFR__SLOT_AWAITED
+#define F SFR__SLOT_FULL
+#define C SFR__SLOT_CLOSING
+#define P SFR__SLOT_PASSING
+#define V SFR__SLOT_VACATED
+#define BUSY SFR__SLOT_BUSY
+
+/* An end that cannot be, as no such op was started, is as busy as a start that is refused. */
+const uint8_t sfr__slot_after[SFR__SLOT_STATES][SFR__SLOT_EVENTS] = {
+	/* FILL, CLOSE, CLOSE_BEHIND; FILLED, NOT_FILLED; CLOSED, NOT_CLOSED */
+	[E] = {A, V, V, BUSY, BUSY, BUSY, BUSY},    [A] = {BUSY, BUSY, P, F, E, BUSY, BUSY},
+	[F] = {BUSY, C, C, BUSY, BUSY, BUSY, BUSY}, [C] = {BUSY, BUSY, BUSY, BUSY, BUSY, E, F},
+	[P] = {BUSY, BUSY, BUSY, C, V, A, A},       [V] = {BUSY, BUSY, BUSY, BUSY, BUSY, E, E},
+};
+
+#undef E
+#undef A
+#undef F
+#undef C
+#undef P
+#undef V
+#undef BUSY
+
+/* False if the event is refused. */
+static bool slot_step(uint8_t *state, enum sfr__slot_event event)
+{
+	uint8_t next = sfr__slot_after[*state][event];
+
+	if (next == SFR__SLOT_BUSY)
+		return false;
+	*state = next;
+	return true;
+}
+
+static bool has_file(uint8_t state)
+{
+	return state == SFR__SLOT_FULL || state == SFR__SLOT_CLOSING;
+}
 
 /*
  * The table.
@@ -138,8 +183,7 @@ static bool is_missing(const struct sfr__fixed_files *files, int fd)
 {
 	unsigned slot = sfr__fd_slot(fd);
 
-	return sfr__fd_is_fixed(fd) &&
-	       (slot >= files->count || files->slots[slot] != SFR__SLOT_FULL);
+	return sfr__fd_is_fixed(fd) && (slot >= files->count || !has_file(files->slots[slot]));
 }
 
 bool sfr__fixed_file_is_missing(const sfr_op *op)
@@ -219,19 +263,22 @@ int sfr__fixed_slot_name(const sfr_op *op)
 	return INT_MIN + (int)slot_of(op);
 }
 
-int sfr__slot_begin(const sfr_op *op)
+unsigned sfr__slot_filled_by(const sfr_op *op)
+{
+	return op->flags & SFR__OP_SLOT && op->kind != SFR__OP_CLOSE ? slot_of(op) : SFR__NO_SLOT;
+}
+
+int sfr__slot_begin(const sfr_op *op, unsigned ahead)
 {
 	struct sfr__fixed_files *files = &op->loop->files;
 	unsigned slot = slot_of(op);
+	enum sfr__slot_event event = op->kind != SFR__OP_CLOSE ? SFR__SLOT_FILL
+				     : slot == ahead           ? SFR__SLOT_CLOSE_BEHIND
+							       : SFR__SLOT_CLOSE;
 
 	if (slot >= files->count)
 		return -SFR_ENOTREGISTERED;
-	if (op->kind == SFR__OP_CLOSE)
-		return 0;
-	if (files->slots[slot] != SFR__SLOT_EMPTY)
-		return -EBUSY;
-	files->slots[slot] = SFR__SLOT_AWAITED;
-	return 0;
+	return slot_step(&files->slots[slot], event) ? 0 : -EBUSY;
 }
 
 static int slot_update(const sfr_loop *loop, unsigned slot, int fd)
@@ -257,21 +304,23 @@ static int fill_end(const sfr_op *op, uint8_t *state, int result)
 				  -1); /* else the next to come replaces it */
 		result = -ECANCELED;
 	}
-	*state = result < 0 ? SFR__SLOT_EMPTY : SFR__SLOT_FULL;
+	sfr__invariant(slot_step(state, result < 0 ? SFR__SLOT_NOT_FILLED : SFR__SLOT_FILLED));
 	return result;
 }
 
 static int empty_end(const sfr_op *op, uint8_t *state, int result)
 {
-	bool was_full = *state == SFR__SLOT_FULL;
+	bool closed;
 
 	if (result == 0 && !has_direct_files(op->loop))
-		result = was_full ? slot_update(op->loop, slot_of(op), -1) : -SFR_ENOTREGISTERED;
-	if (was_full && (result == 0 || result == -EBADF)) {
-		*state = SFR__SLOT_EMPTY;
+		result = has_file(*state) ? slot_update(op->loop, slot_of(op), -1) : -EBADF;
+	if (result == -EBADF)
+		result = -SFR_ENOTREGISTERED;
+	closed = result == 0 || result == -SFR_ENOTREGISTERED;
+	if (closed)
 		sfr__position_slot_emptied(op->loop, slot_of(op));
-	}
-	return result == -EBADF ? -SFR_ENOTREGISTERED : result;
+	sfr__invariant(slot_step(state, closed ? SFR__SLOT_CLOSED : SFR__SLOT_NOT_CLOSED));
+	return result;
 }
 
 int sfr__slot_end(const sfr_op *op, int result)

@@ -4,14 +4,17 @@
  * The name of a slot is an int far below every descriptor there is, and below AT_FDCWD. Ops carry the name;
  * only the entry that is written to the engine's queue has the slot's number instead.
  *
- * What is in the table is the engine's business. What is kept here of a slot is whether it is free to be
- * filled: the kernel would replace a file without a word.
+ * What is in the table is the engine's business. What is kept here of a slot is what was asked of it, for the
+ * kernel would replace a file without a word, and keeps no order: a fill of a slot and a close of it that was
+ * submitted behind that fill may run the other way round. So a slot has one op that changes it at a time, and
+ * others are refused, unless the engine itself starts the close when the fill has ended, as in a chain.
  */
 #ifndef SFR_LIB_FIXED_FILE_H
 #define SFR_LIB_FIXED_FILE_H
 
 #include <safer_ring/op.h>
 #include <limits.h>
+#include <stdint.h>
 
 #define SFR__FIXED_FILES_MAX 32768
 
@@ -19,7 +22,29 @@ enum sfr__slot_state {
 	SFR__SLOT_EMPTY,
 	SFR__SLOT_AWAITED, /* an op that is submitted will fill it */
 	SFR__SLOT_FULL,
+	SFR__SLOT_CLOSING, /* full, and a close is submitted */
+	SFR__SLOT_PASSING, /* awaited, and the engine starts a close of it when it is full */
+	SFR__SLOT_VACATED, /* empty, and a close is submitted */
+	SFR__SLOT_STATES,
+	SFR__SLOT_BUSY =
+		SFR__SLOT_STATES /* not a state: what the table says where an event is refused */
 };
+
+enum sfr__slot_event {
+	SFR__SLOT_FILL,         /* an op that fills it starts */
+	SFR__SLOT_CLOSE,        /* a close of it starts */
+	SFR__SLOT_CLOSE_BEHIND, /* the same, and the engine starts it after the op that fills it */
+	SFR__SLOT_FILLED,       /* the op that fills it has ended, and it has a file */
+	SFR__SLOT_NOT_FILLED,   /* the same, and it has none */
+	SFR__SLOT_CLOSED,       /* the close has ended, and it has no file */
+	SFR__SLOT_NOT_CLOSED,   /* the same, and all is as before */
+	SFR__SLOT_EVENTS
+};
+
+/* Where an event leads; SFR__SLOT_BUSY: nowhere, as somebody else changes the slot, or it is full. */
+extern const uint8_t sfr__slot_after[SFR__SLOT_STATES][SFR__SLOT_EVENTS];
+
+#define SFR__NO_SLOT UINT_MAX
 
 struct sfr__fixed_files {
 	uint8_t *slots; /* enum sfr__slot_state of each; NULL: there is no table */
@@ -54,8 +79,12 @@ int sfr__fixed_file_refuse(const sfr_op *op);
 /* The name of the slot that an op with SFR__OP_SLOT is to fill. */
 int sfr__fixed_slot_name(const sfr_op *op);
 
-/* An op with SFR__OP_SLOT is submitted; and is done: what its result comes to. 0 or an error. */
-int sfr__slot_begin(const sfr_op *op);
+/* The number of the slot that an op with SFR__OP_SLOT fills; SFR__NO_SLOT if it fills none. */
+unsigned sfr__slot_filled_by(const sfr_op *op);
+
+/* An op with SFR__OP_SLOT starts, and the engine has it wait for the end of an op that fills the slot
+ * `ahead`, or of none (SFR__NO_SLOT); and it is done: what its result comes to. 0 or an error. */
+int sfr__slot_begin(const sfr_op *op, unsigned ahead);
 int sfr__slot_end(const sfr_op *op, int result);
 
 void sfr__fixed_files_fini(struct sfr__fixed_files *files);

@@ -292,7 +292,7 @@ static __attribute__((noinline)) void op_issue_special(sfr_op *op)
 	int r = sfr__op_is_on_own(op) ? -EBADF : 0;
 
 	if (r == 0 && op->flags & SFR__OP_SLOT)
-		r = sfr__slot_begin(op);
+		r = sfr__slot_begin(op, SFR__NO_SLOT);
 	if (r < 0)
 		op_refuse(op, r);
 	else if (op->flags & SFR__OP_ERRAND)

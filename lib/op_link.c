@@ -59,11 +59,12 @@ static void slot_hold(sfr_op *op)
 		op->flags ^= SFR__OP_SLOT_HELD | SFR__OP_SLOT;
 }
 
-/* A member that starts behind another one. False if its slot is not to be had now. */
-static bool slot_begin_behind(sfr_op *op)
+/* A member that starts behind another one; `ahead` is the slot that was last filled in its chain. False if
+ * its slot is not to be had now. */
+static bool slot_begin_behind(sfr_op *op, unsigned ahead)
 {
 	slot_unhold(op);
-	if (!(op->flags & SFR__OP_SLOT) || sfr__slot_begin(op) == 0)
+	if (!(op->flags & SFR__OP_SLOT) || sfr__slot_begin(op, ahead) == 0)
 		return true;
 	slot_hold(op);
 	return false;
@@ -116,6 +117,7 @@ static struct io_uring_sqe *member_write(sfr_op *op, unsigned flags)
 bool sfr__chain_write(sfr_op *head)
 {
 	const struct sfr__queue *queue = &head->loop->engine->queue;
+	unsigned ahead = sfr__slot_filled_by(head);
 	struct io_uring_sqe *sqe;
 	sfr_op *op = head, *next;
 
@@ -123,9 +125,11 @@ bool sfr__chain_write(sfr_op *head)
 		return false;
 	next = chain_next(op);
 	sqe = member_write(op, 0);
-	while (next && sfr__op_is_held(next) && slot_begin_behind(next)) {
+	while (next && sfr__op_is_held(next) && slot_begin_behind(next, ahead)) {
 		sqe->flags |= link_flag(op);
 		op = next;
+		if (sfr__slot_filled_by(op) != SFR__NO_SLOT)
+			ahead = sfr__slot_filled_by(op);
 		next = chain_next(op);
 		sqe = member_write(op, SFR__OP_BEHIND);
 		head->loop->stats.links++;

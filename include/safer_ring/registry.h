@@ -49,8 +49,10 @@ SFR_API int sfr_files_unregister(sfr_loop *loop);
  *              nothing.
  * @param fixed The name of the slot. Not one: the operation ends with -SFR_ENOTREGISTERED. One that is
  *              taken: with -EBUSY.
- * @return op. Its result is 0 when the slot has the file. sfr_close() of the name empties it again; it is
- *         taken until that calls back.
+ * @return op. Its result is 0 when the slot has the file. sfr_close() of the name empties it again. The
+ *         kernel keeps no order between operations that change a slot, so it has one of them at a time: until
+ *         that has called back, another one that would fill or close the slot ends with -EBUSY. Close a slot
+ *         when the operation that fills it has called back, or in a batch, behind it.
  * @thread The loop's.
  * @since 0.1
  */

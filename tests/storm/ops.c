@@ -29,6 +29,8 @@ struct op {
 	int fd;                  /* of its own, to be closed after it; -1 */
 	pid_t child;             /* the same, to be waited for; 0 */
 	int slot;                /* of the registered files, that it fills or empties; -1 */
+	bool slot_was_taken;     /* so it is refused */
+	bool slot_was_unclear;   /* one that was abandoned may still have been to fill it */
 	bool may_be_cancelled, has_deadline, was_shared, ended, abandoned;
 };
 
@@ -49,11 +51,21 @@ bool ops_releases_pending;
 static struct op ops[OPS_MAX];
 static int ops_used;
 
+enum { SLOTS = 8, SLOT_OF_FILE = 0 };
+
+static int slots[SLOTS];
+static bool slots_full[SLOTS];
+static int slots_changed_by[SLOTS]; /* operations in flight, without those that are refused */
+static int slots_unclear[SLOTS];    /* operations in flight of which that is not known */
+static bool slots_abandoned[SLOTS]; /* by an operation that may still be in flight */
+
 void ops_reset(void)
 {
 	ops_alive = ops_abandoned = ops_streams = ops_submitted = ops_used = 0;
 	ops_messages = ops_messages_max = 0;
 	memset(ops, 0, sizeof(ops));
+	memset(slots_changed_by, 0, sizeof(slots_changed_by));
+	memset(slots_unclear, 0, sizeof(slots_unclear));
 }
 
 /*
@@ -282,11 +294,6 @@ static sfr_op *build_raw(sfr_loop *loop, struct op *op)
  * Registered files: a file of which nobody takes the slot, and slots that are filled and emptied.
  */
 
-enum { SLOTS = 8, SLOT_OF_FILE = 0 };
-
-static int slots[SLOTS];
-static bool slots_full[SLOTS];
-
 void ops_register(sfr_loop *loop)
 {
 	int fds[SLOTS], i;
@@ -295,6 +302,7 @@ void ops_register(sfr_loop *loop)
 		fds[i] = -1;
 	fds[SLOT_OF_FILE] = channel_any(PLAIN_FILE)->fd;
 	memset(slots_full, 0, sizeof(slots_full));
+	memset(slots_abandoned, 0, sizeof(slots_abandoned));
 	must(sfr_files_register(loop, fds, SLOTS, slots) == 0, "files are registered");
 }
 
@@ -351,12 +359,42 @@ static sfr_op *build_poll_slot(sfr_loop *loop, struct op *op)
 	return sfr_poll(loop, slots[1 + choice(SLOTS - 1)], POLLIN);
 }
 
+static bool empties_slot(const struct op *op)
+{
+	return op->recipe->build == build_close_slot;
+}
+
+/* A slot is changed by one operation at a time, and filled when it is empty. Others are refused. */
+static void slot_begin(struct op *op)
+{
+	if (op->slot < 0)
+		return;
+	op->slot_was_unclear = slots_unclear[op->slot] || slots_abandoned[op->slot];
+	op->slot_was_taken = slots_changed_by[op->slot] ||
+			     (slots_full[op->slot] && !empties_slot(op));
+	slots_unclear[op->slot] += op->slot_was_unclear;
+	slots_changed_by[op->slot] += !op->slot_was_unclear && !op->slot_was_taken;
+}
+
+static void slot_end(const struct op *op)
+{
+	if (op->slot < 0)
+		return;
+	slots_unclear[op->slot] -= op->slot_was_unclear;
+	slots_changed_by[op->slot] -= !op->slot_was_unclear && !op->slot_was_taken;
+}
+
 /* What fills a slot finds it empty, and what empties it finds it full. */
 static void slot_check(const struct op *op, int result)
 {
-	bool empties = op->recipe->build == build_close_slot;
+	bool empties = empties_slot(op);
 
-	if (op->slot < 0 || result != 0)
+	if (op->slot < 0)
+		return;
+	must(op->slot_was_unclear || (result == -EBUSY) == op->slot_was_taken,
+	     "%s says %s, and slot %d was %s", op->recipe->name, sfr_errname(result), op->slot,
+	     op->slot_was_taken ? "taken" : "nobody's");
+	if (result != 0)
 		return;
 	must(slots_full[op->slot] == empties, "%s: slot %d was %s", op->recipe->name, op->slot,
 	     empties ? "empty" : "full");
@@ -494,6 +532,7 @@ static void op_over(struct op *op)
 	ops_streams -= is(op, STREAMS);
 	if (op->channel)
 		op->channel->ops--;
+	slot_end(op);
 	belongings_end(op);
 }
 
@@ -660,6 +699,7 @@ void op_start(sfr_loop *loop)
 	ops_streams += is(op, STREAMS);
 	if (op->channel)
 		op->channel->ops++;
+	slot_begin(op);
 	op->ticket = sfr_submit(built, op_said, op);
 	must(op->ticket != 0, "%s has a ticket", op->recipe->name);
 	must(!op->ended, "%s: nothing calls back inside a submit", op->recipe->name);
@@ -707,6 +747,9 @@ void op_abandon_any(sfr_loop *loop)
 	ops_alive--;
 	ops_streams -= is(op, STREAMS);
 	ops_abandoned++;
+	slot_end(op);
+	if (op->slot >= 0)
+		slots_abandoned[op->slot] = true;
 	if (op->channel) {
 		op->channel->ops--;
 		op->channel->abandoned++;
@@ -747,5 +790,6 @@ void ops_abandoned_are_gone(void)
 	}
 	for (i = 0; i < CHANNELS; i++)
 		channels[i].abandoned = 0;
+	memset(slots_abandoned, 0, sizeof(slots_abandoned));
 	ops_abandoned = 0;
 }
