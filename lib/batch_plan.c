@@ -1,6 +1,7 @@
 #include "batch.h"
 #include "op_inherit.h"
 #include "op_link.h"
+#include "op_splice.h"
 
 /* Its slot of the fixed files, if it has one, is filled or emptied by the engine itself. */
 static bool slot_is_direct(const sfr_op *op)
@@ -11,13 +12,19 @@ static bool slot_is_direct(const sfr_op *op)
 	       (op->kind == SFR__OP_CLOSE || op->sqe.file_index);
 }
 
+static bool is_one_entry(const sfr_op *op)
+{
+	if (op->kind == SFR__OP_SPLICE)
+		return !sfr__splice_polls(op);
+	return !sfr__op_is(op, SFR__KIND_TIMER | SFR__KIND_HERE | SFR__KIND_STEPS);
+}
+
 /* It can be in a chain: it is one entry with one completion. */
 static bool can_be_chained(const struct sfr__node *node)
 {
 	const sfr_op *op = node->op;
-	const unsigned apart = SFR__KIND_TIMER | SFR__KIND_HERE | SFR__KIND_STEPS;
 
-	return (op->result == 0 || sfr__op_is_hollow(op)) && !sfr__op_is(op, apart) &&
+	return (op->result == 0 || sfr__op_is_hollow(op)) && is_one_entry(op) &&
 	       !(op->flags & SFR__OP_ERRAND) && slot_is_direct(op);
 }
 

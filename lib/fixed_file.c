@@ -1,8 +1,10 @@
 #include "fixed_file.h"
 #include "invariant.h"
+#include "kernel.h"
 #include "log.h"
 #include "op.h"
 #include "op_inherit.h"
+#include "splice_side.h"
 #include <safer_ring/error.h>
 #include <safer_ring/registry.h>
 #include <errno.h>
@@ -40,29 +42,37 @@ const uint8_t sfr__slot_after[SFR__SLOT_STATES][SFR__SLOT_EVENTS] = {
 #undef BUSY
 
 /* False if the event is refused. */
-static bool slot_step(uint8_t *state, enum sfr__slot_event event)
+static bool slot_step(struct sfr__slot *slot, enum sfr__slot_event event)
 {
-	uint8_t next = sfr__slot_after[*state][event];
+	uint8_t next = sfr__slot_after[slot->state][event];
 
 	if (next == SFR__SLOT_BUSY)
 		return false;
-	*state = next;
+	slot->state = next;
 	return true;
 }
 
-static bool has_file(uint8_t state)
+static bool has_file(const struct sfr__slot *slot)
 {
-	return state == SFR__SLOT_FULL || state == SFR__SLOT_CLOSING;
+	return slot->state == SFR__SLOT_FULL || slot->state == SFR__SLOT_CLOSING;
 }
 
 /*
  * The table.
  */
 
+static struct sfr__slot slot_of_file(int fd)
+{
+	const struct sfr__side side = sfr__side_of(fd, SFR__POSITION);
+
+	return (struct sfr__slot){fd < 0 ? SFR__SLOT_EMPTY : SFR__SLOT_FULL,
+				  sfr__side_may_wait(&side)};
+}
+
 int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_out)
 {
 	int r = sfr__loop_check(loop, "files were registered");
-	uint8_t *slots;
+	struct sfr__slot *slots;
 	unsigned i;
 
 	if (r < 0)
@@ -83,7 +93,7 @@ int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_ou
 		return r;
 	}
 	for (i = 0; i < n; i++) {
-		slots[i] = fds[i] < 0 ? SFR__SLOT_EMPTY : SFR__SLOT_FULL;
+		slots[i] = slot_of_file(fds[i]);
 		fixed_out[i] = INT_MIN + (int)i;
 	}
 	loop->files = (struct sfr__fixed_files){slots, n};
@@ -183,7 +193,7 @@ static bool is_missing(const struct sfr__fixed_files *files, int fd)
 {
 	unsigned slot = sfr__fd_slot(fd);
 
-	return sfr__fd_is_fixed(fd) && (slot >= files->count || !has_file(files->slots[slot]));
+	return sfr__fd_is_fixed(fd) && (slot >= files->count || !has_file(&files->slots[slot]));
 }
 
 bool sfr__fixed_file_is_missing(const sfr_op *op)
@@ -193,6 +203,11 @@ bool sfr__fixed_file_is_missing(const sfr_op *op)
 	if (op->kind == SFR__OP_SPLICE && is_missing(files, sfr__fixed_splice_in(op)))
 		return true;
 	return sfr__op_is(op, SFR__KIND_ON_FD) && is_missing(files, op->sqe.fd);
+}
+
+bool sfr__fixed_file_waits(const struct sfr__fixed_files *files, int fd)
+{
+	return !is_missing(files, fd) && files->slots[sfr__fd_slot(fd)].may_wait;
 }
 
 int sfr__fixed_file_refuse(const sfr_op *op)
@@ -268,9 +283,22 @@ unsigned sfr__slot_filled_by(const sfr_op *op)
 	return op->flags & SFR__OP_SLOT && op->kind != SFR__OP_CLOSE ? slot_of(op) : SFR__NO_SLOT;
 }
 
+/* Of what is opened that is not known. */
+static bool fill_may_wait(const sfr_op *op)
+{
+	switch (op->kind) {
+	case SFR__OP_OPENAT:
+		return !(op->sqe.open_flags & O_NONBLOCK);
+	case SFR__OP_ACCEPT:
+		return !(op->sqe.accept_flags & SOCK_NONBLOCK);
+	default:
+		return !(op->sqe.off & SOCK_NONBLOCK); /* of a socket: its type */
+	}
+}
+
 int sfr__slot_begin(const sfr_op *op, unsigned ahead)
 {
-	struct sfr__fixed_files *files = &op->loop->files;
+	const struct sfr__fixed_files *files = &op->loop->files;
 	unsigned slot = slot_of(op);
 	enum sfr__slot_event event = op->kind != SFR__OP_CLOSE ? SFR__SLOT_FILL
 				     : slot == ahead           ? SFR__SLOT_CLOSE_BEHIND
@@ -278,7 +306,11 @@ int sfr__slot_begin(const sfr_op *op, unsigned ahead)
 
 	if (slot >= files->count)
 		return -SFR_ENOTREGISTERED;
-	return slot_step(&files->slots[slot], event) ? 0 : -EBUSY;
+	if (!slot_step(&files->slots[slot], event))
+		return -EBUSY;
+	if (event == SFR__SLOT_FILL)
+		files->slots[slot].may_wait = fill_may_wait(op);
+	return 0;
 }
 
 static int slot_update(const sfr_loop *loop, unsigned slot, int fd)
@@ -295,7 +327,7 @@ static int slot_move_in(const sfr_loop *loop, unsigned slot, int fd)
 	return r;
 }
 
-static int fill_end(const sfr_op *op, uint8_t *state, int result)
+static int fill_end(const sfr_op *op, struct sfr__slot *slot, int result)
 {
 	if (result >= 0 && !op->sqe.file_index)
 		result = slot_move_in(op->loop, slot_of(op), result);
@@ -304,29 +336,28 @@ static int fill_end(const sfr_op *op, uint8_t *state, int result)
 				  -1); /* else the next to come replaces it */
 		result = -ECANCELED;
 	}
-	sfr__invariant(slot_step(state, result < 0 ? SFR__SLOT_NOT_FILLED : SFR__SLOT_FILLED));
+	sfr__invariant(slot_step(slot, result < 0 ? SFR__SLOT_NOT_FILLED : SFR__SLOT_FILLED));
 	return result;
 }
 
-static int empty_end(const sfr_op *op, uint8_t *state, int result)
+static int empty_end(const sfr_op *op, struct sfr__slot *slot, int result)
 {
 	bool closed;
 
 	if (result == 0 && !has_direct_files(op->loop))
-		result = has_file(*state) ? slot_update(op->loop, slot_of(op), -1) : -EBADF;
+		result = has_file(slot) ? slot_update(op->loop, slot_of(op), -1) : -EBADF;
 	if (result == -EBADF)
 		result = -SFR_ENOTREGISTERED;
 	closed = result == 0 || result == -SFR_ENOTREGISTERED;
 	if (closed)
 		sfr__position_slot_emptied(op->loop, slot_of(op));
-	sfr__invariant(slot_step(state, closed ? SFR__SLOT_CLOSED : SFR__SLOT_NOT_CLOSED));
+	sfr__invariant(slot_step(slot, closed ? SFR__SLOT_CLOSED : SFR__SLOT_NOT_CLOSED));
 	return result;
 }
 
 int sfr__slot_end(const sfr_op *op, int result)
 {
-	uint8_t *state = &op->loop->files.slots[slot_of(op)];
+	struct sfr__slot *slot = &op->loop->files.slots[slot_of(op)];
 
-	return op->kind == SFR__OP_CLOSE ? empty_end(op, state, result)
-					 : fill_end(op, state, result);
+	return op->kind == SFR__OP_CLOSE ? empty_end(op, slot, result) : fill_end(op, slot, result);
 }

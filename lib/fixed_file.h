@@ -14,6 +14,7 @@
 
 #include <safer_ring/op.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SFR__FIXED_FILES_MAX 32768
@@ -46,8 +47,13 @@ extern const uint8_t sfr__slot_after[SFR__SLOT_STATES][SFR__SLOT_EVENTS];
 
 #define SFR__NO_SLOT UINT_MAX
 
+struct sfr__slot {
+	uint8_t state; /* enum sfr__slot_state; its one writer is slot_step */
+	bool may_wait; /* a splice may have to wait for its file as for a socket: see splice_side.h */
+};
+
 struct sfr__fixed_files {
-	uint8_t *slots; /* enum sfr__slot_state of each; NULL: there is no table */
+	struct sfr__slot *slots; /* NULL: there is no table */
 	unsigned count;
 };
 
@@ -72,6 +78,9 @@ int sfr__fixed_splice_in(const sfr_op *op);
 
 /* Whether an op has the name of a slot that is not full. */
 bool sfr__fixed_file_is_missing(const sfr_op *op);
+
+/* Whether a splice of it may have to wait for the file behind a name, other than for a pipe. */
+bool sfr__fixed_file_waits(const struct sfr__fixed_files *files, int fd);
 
 /* A worker of the loop was to do an op, and has no descriptor to do it with: why not. */
 int sfr__fixed_file_refuse(const sfr_op *op);

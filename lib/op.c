@@ -9,6 +9,7 @@
 #include "op_receive.h"
 #include "op_msg.h"
 #include "op_signal.h"
+#include "op_splice.h"
 #include "log.h"
 #include "op_gather.h"
 #include "op_link.h"
@@ -225,6 +226,8 @@ static __attribute__((noinline)) struct io_uring_sqe *special_write(sfr_op *op,
 		sfr__position_note(op, sqe);
 	if (sfr__fd_is_fixed(op->sqe.fd))
 		sfr__fixed_file_write(op, sqe);
+	if (op->kind == SFR__OP_SPLICE)
+		sfr__splice_write(op, sqe);
 	sfr__op_step(op, SFR__EV_TAKEN);
 	return sqe;
 }
@@ -237,7 +240,8 @@ struct io_uring_sqe *sfr__op_write(sfr_op *op)
 		return NULL;
 	sqe_copy(sqe, &op->sqe);
 	sqe->user_data = (uint64_t)(uintptr_t)op;
-	if (sfr__unlikely(op->sqe.off == SFR__POSITION || sfr__fd_is_fixed(op->sqe.fd)))
+	if (sfr__unlikely(op->sqe.off == SFR__POSITION || sfr__fd_is_fixed(op->sqe.fd) ||
+			  op->kind == SFR__OP_SPLICE))
 		return special_write(op, sqe);
 	sfr__op_step(op, SFR__EV_TAKEN);
 	return sqe;

@@ -12,6 +12,7 @@
 #include "op_raw.h"
 #include "op_receive.h"
 #include "op_send_zc.h"
+#include "op_splice.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 
@@ -99,6 +100,9 @@ static bool is_end(sfr_op *op, int *result, unsigned flags)
 		return false;
 	case SFR__OP_WAITID:
 		sfr__child_complete(op, *result);
+		return false;
+	case SFR__OP_SPLICE:
+		sfr__splice_complete(op, *result);
 		return false;
 	case SFR__OP_SEND_ZC:
 		return sfr__send_zc_is_done(op, result, flags);

@@ -7,7 +7,10 @@
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -264,6 +267,307 @@ START_TEST(it_is_cancelled_by_either_descriptor)
 }
 END_TEST
 
+/*
+ * What a splice waits for does not keep others waiting: nothing here ends if the loop's thread has to wait for
+ * the lock of a pipe.
+ */
+
+enum { SOURCES = 5, USES = 6 };
+
+/* Something of which nothing comes, as a descriptor or a registered file. *far is its other end. */
+static int quiet_source(sfr_loop *loop, int which, int *far)
+{
+	int near, name = -1;
+
+	if (which == 0 || which == 3) {
+		pair_of_sockets(&near, far);
+	} else if (which == 1) {
+		pair_of_unix_sockets(&near, far);
+	} else if (which == 2) {
+		*far = owned_fd(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+		ck_assert_int_eq(grantpt(*far), 0);
+		ck_assert_int_eq(unlockpt(*far), 0);
+		near = owned_fd(open(ptsname(*far), O_RDWR | O_NOCTTY | O_CLOEXEC));
+	} else {
+		struct sockaddr_in addr;
+		int listener = listening_socket(&addr, 1);
+
+		*far = owned_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+		ck_assert_int_eq(connect(*far, (struct sockaddr *)&addr, sizeof(addr)), 0);
+		ck_assert_int_eq(sfr_files_register(loop, &name, 1, &name), 0);
+		ck_assert_int_eq(sfr_await(sfr_into(sfr_accept(loop, listener), name), NULL), 0);
+		return name;
+	}
+	if (which == 3)
+		ck_assert_int_eq(sfr_files_register(loop, &near, 1, &name), 0);
+	return which == 3 ? name : near;
+}
+
+/* Each in its way needs the lock of a pipe, or might. */
+static sfr_op *use_of_pipe(sfr_loop *loop, int which, int out)
+{
+	switch (which) {
+	case 0:
+		return sfr_read(loop, reader, sfr_buf_get(loop, 100));
+	case 1:
+		return sfr_write(loop, writer, sfr_buf_from(loop, "x", 1));
+	case 2:
+		return sfr_close(loop, dup(reader));
+	case 3:
+		return sfr_read_multi(loop, reader);
+	case 4:
+		return sfr_poll(loop, reader, 1 /* POLLIN */);
+	default:
+		return sfr_splice(loop, reader, -1, out, -1, 100, 0);
+	}
+}
+
+START_TEST(while_a_splice_waits_its_pipe_can_be_used)
+{
+	static struct seen used;
+	int which = 0, use;
+
+	for (which = 0; which < SOURCES; which++) {
+		for (use = 0; use < USES; use++) {
+			sfr_loop *loop = loop_and_pipe(_i, NULL);
+			int far, near = quiet_source(loop, which, &far), out_read, out_write;
+			sfr_ticket ticket;
+
+			pair_of_pipe_ends(&out_read, &out_write);
+			used = (struct seen){0};
+			ticket = sfr_submit(sfr_splice(loop, near, -1, writer, -1, 100, 0), record,
+					    &seen);
+			ck_assert_int_eq(sfr_await(sfr_timeout(loop, 1000000), NULL), 0);
+			sfr_submit(sfr_within(use_of_pipe(loop, use, out_write), 1000000), record,
+				   &used);
+			turn_until(loop, &used.calls, 1);
+			ck_assert_int_eq(used.result, use == 1 ? 1 : use == 2 ? 0 : -ETIMEDOUT);
+			ck_assert_int_eq(seen.calls, 0);
+			if (use & 1) {
+				ck_assert_int_eq(sfr_cancel(loop, ticket), 0);
+			} else { /* and it is still waited for */
+				put(far, "hello\n");
+				turn_until(loop, &seen.calls, 1);
+			}
+			ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
+			ck_assert_int_eq(seen.result, use & 1 ? -ECANCELED : 6);
+			loop_end();
+		}
+	}
+}
+END_TEST
+
+/* As much as goes without waiting; which then is all. */
+static void fill(int fd)
+{
+	static const char much[65536];
+	int flags = fcntl(fd, F_GETFL);
+
+	ck_assert_int_eq(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
+	while (write(fd, much, sizeof(much)) > 0)
+		;
+	ck_assert_int_eq(fcntl(fd, F_SETFL, flags), 0);
+}
+
+/* All that comes without waiting. */
+static void empty(int fd)
+{
+	static char much[65536];
+
+	while (recv(fd, much, sizeof(much), MSG_DONTWAIT) > 0)
+		;
+}
+
+START_TEST(while_a_splice_waits_for_room_its_pipe_can_be_used)
+{
+	static struct seen used;
+	int which;
+
+	for (which = 0; which < 6; which++) {
+		sfr_loop *loop = loop_and_pipe(_i, NULL);
+		int near, far, name = -1;
+
+		if (which & 1)
+			pair_of_unix_sockets(&near, &far);
+		else
+			pair_of_sockets(&near, &far);
+		fill(near);
+		if (which >= 4)
+			ck_assert_int_eq(sfr_files_register(loop, &near, 1, &name), 0);
+		used = (struct seen){0};
+		put(writer, "hello");
+		sfr_submit(sfr_splice(loop, reader, -1, which >= 4 ? name : near, -1, 100, 0),
+			   record, &seen);
+		ck_assert_int_eq(sfr_await(sfr_timeout(loop, 1000000), NULL), 0);
+		sfr_submit(sfr_read(loop, reader, sfr_buf_get(loop, 64)), record, &used);
+		turn_until(loop, &used.calls, 1);
+		ck_assert_int_eq(used.result, 5);
+		ck_assert_int_eq(seen.calls, 0);
+		put(writer, "abc");
+		if (which & 2) {
+			ck_assert_int_eq(sfr_cancel_fd(loop, reader), 1);
+		} else {
+			while (!seen.calls) {
+				empty(far);
+				ck_assert_int_ge(sfr_loop_step(loop, 1000000), 0);
+			}
+		}
+		ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
+		ck_assert_int_eq(seen.result, which & 2 ? -ECANCELED : 3);
+		loop_end();
+	}
+}
+END_TEST
+
+static char bytes_sent[600000], bytes_got[600000];
+static int count_got;
+
+/* Receive what is there, if anything. */
+static void get_some(int fd)
+{
+	ssize_t r = recv(fd, bytes_got + count_got, sizeof(bytes_got) - (size_t)count_got,
+			 MSG_DONTWAIT);
+
+	ck_assert(r > 0 || (r < 0 && errno == EAGAIN));
+	count_got += r > 0 ? (int)r : 0;
+}
+
+/* A socket is writable long before there is room for all that a pipe holds. */
+START_TEST(no_more_is_moved_than_there_is_room_for)
+{
+	int which, size = 4096, left;
+	size_t i;
+
+	for (i = 0; i < sizeof(bytes_sent); i++)
+		bytes_sent[i] = (char)(i * 31 + i / 256);
+	for (which = 0; which < 4; which++) {
+		sfr_loop *loop = loop_and_pipe(_i, NULL);
+		int near, far, name = -1;
+
+		if (which & 1)
+			pair_of_unix_sockets(&near, &far);
+		else
+			pair_of_sockets(&near, &far);
+		ck_assert_int_eq(setsockopt(near, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+		ck_assert_int_eq(setsockopt(far, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+		if (which & 2)
+			ck_assert_int_eq(sfr_files_register(loop, &near, 1, &name), 0);
+		ck_assert_int_ge(fcntl(writer, F_SETPIPE_SZ, 1 << 20), 1 << 20);
+		ck_assert_int_eq(write(writer, bytes_sent, sizeof(bytes_sent)), sizeof(bytes_sent));
+		count_got = 0;
+		while (seen.bytes < sizeof(bytes_sent)) {
+			int calls = seen.calls;
+
+			sfr_submit(sfr_splice(loop, reader, -1, which & 2 ? name : near, -1,
+					      sizeof(bytes_sent), 0),
+				   record, &seen);
+			while (seen.calls == calls) {
+				ck_assert_int_ge(sfr_loop_step(loop, 1000000), 0);
+				ck_assert_int_eq(ioctl(reader, FIONREAD, &left), 0); /* locks it */
+				if (seen.calls == calls)
+					get_some(far);
+			}
+			ck_assert_int_gt(seen.result, 0);
+		}
+		while (count_got < (int)sizeof(bytes_sent))
+			get_some(far);
+		ck_assert_int_eq(memcmp(bytes_sent, bytes_got, sizeof(bytes_sent)), 0);
+		loop_end();
+	}
+}
+END_TEST
+
+START_TEST(what_is_said_of_pipes_does_not_keep_it_from_waiting_for_sockets)
+{
+	sfr_loop *loop = loop_and_pipe(_i, NULL);
+	int near, far, i;
+
+	for (i = 0; i < 2; i++) {
+		seen = (struct seen){0};
+		if (i)
+			pair_of_unix_sockets(&near, &far);
+		else
+			pair_of_sockets(&near, &far);
+		sfr_submit(sfr_splice(loop, near, -1, writer, -1, 100, SPLICE_F_NONBLOCK), record,
+			   &seen);
+		ck_assert_int_eq(sfr_await(sfr_timeout(loop, 1000000), NULL), 0);
+		ck_assert_int_eq(seen.calls, 0);
+		put(far, "hello");
+		turn_until(loop, &seen.calls, 1);
+		ck_assert_int_eq(seen.result, 5);
+
+		ck_assert_int_eq(fcntl(near, F_SETFL, O_NONBLOCK), 0);
+		ck_assert_int_eq(sfr_await(sfr_splice(loop, near, -1, writer, -1, 100, 0), NULL),
+				 -EAGAIN);
+		put(far, "again");
+		ck_assert_int_eq(sfr_await(sfr_splice(loop, near, -1, writer, -1, 100, 0), NULL),
+				 5);
+		assert_next(reader, "helloagain");
+	}
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_told_though_nothing_is_ready)
+{
+	sfr_loop *loop = loop_and_pipe(_i, NULL);
+	int near, far;
+
+	pair_of_sockets(&near, &far);
+	ck_assert_int_eq(sfr_await(sfr_splice(loop, near, -1, far, -1, 9, 0), NULL), -EINVAL);
+	ck_assert_int_eq(sfr_await(sfr_splice(loop, near, 3, writer, -1, 9, 0), NULL), -EINVAL);
+	ck_assert_int_eq(sfr_await(sfr_splice(loop, near, -1, reader, -1, 9, 0), NULL), -EBADF);
+	ck_assert_int_eq(sfr_await(sfr_splice(loop, near, -1, -1, -1, 9, 0), NULL), -EBADF);
+	ck_assert_int_eq(sfr_await(sfr_splice(loop, near, -1, writer, -1, 0, 0), NULL), 0);
+}
+END_TEST
+
+START_TEST(a_socket_that_waits_is_let_go_of_and_loses_nothing)
+{
+	sfr_loop *loop = loop_and_pipe(_i, NULL);
+	int near, far, i;
+
+	pair_of_sockets(&near, &far);
+	for (i = 0; i < 8; i++) {
+		sfr_op *splice = sfr_splice(loop, near, -1, writer, -1, 100, 0);
+		sfr_ticket ticket;
+
+		seen = (struct seen){0};
+		ticket = sfr_submit(i & 2 ? sfr_within(splice, 1000) : splice, record, &seen);
+		if (i & 1)
+			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+		if (!(i & 2))
+			ck_assert_int_eq(
+				i & 4 ? sfr_abandon(loop, ticket) : sfr_cancel(loop, ticket), 0);
+		ck_assert_int_eq(sfr_loop_run(loop), 0);
+		ck_assert_int_eq(seen.calls, i & 2 || !(i & 4));
+		if (seen.calls)
+			ck_assert_int_eq(seen.result, i & 2 ? -ETIMEDOUT : -ECANCELED);
+	}
+	put(far, "hello");
+	assert_next(near, "hello");
+}
+END_TEST
+
+START_TEST(in_a_batch_it_waits_for_what_comes_before_it)
+{
+	sfr_loop *loop = loop_and_pipe(_i, NULL);
+	sfr_batch *batch = sfr_batch_new(loop);
+	int near, far, sent, in, out, result;
+
+	pair_of_sockets(&near, &far);
+	sent = sfr_batch_add(batch, sfr_send(loop, far, sfr_buf_from(loop, "hello", 5)));
+	in = sfr_batch_then(batch, sent, sfr_splice(loop, near, -1, writer, -1, 100, 0));
+	out = sfr_batch_then(batch, in, sfr_splice(loop, reader, -1, far, -1, 5, 0));
+	ck_assert_int_eq(sfr_batch_await(batch), 1); /* it was short */
+	ck_assert_int_eq(sfr_batch_result(batch, in, &result), 0);
+	ck_assert_int_eq(result, 5);
+	ck_assert_int_eq(sfr_batch_result(batch, out, &result), 0);
+	ck_assert_int_eq(result, -SFR_EDEPFAILED);
+	sfr_batch_free(batch);
+	assert_next(reader, "hello");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("splice");
@@ -279,7 +583,15 @@ int main(void)
 	world_test(tc, the_end_of_a_pipe_is_zero_also_while_it_is_waited_for);
 	world_test(tc, who_does_not_want_to_wait_is_told_to_come_again);
 	world_test(tc, it_is_cancelled_by_either_descriptor);
+	tc = world_case(suite, "locks");
+	world_test(tc, while_a_splice_waits_its_pipe_can_be_used);
+	world_test(tc, while_a_splice_waits_for_room_its_pipe_can_be_used);
+	world_test(tc, no_more_is_moved_than_there_is_room_for);
+	world_test(tc, what_is_said_of_pipes_does_not_keep_it_from_waiting_for_sockets);
+	world_test(tc, a_socket_that_waits_is_let_go_of_and_loses_nothing);
+	world_test(tc, in_a_batch_it_waits_for_what_comes_before_it);
 	tc = world_case(suite, "refusals");
 	world_test(tc, errors_are_those_of_the_system);
+	world_test(tc, what_is_wrong_is_told_though_nothing_is_ready);
 	return world_run(suite);
 }

@@ -80,6 +80,7 @@ struct sfr__engine {
 	int own[2];             /* its descriptors; -1: there is none */
 	bool locks;             /* registered buffers are locked: RLIMIT_MEMLOCK counts them */
 	bool position_lags;     /* it may leave the position of a file behind: see position.h */
+	bool splice_locks;      /* a splice that waits for a socket has its pipe locked meanwhile */
 	bool overflown;         /* more completions wait for room in the queue; may say no */
 	/* For messages that are to be sent whole: MSG_DONTWAIT where the engine, when it tries one again, may send
 	 * what the try before left of it: see op_again.c. */

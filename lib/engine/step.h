@@ -6,6 +6,7 @@
 
 #include "counted.h"
 #include "../kernel.h"
+#include "../splice_side.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -43,11 +44,6 @@ static inline int sfr__option_of(int fd, int name)
 	socklen_t size = sizeof(value);
 
 	return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? 0 : value;
-}
-
-static inline bool sfr__is_file(const struct stat *stat)
-{
-	return S_ISREG(stat->st_mode) || S_ISBLK(stat->st_mode) || S_ISDIR(stat->st_mode);
 }
 
 #endif

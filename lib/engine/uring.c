@@ -448,7 +448,7 @@ int sfr__uring_open(struct sfr__engine **out, const struct sfr__settings *settin
 	uring->engine.calls = &uring_calls;
 	uring->event_fd = uring->engine.own[1] = -1;
 	uring->engine.own[0] = uring->ring.fd;
-	uring->engine.locks = true;
+	uring->engine.locks = uring->engine.splice_locks = true;
 	uring->engine.position_lags = true;
 	uring->enter_flags = IORING_ENTER_GETEVENTS;
 	if (sfr__has(uring->engine.features, SFR__FEATURE_NO_IOWAIT))

@@ -1,0 +1,46 @@
+#include "splice_side.h"
+#include "kernel.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+struct sfr__side sfr__side_of(int fd, uint64_t off)
+{
+	struct stat stat;
+	struct sfr__side side = {.fd = fd, .off = off, .access = -1};
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fstat(fd, &stat) < 0)
+		return side;
+	side.is_pipe = S_ISFIFO(stat.st_mode);
+	side.is_file = sfr__is_file(&stat);
+	side.is_nonblocking = flags & O_NONBLOCK;
+	side.is_append = flags & O_APPEND;
+	side.access = flags & O_ACCMODE;
+	side.device = stat.st_dev;
+	side.number = stat.st_ino;
+	return side;
+}
+
+/* A pipe has no offsets, and neither has a socket or a terminal. */
+static bool has_offset(const struct sfr__side *side)
+{
+	return (int64_t)side->off >= 0 && lseek(side->fd, 0, SEEK_CUR) >= 0;
+}
+
+static bool side_is_wrong(const struct sfr__side *side, int access)
+{
+	return side->access < 0 || side->access == access ||
+	       (side->off != SFR__POSITION && !has_offset(side));
+}
+
+bool sfr__sides_are_wrong(const struct sfr__side *in, const struct sfr__side *out)
+{
+	return side_is_wrong(in, O_WRONLY) || side_is_wrong(out, O_RDONLY) ||
+	       (!in->is_pipe && !out->is_pipe) || (out->is_append && !out->is_pipe) ||
+	       (in->is_pipe && in->device == out->device && in->number == out->number);
+}
+
+bool sfr__side_may_wait(const struct sfr__side *side)
+{
+	return side->access >= 0 && !side->is_pipe && !side->is_file && !side->is_nonblocking;
+}
