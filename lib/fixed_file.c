@@ -1,10 +1,9 @@
 #include "fixed_file.h"
+#include "fd_kind.h"
 #include "invariant.h"
-#include "kernel.h"
 #include "log.h"
 #include "op.h"
 #include "op_inherit.h"
-#include "splice_side.h"
 #include <safer_ring/error.h>
 #include <safer_ring/registry.h>
 #include <errno.h>
@@ -63,10 +62,8 @@ static bool has_file(const struct sfr__slot *slot)
 
 static struct sfr__slot slot_of_file(int fd)
 {
-	const struct sfr__side side = sfr__side_of(fd, SFR__POSITION);
-
 	return (struct sfr__slot){fd < 0 ? SFR__SLOT_EMPTY : SFR__SLOT_FULL,
-				  sfr__side_may_wait(&side)};
+				  (uint8_t)sfr__fd_kind(fd)};
 }
 
 int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_out)
@@ -205,9 +202,9 @@ bool sfr__fixed_file_is_missing(const sfr_op *op)
 	return sfr__op_is(op, SFR__KIND_ON_FD) && is_missing(files, op->sqe.fd);
 }
 
-bool sfr__fixed_file_waits(const struct sfr__fixed_files *files, int fd)
+unsigned sfr__fixed_file_kind(const struct sfr__fixed_files *files, int fd)
 {
-	return !is_missing(files, fd) && files->slots[sfr__fd_slot(fd)].may_wait;
+	return is_missing(files, fd) ? SFR__FD_FILE : files->slots[sfr__fd_slot(fd)].kind;
 }
 
 int sfr__fixed_file_refuse(const sfr_op *op)
@@ -283,17 +280,16 @@ unsigned sfr__slot_filled_by(const sfr_op *op)
 	return op->flags & SFR__OP_SLOT && op->kind != SFR__OP_CLOSE ? slot_of(op) : SFR__NO_SLOT;
 }
 
-/* Of what is opened that is not known. */
-static bool fill_may_wait(const sfr_op *op)
+/* What will be in the slot. What is opened can be anything. */
+static unsigned fill_kind(const sfr_op *op)
 {
-	switch (op->kind) {
-	case SFR__OP_OPENAT:
-		return !(op->sqe.open_flags & O_NONBLOCK);
-	case SFR__OP_ACCEPT:
-		return !(op->sqe.accept_flags & SOCK_NONBLOCK);
-	default:
-		return !(op->sqe.off & SOCK_NONBLOCK); /* of a socket: its type */
-	}
+	bool waits;
+
+	if (op->kind == SFR__OP_OPENAT)
+		return op->sqe.open_flags & O_NONBLOCK ? SFR__FD_NONBLOCKING : 0;
+	waits = op->kind == SFR__OP_ACCEPT ? !(op->sqe.accept_flags & SOCK_NONBLOCK)
+					   : !(op->sqe.off & SOCK_NONBLOCK); /* its type */
+	return SFR__FD_SOCKET | (waits ? 0 : SFR__FD_NONBLOCKING);
 }
 
 int sfr__slot_begin(const sfr_op *op, unsigned ahead)
@@ -309,7 +305,7 @@ int sfr__slot_begin(const sfr_op *op, unsigned ahead)
 	if (!slot_step(&files->slots[slot], event))
 		return -EBUSY;
 	if (event == SFR__SLOT_FILL)
-		files->slots[slot].may_wait = fill_may_wait(op);
+		files->slots[slot].kind = (uint8_t)fill_kind(op);
 	return 0;
 }
 

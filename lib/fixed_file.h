@@ -49,7 +49,7 @@ extern const uint8_t sfr__slot_after[SFR__SLOT_STATES][SFR__SLOT_EVENTS];
 
 struct sfr__slot {
 	uint8_t state; /* enum sfr__slot_state; its one writer is slot_step */
-	bool may_wait; /* a splice may have to wait for its file as for a socket: see splice_side.h */
+	uint8_t kind;  /* of its file: SFR__FD_PIPE ...; 0 also of one that was opened into it */
 };
 
 struct sfr__fixed_files {
@@ -79,8 +79,8 @@ int sfr__fixed_splice_in(const sfr_op *op);
 /* Whether an op has the name of a slot that is not full. */
 bool sfr__fixed_file_is_missing(const sfr_op *op);
 
-/* Whether a splice of it may have to wait for the file behind a name, other than for a pipe. */
-bool sfr__fixed_file_waits(const struct sfr__fixed_files *files, int fd);
+/* Of the file behind a name what sfr__fd_kind() says of a descriptor; SFR__FD_FILE if there is none. */
+unsigned sfr__fixed_file_kind(const struct sfr__fixed_files *files, int fd);
 
 /* A worker of the loop was to do an op, and has no descriptor to do it with: why not. */
 int sfr__fixed_file_refuse(const sfr_op *op);

@@ -14,6 +14,7 @@
  * them found none.
  */
 #include "op_receive.h"
+#include "fd_kind.h"
 #include "kernel.h"
 #include "op.h"
 #include "op_again.h"
@@ -25,7 +26,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 /* Under kernel polling some turns pass between a receive that is armed and what comes of it. */
 #define RATIONED_TURNS 16
@@ -283,13 +283,20 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 	return op;
 }
 
-/* What always has its bytes ready, or none at all: there is no use in waiting for them. */
-static bool is_file(int fd)
+/*
+ * Whether the kernel can wait for bytes of it by itself. Of what is a file it cannot, and of what can be read
+ * only by who waits there, it never tells, unless that is O_NONBLOCK: inotify, fanotify, the kernel's log,
+ * masters of terminals.
+ */
+static bool can_read_multi(const sfr_loop *loop, int fd)
 {
-	struct stat stat;
+	unsigned kind = sfr__fd_is_fixed(fd) ? sfr__fixed_file_kind(&loop->files, fd)
+					     : sfr__fd_kind(fd);
 
-	return fd >= 0 && fstat(fd, &stat) == 0 &&
-	       (S_ISREG(stat.st_mode) || S_ISDIR(stat.st_mode) || S_ISBLK(stat.st_mode));
+	return sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS) &&
+	       sfr__has(loop->engine->features, SFR__FEATURE_READ_MULTI) &&
+	       !(kind & SFR__FD_FILE) &&
+	       kind & (SFR__FD_PIPE | SFR__FD_SOCKET | SFR__FD_NONBLOCKING);
 }
 
 /* Polling for bytes of what cannot be read would never end. */
@@ -304,8 +311,7 @@ sfr_op *sfr_read_multi(sfr_loop *loop, int fd)
 
 	if (!op)
 		return NULL;
-	if (!sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS) ||
-	    !sfr__has(loop->engine->features, SFR__FEATURE_READ_MULTI) || is_file(fd)) {
+	if (!can_read_multi(loop, fd)) {
 		if (is_write_only(fd))
 			op->result = -EBADF;
 		receive_poll(op, fd);

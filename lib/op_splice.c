@@ -22,7 +22,6 @@
 #include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 /* How far one has come, in its ioprio, of which the kernel wants to hear nothing. */
 enum {
@@ -48,16 +47,15 @@ enum end { PIPE, SOME_FILE, OTHER };
 static enum end end_of(int fd)
 {
 	struct stat stat;
+	unsigned kind = fstat(fd, &stat) < 0 ? SFR__FD_FILE : sfr__stat_kind(&stat);
 
-	if (fstat(fd, &stat) < 0 || sfr__is_file(&stat))
-		return SOME_FILE;
-	return S_ISFIFO(stat.st_mode) ? PIPE : OTHER;
+	return kind & SFR__FD_FILE ? SOME_FILE : kind & SFR__FD_PIPE ? PIPE : OTHER;
 }
 
 /* One of the registered files; of some it is not known what they are. */
 static enum end fixed_end(const sfr_op *op, int fd)
 {
-	return sfr__fixed_file_waits(&op->loop->files, fd) ? OTHER : PIPE;
+	return sfr__kind_may_wait(sfr__fixed_file_kind(&op->loop->files, fd)) ? OTHER : PIPE;
 }
 
 /* What has to be polled of a splice whose descriptors are known, as far as their kinds say. One of them is

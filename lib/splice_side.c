@@ -11,9 +11,7 @@ struct sfr__side sfr__side_of(int fd, uint64_t off)
 
 	if (flags < 0 || fstat(fd, &stat) < 0)
 		return side;
-	side.is_pipe = S_ISFIFO(stat.st_mode);
-	side.is_file = sfr__is_file(&stat);
-	side.is_nonblocking = flags & O_NONBLOCK;
+	side.kind = sfr__stat_kind(&stat) | (flags & O_NONBLOCK ? SFR__FD_NONBLOCKING : 0);
 	side.is_append = flags & O_APPEND;
 	side.access = flags & O_ACCMODE;
 	side.device = stat.st_dev;
@@ -36,11 +34,12 @@ static bool side_is_wrong(const struct sfr__side *side, int access)
 bool sfr__sides_are_wrong(const struct sfr__side *in, const struct sfr__side *out)
 {
 	return side_is_wrong(in, O_WRONLY) || side_is_wrong(out, O_RDONLY) ||
-	       (!in->is_pipe && !out->is_pipe) || (out->is_append && !out->is_pipe) ||
-	       (in->is_pipe && in->device == out->device && in->number == out->number);
+	       !((in->kind | out->kind) & SFR__FD_PIPE) ||
+	       (out->is_append && !(out->kind & SFR__FD_PIPE)) ||
+	       (in->kind & SFR__FD_PIPE && in->device == out->device && in->number == out->number);
 }
 
 bool sfr__side_may_wait(const struct sfr__side *side)
 {
-	return side->access >= 0 && !side->is_pipe && !side->is_file && !side->is_nonblocking;
+	return side->access >= 0 && sfr__kind_may_wait(side->kind);
 }

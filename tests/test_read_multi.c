@@ -9,10 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -192,6 +195,133 @@ START_TEST(a_socket_and_an_eventfd_are_read)
 }
 END_TEST
 
+/*
+ * What only who waits in a read is told of: each with a way to make it tell.
+ */
+
+static int stirred; /* the other end of it, or where it looks */
+
+static int inotify_open(int flags)
+{
+	int fd = inotify_init1(IN_CLOEXEC | (flags & O_NONBLOCK ? IN_NONBLOCK : 0));
+	char path[64];
+
+	stirred = empty_file();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", stirred);
+	ck_assert_int_ge(inotify_add_watch(fd, path, IN_ATTRIB), 0);
+	return fd;
+}
+
+static void mode_stir(void)
+{
+	ck_assert_int_eq(fchmod(stirred, 0600), 0);
+}
+
+static int master_open(int flags)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | flags);
+
+	ck_assert_int_eq(grantpt(fd), 0);
+	ck_assert_int_eq(unlockpt(fd), 0);
+	stirred = owned_fd(open(ptsname(fd), O_RDWR | O_NOCTTY | O_CLOEXEC));
+	return fd;
+}
+
+static int counter_open(int flags)
+{
+	return stirred = eventfd(0, EFD_CLOEXEC | (flags & O_NONBLOCK ? EFD_NONBLOCK : 0));
+}
+
+static void text_stir(void)
+{
+	write_text(stirred, "12345678");
+}
+
+/* The kernel's log, from its end. -1 without the right to it. */
+static int log_open(int flags)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_CLOEXEC | flags);
+
+	stirred = owned_fd(open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
+	if (fd < 0 || stirred < 0)
+		return -1;
+	(void)lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+static void log_stir(void)
+{
+	write_text(stirred, "<7>safer-ring: a test that reads this\n");
+}
+
+static const struct {
+	const char *name;
+	int (*open)(int flags);
+	void (*stir)(void);
+} tellers[] = {
+	{"inotify", inotify_open, mode_stir},
+	{"the master of a terminal", master_open, text_stir},
+	{"an eventfd", counter_open, text_stir},
+	{"the log of the kernel", log_open, log_stir},
+};
+
+/* By descriptor and by name, whether it blocks or not. */
+START_TEST(what_only_tells_who_waits_is_read)
+{
+	size_t i, how;
+
+	for (i = 0; i < sizeof(tellers) / sizeof(tellers[0]); i++) {
+		for (how = 0; how < 4; how++) {
+			sfr_loop *loop = loop_with_pipe(_i, NULL);
+			int fd = tellers[i].open(how & 1 ? O_NONBLOCK : 0), name;
+			sfr_ticket ticket;
+
+			if (fd < 0) {
+				printf("skip - %s: not allowed here\n", tellers[i].name);
+				loop_end();
+				continue;
+			}
+			owned_fd(fd);
+			name = fd;
+			if (how & 2)
+				ck_assert_int_eq(sfr_files_register(loop, &fd, 1, &name), 0);
+			ticket = sfr_submit(sfr_read_multi(loop, name), record, &seen);
+			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+			ck_assert_uint_eq(stats_of(loop).bufs_held, 0);
+			tellers[i].stir();
+			turn_until(loop, &seen.calls, 1);
+			ck_assert_msg(seen.result > 0, "%s: %d", tellers[i].name, seen.result);
+			tellers[i].stir();
+			while (seen.calls < 2 || seen.result > 0) {
+				ck_assert_int_ge(sfr_loop_step(loop, 1000000), 0);
+				if (seen.calls >= 2)
+					(void)sfr_cancel(loop, ticket); /* perhaps it has ended */
+			}
+			ck_assert_int_eq(seen.result, -ECANCELED);
+			loop_end();
+		}
+	}
+}
+END_TEST
+
+START_TEST(the_end_of_the_other_side_of_a_terminal_is_an_error)
+{
+	sfr_loop *loop = loop_with_pipe(_i, NULL);
+	int master = owned_fd(master_open(0)), slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+
+	ck_assert_int_eq(dup2(read_end, stirred), stirred); /* the fixture closes the number */
+	sfr_submit(sfr_read_multi(loop, master), record, &seen);
+	write_text(slave, "bye");
+	turn_until(loop, &seen.calls, 1);
+	ck_assert_int_eq(seen.result, 3);
+	close(slave);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+
+	ck_assert_int_eq(seen.result, -EIO);
+	ck_assert_ptr_null(seen.buf);
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_says_so_once)
 {
 	sfr_loop *loop = loop_with_pipe(_i, NULL);
@@ -331,6 +461,8 @@ int main(void)
 	world_test(tc, a_device_that_cannot_be_waited_for_is_read);
 	world_test(tc, a_terminal_is_read_by_lines);
 	world_test(tc, a_socket_and_an_eventfd_are_read);
+	world_test(tc, what_only_tells_who_waits_is_read);
+	world_test(tc, the_end_of_the_other_side_of_a_terminal_is_an_error);
 	world_test(tc, what_cannot_be_read_says_so_once);
 	world_test(tc, an_idle_read_holds_no_buffer);
 

@@ -3,6 +3,7 @@
 #endif
 #include "splice.h"
 #include "step.h"
+#include "../splice_side.h"
 #include <errno.h>
 #include <limits.h>
 
@@ -24,8 +25,8 @@ static int splice_move(const struct sfr__request *request, const struct sfr__sid
 /* One side is not ready. Who asked not to wait for it, in one way or for pipes in the other, is told. */
 static int splice_wait(struct sfr__request *request, const struct sfr__side *side, unsigned step)
 {
-	if ((request->sqe.splice_flags & SPLICE_F_NONBLOCK && side->is_pipe) ||
-	    side->is_nonblocking)
+	if ((request->sqe.splice_flags & SPLICE_F_NONBLOCK && side->kind & SFR__FD_PIPE) ||
+	    side->kind & SFR__FD_NONBLOCKING)
 		return -EAGAIN;
 	request->step = step;
 	return SFR__NOT_YET;
@@ -43,7 +44,7 @@ int sfr__splice_try(struct sfr__request *request)
 		return splice_wait(request, &in, SFR__STEP_FILLING);
 	if (!sfr__ready_for(out.fd, POLLOUT))
 		return splice_wait(request, &out, SFR__STEP_EMPTYING);
-	if (!in.is_file && !out.is_file) {
+	if (!((in.kind | out.kind) & SFR__FD_FILE)) {
 		r = splice_move(request, &in, &out);
 		if (r != -EAGAIN || request->sqe.splice_flags & SPLICE_F_NONBLOCK)
 			return r;

@@ -6,7 +6,6 @@
 
 #include "counted.h"
 #include "../kernel.h"
-#include "../splice_side.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/types.h>

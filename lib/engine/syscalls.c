@@ -6,6 +6,7 @@
 #include "language.h"
 #include "splice.h"
 #include "step.h"
+#include "../fd_kind.h"
 #include "../kernel.h"
 #include <errno.h>
 #include <limits.h>
@@ -191,7 +192,7 @@ static int bytes_try(struct sfr__request *request)
 	can_wait = errno == EAGAIN;
 	if (fstat(request->fd, &stat) < 0)
 		return -errno;
-	if (sfr__is_file(&stat))
+	if (sfr__stat_kind(&stat) & SFR__FD_FILE)
 		return for_worker(request);
 	return can_wait ? SFR__NOT_YET : bytes_try_ready(request, &stat);
 }
