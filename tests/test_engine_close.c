@@ -41,6 +41,51 @@ static void pair(int kind, int *a, int *b)
  * Closing.
  */
 
+/* Both are ready when the engine looks, in either order. What the one sets going gives the number of the other to
+ * a socket of which there is nothing to tell. */
+START_TEST(a_poll_is_not_told_what_was_said_of_a_file_that_had_its_number)
+{
+	int a, a_far, b, b_far, number, i;
+
+	engine_in(_i, NULL);
+	pair(SOCK_STREAM, &a, &a_far);
+	pair(SOCK_STREAM, &b, &b_far);
+	for (i = 0; i < 4; i++) {
+		char byte;
+
+		number = dup(b); /* the lowest that is free, and so the next one as well */
+		io_uring_prep_poll_add(sqe_next(), number, POLLIN);
+		sqe_is(A, 0);
+		io_uring_prep_poll_add(sqe_next(), a, POLLIN);
+		sqe_is(B, IOSQE_IO_LINK);
+		io_uring_prep_close(sqe_next(), number);
+		sqe_is(C, IOSQE_IO_LINK);
+		io_uring_prep_socket(sqe_next(), AF_INET, SOCK_DGRAM, 0, 0);
+		sqe_is(D, IOSQE_IO_LINK);
+		io_uring_prep_poll_add(sqe_next(), number, POLLIN);
+		sqe_is(E, 0);
+		collect_now();
+		ck_assert_int_eq(send(i & 1 ? a_far : b_far, "x", 1, 0), 1);
+		ck_assert_int_eq(send(i & 1 ? b_far : a_far, "x", 1, 0), 1);
+		collect(4);
+
+		ck_assert_int_eq(result_of(A), POLLIN);
+		ck_assert_int_eq(result_of(D), number);
+		ck_assert(is_pending(E));
+		sqe_cancel(E);
+		sqe_is(CANCEL, 0);
+		collect(2);
+		close(number);
+		ck_assert_int_eq(read(a, &byte, 1), 1);
+		ck_assert_int_eq(read(b, &byte, 1), 1);
+	}
+	close(a);
+	close(a_far);
+	close(b);
+	close(b_far);
+}
+END_TEST
+
 START_TEST(what_was_given_before_a_close_is_done_to_the_file_it_was_given_for)
 {
 	int fd, other;
@@ -398,6 +443,7 @@ int main(void)
 	Suite *suite = suite_create("engine close");
 	TCase *tc = engine_case(suite, "closing");
 
+	engine_test(tc, a_poll_is_not_told_what_was_said_of_a_file_that_had_its_number);
 	engine_test(tc, what_was_given_before_a_close_is_done_to_the_file_it_was_given_for);
 	engine_test(tc, who_waits_for_a_descriptor_that_an_entry_closes_still_gets_what_comes);
 	engine_test(tc,

@@ -340,6 +340,7 @@ static int epoll_sleep(struct epoll *epoll, int64_t timeout_ns)
 {
 	int count, ms;
 
+	epoll->watches.round++;
 #ifdef SYS_epoll_pwait2
 	if (timeout_ns > 0 && !epoll->no_pwait2) {
 		const struct __kernel_timespec ts = {.tv_sec = timeout_ns / 1000000000,

@@ -74,6 +74,7 @@ struct sfr__request *sfr__request_take(struct sfr__interpreter *interpreter,
 	request->flags = 0;
 	atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
 	request->step = 0;
+	request->told = 0;
 	sfr__list_init(&request->link);
 	return request;
 }

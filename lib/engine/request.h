@@ -39,6 +39,7 @@ struct sfr__request {
 	struct sfr__link
 		link;  /* where it waits; also the core's, while the engine does not have it */
 	unsigned step; /* how far it has come; 0 is the beginning */
+	uint32_t told; /* what its descriptor is ready for, of a POLL_ADD; 0: nobody said, ask */
 };
 
 static inline bool sfr__is_cancelled(const struct sfr__request *request)

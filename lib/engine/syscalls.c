@@ -334,11 +334,18 @@ static int accept_try(struct sfr__request *request)
  * All of them.
  */
 
-static int poll_try(const struct sfr__request *request)
+/* Some files say that something is new only to who asks first: so nobody asks again for what epoll told. */
+static int poll_try(struct sfr__request *request)
 {
+	uint32_t told = request->told & (request->sqe.poll32_events | POLLERR | POLLHUP) &
+			POLL_EVENTS;
 	struct pollfd pollfd = {.fd = request->fd, .events = (short)request->sqe.poll32_events};
-	int r = poll(&pollfd, 1, 0);
+	int r;
 
+	request->told = 0;
+	if (told)
+		return (int)told;
+	r = poll(&pollfd, 1, 0);
 	if (r <= 0)
 		return try_result(r < 0 ? -1 : (errno = EAGAIN, -1));
 	return pollfd.revents & POLLNVAL ? -EBADF : pollfd.revents;

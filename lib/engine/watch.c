@@ -134,7 +134,7 @@ static int watch_update(struct sfr__watches *watches, struct watch *watch, int f
 	static const uint32_t flags[] = {[ONCE] = EPOLLONESHOT, [LEVEL] = 0, [EDGE] = EPOLLET};
 	enum manner manner = watch->in_vain ? EDGE : ONCE;
 	const struct sfr__link *link;
-	uint32_t wanted = 0;
+	uint32_t wanted = EPOLLERR | EPOLLHUP; /* of which it tells unasked */
 	int r;
 
 	for (link = watch->requests.next; link != &watch->requests; link = link->next) {
@@ -174,6 +174,7 @@ int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, i
 		return fd < 0 ? -EBADF : -ENOMEM;
 	waiter_of(request)->fd = fd;
 	waiter_of(request)->events = events;
+	waiter_of(request)->since = watches->round;
 	watch->in_vain = 0;
 	sfr__list_append(&watch->requests, &request->link);
 	r = watch_update(watches, watch, fd, true);
@@ -202,7 +203,8 @@ static unsigned watch_count(const struct watch *watch)
 
 /*
  * Each has its try, once around the list: what one of them sets going may cancel others, or close the
- * descriptor, and so take them off it. Whether anything came of it.
+ * descriptor, and so take them off it. Whether anything came of it. Who came after epoll was asked may wait for
+ * another file of that number, and is not told what it said.
  */
 static bool watch_try(struct sfr__watches *watches, struct watch *watch, uint32_t events)
 {
@@ -218,6 +220,7 @@ static bool watch_try(struct sfr__watches *watches, struct watch *watch, uint32_
 		if (!(events & (waiter_of(request)->events | EPOLLERR | EPOLLHUP)))
 			continue;
 		tried = true;
+		request->told = waiter_of(request)->since != watches->round ? events : 0;
 		came |= sfr__interpreter_go_on(watches->interpreter, request);
 	}
 	return came || !tried;

@@ -21,6 +21,7 @@ struct sfr__waiter {
 	struct sfr__request request;
 	int fd;          /* that it waits for */
 	uint32_t events; /* of it */
+	uint32_t since;  /* the round in which it began to */
 	bool watched;
 };
 
@@ -29,6 +30,7 @@ struct sfr__watches {
 	int epoll_fd;                         /* says of a descriptor its number */
 	struct sfr__array table;              /* by descriptor */
 	bool stale;                           /* the set must be renewed */
+	uint32_t round; /* in which what epoll says was asked for: it counts the looks */
 };
 
 /* 0 or -errno. Zeros may be passed to fini. */
