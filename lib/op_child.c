@@ -2,7 +2,8 @@
  * Waiting for children.
  *
  * Where the kernel has no opcode for it a pidfd is polled, which is readable once its process has ended,
- * and then the child can be waited for without waiting. No descriptor tells of stopped children, or of
+ * and then the child can be waited for without waiting. One that is traced is its tracer's first; until that
+ * one has waited for it, there is nothing to be had, and it is asked for now and then. No descriptor tells of stopped children, or of
  * any of several: without the opcode those cannot be waited for.
  */
 #ifndef _GNU_SOURCE
@@ -12,6 +13,7 @@
 #include "kernel.h"
 #include "log.h"
 #include "op.h"
+#include "op_again.h"
 #include <safer_ring/error.h>
 #include <safer_ring/system.h>
 #include <errno.h>
@@ -100,7 +102,7 @@ static void child_ended(sfr_op *op)
 	if (r < 0 && errno != EAGAIN) {
 		sfr__op_finish(op, -errno);
 	} else if (r < 0 || !info.si_pid) {
-		sfr__op_go_on(op, &op->loop->backlog);
+		sfr__op_go_on_later(op);
 	} else {
 		memcpy(sfr__buf_data(op->buf), &info, sizeof(info));
 		sfr__op_finish(op, 0);

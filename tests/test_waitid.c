@@ -9,8 +9,10 @@
 #include "pending.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -294,6 +296,74 @@ START_TEST(of_two_that_wait_for_a_child_one_is_told)
 }
 END_TEST
 
+/* A process that traces a child until it is told to let go of it. 0: that is not allowed here. */
+static pid_t tracer_of(pid_t child, int *let_go)
+{
+	int orders[2], answers[2];
+	pid_t tracer;
+	char answer = 0;
+
+	ck_assert_int_eq(pipe(orders), 0);
+	ck_assert_int_eq(pipe(answers), 0);
+	tracer = fork();
+	if (tracer == 0) {
+		close(orders[1]);
+		answer = ptrace(PTRACE_SEIZE, child, 0, 0) < 0 ? 'n' : 'y';
+		(void)!write(answers[1], &answer, 1);
+		(void)!read(orders[0], &answer, 1);
+		(void)waitpid(child, NULL, __WALL);
+		_exit(0);
+	}
+	ck_assert_int_eq(read(answers[0], &answer, 1), 1);
+	close(orders[0]);
+	close(answers[0]);
+	close(answers[1]);
+	*let_go = owned_fd(orders[1]);
+	return answer == 'y' ? tracer : 0;
+}
+
+/* Its end is told of at once, and nobody may wait for it yet. */
+START_TEST(a_child_that_its_tracer_holds_keeps_nobody_awake)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	int let_go, i;
+
+	for (i = 0; i < 3; i++) {
+		pid_t child = child_that_stays(), tracer = tracer_of(child, &let_go);
+		sfr_ticket ticket;
+		uint64_t turns;
+
+		if (!tracer) {
+			printf("skip - a traced child: not allowed here\n");
+			end(child);
+			return;
+		}
+		ticket = sfr_submit(wait_of(loop, P_PID, child, WEXITED), record, &seen);
+		ck_assert_int_eq(kill(child, SIGKILL), 0);
+		turns = stats_of(loop).turns;
+		ck_assert_int_eq(sfr_await(sfr_timeout(loop, 100000000), NULL), 0);
+		ck_assert_uint_le(stats_of(loop).turns - turns, 100);
+		ck_assert_int_eq(seen.calls, i);
+		if (i)
+			ck_assert_int_eq(
+				i == 1 ? sfr_cancel(loop, ticket) : sfr_abandon(loop, ticket), 0);
+		else
+			ck_assert_int_eq(write(let_go, "x", 1), 1);
+		ck_assert_int_eq(sfr_loop_run(loop), 0);
+		ck_assert_int_eq(seen.calls, i ? 2 : 1);
+		ck_assert_int_eq(seen.result, i ? -ECANCELED : 0);
+		if (i) {
+			ck_assert_int_eq(write(let_go, "x", 1), 1);
+			ck_assert_int_eq(waitpid(child, NULL, 0), child);
+		} else {
+			ck_assert_int_eq(info_of(seen.buf).si_pid, child);
+			assert_reaped(child);
+		}
+		ck_assert_int_eq(waitpid(tracer, NULL, 0), tracer);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("waitid");
@@ -304,6 +374,7 @@ int main(void)
 	world_test(tc, a_descriptor_of_a_child_stays_the_callers);
 	world_test(tc, a_child_can_be_left_for_others_to_wait_for);
 	world_test(tc, of_two_that_wait_for_a_child_one_is_told);
+	world_test(tc, a_child_that_its_tracer_holds_keeps_nobody_awake);
 	tc = world_case(suite, "refusals");
 	world_test(tc, what_is_no_child_of_ours_is_an_error);
 	world_test(tc, what_makes_no_sense_is_refused_by_everybody);
