@@ -54,7 +54,7 @@ void sfr__array_fini(struct sfr__array *array)
 	for (extent = 0; extent < SFR__ARRAY_EXTENTS; extent++)
 		if (extent_at(array, extent))
 			(void)munmap(extent_at(array, extent), extent_bytes(array->size, extent));
-	*array = (struct sfr__array){0};
+	*array = (struct sfr__array){.size = 0};
 }
 
 int sfr__array_grow(struct sfr__array *array, size_t count)

@@ -30,24 +30,24 @@ int host_sleep(struct host *host, int64_t timeout_ns);
 
 /* Sleep and step once a wake, as docs/embedding.md says, until a condition holds; fail, naming it, if the host is
  * not woken any more. The loop is the one watched first. */
-#define host_until(host, loop, condition)                                                     \
-	do {                                                                                  \
-		while (!(condition)) {                                                        \
-			ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0, \
-				      "%s: not woken, and never: " #condition,                \
-				      host_name((host)->kind));                               \
-			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);                          \
-		}                                                                             \
+#define host_until(host, loop, condition)                                      \
+	do {                                                                   \
+		while (!(condition)) {                                         \
+			ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0,       \
+				      "%s: not woken, and never: " #condition, \
+				      host_name((host)->kind));                \
+			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);           \
+		}                                                              \
 	} while (0)
 
 /* The same for a host that has nothing else, and sleeps in poll. */
-#define steps_until(loop, condition)                                                            \
-	do {                                                                                    \
-		while (!(condition)) {                                                          \
+#define steps_until(loop, condition)                                                      \
+	do {                                                                              \
+		while (!(condition)) {                                                    \
 			ck_assert_msg(is_readable_within(sfr_loop_fd(loop), PATIENCE_MS), \
-				      "not woken, and never: " #condition);                     \
-			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);                            \
-		}                                                                               \
+				      "not woken, and never: " #condition);               \
+			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);                      \
+		}                                                                         \
 	} while (0)
 
 const char *host_name(enum host_kind kind);

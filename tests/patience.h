@@ -11,6 +11,7 @@
 #define PATIENCE_S 300 /* for one thing */
 #define PATIENCE_MS (PATIENCE_S * 1000)
 #define PATIENCE_NS (PATIENCE_S * 1000000000LL)
-#define WATCHDOG_S (3 * PATIENCE_S) /* for a whole test, a seed, a child: says less of what was wrong */
+#define WATCHDOG_S \
+	(3 * PATIENCE_S) /* for a whole test, a seed, a child: says less of what was wrong */
 
 #endif

@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-
 static struct seen seen;
 static struct ended ended;
 

@@ -89,7 +89,8 @@ START_TEST(a_weaker_origin_never_overrides_a_stronger_one)
 	file_of("a.yaml", "ring: {entries: 64, ops_max: 64}\n");
 
 	ck_assert_int_eq(sfr__config_lay(cfg, &(struct sfr__config_source){.name = "a.yaml"},
-					 SFR__RANK_FILE, &err), 0);
+					 SFR__RANK_FILE, &err),
+			 0);
 
 	assert_value(cfg, "ring.entries", "512");
 	assert_value(cfg, "ring.ops_max", "64");

@@ -41,10 +41,8 @@ static const struct {
 	 "a.yaml:1:10: server.entries: there is no such key (did you mean ring.entries?)"},
 	{"server:\n  ring: {entries: 64}\n",
 	 "a.yaml:2:3: server.ring: there is no such section (did you mean ring?)"},
-	{"zebra: 1\n",
-	 "a.yaml:1:1: zebra: there is no such key " ALL_KEYS},
-	{"zebra: [1]\n",
-	 "a.yaml:1:1: zebra: there is no such key " ALL_KEYS},
+	{"zebra: 1\n", "a.yaml:1:1: zebra: there is no such key " ALL_KEYS},
+	{"zebra: [1]\n", "a.yaml:1:1: zebra: there is no such key " ALL_KEYS},
 	{"preset: warp\n",
 	 "a.yaml:1:9: preset: this is not one of default, low_latency, high_throughput, "
 	 "development, auto_detect "

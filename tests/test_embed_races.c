@@ -66,8 +66,8 @@ static void host_round(struct host *host, struct race *race, unsigned *random)
 	spin(random);
 	if (!chance(random, 8))
 		(void)sfr_loop_prepare(race->loop);
-	ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0,
-		      "%s: round %d is not told", host_name(host->kind), atomic_load(&round_begun));
+	ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0, "%s: round %d is not told",
+		      host_name(host->kind), atomic_load(&round_begun));
 	if (!chance(random, 4)) /* it forgets to step, and is told again */
 		return;
 	ck_assert_int_ge(sfr_loop_step(race->loop, 0), 0);
@@ -88,8 +88,8 @@ static void edge_round(struct host *host, struct race *race, unsigned *random)
 	if (chance(random, 2))
 		(void)sfr_loop_prepare(race->loop);
 	spin(random);
-	ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0,
-		      "%s: round %d is not told", host_name(host->kind), atomic_load(&round_begun));
+	ck_assert_msg(host_sleep(host, PATIENCE_NS) > 0, "%s: round %d is not told",
+		      host_name(host->kind), atomic_load(&round_begun));
 	ck_assert_int_ge(sfr_loop_step(race->loop, 0), 0);
 }
 

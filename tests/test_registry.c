@@ -21,7 +21,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-
 static struct seen seen, other;
 
 static sfr_loop *loop_fresh(int world, const char *more)

@@ -467,8 +467,8 @@ START_TEST(a_plain_send_in_its_place_waits_and_can_be_ended)
 
 	for (way = 0; way < NOTHING; way++) {
 		sfr_op *op = sfr_send_zc(loop, full_socket(), sfr_buf_from(loop, "more", 4));
-		sfr_ticket ticket = sfr_submit(way == DEADLINE ? sfr_within(op, HOUR) : op,
-					       record, &seen);
+		sfr_ticket ticket = sfr_submit(way == DEADLINE ? sfr_within(op, HOUR) : op, record,
+					       &seen);
 
 		for (i = 0; i < 4; i++)
 			ck_assert_int_ge(sfr_loop_step(loop, 0), 0);

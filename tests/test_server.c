@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 /* An echo server with one peer, connected and served. */
 static int echo_with_peer(sfr_loop *loop, struct told *told)
 {

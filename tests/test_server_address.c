@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-
 START_TEST(port_0_lets_the_system_choose_and_the_address_says_what)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
