@@ -4,7 +4,8 @@
  *	udp_echo --port 7777 &
  *	printf hello | socat - udp:127.0.0.1:7777
  *
- * Shows one multishot receive for all peers, and who a datagram is from.
+ * Shows who a datagram is from, and buffers with room for the largest: none is cut. A few receivers take turns
+ * with the datagrams. Where all are small, one sfr_recvfrom_multi() does it, with buffers of the slab.
  */
 #include <safer_ring.h>
 #include <arpa/inet.h>
@@ -17,6 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Bytes of the largest datagram over IPv6; over IPv4 they are 20 fewer. */
+#define DATAGRAM_MAX 65527
+#define RECEIVERS 8
+
 static int fd;
 
 static void check(int result, const char *what)
@@ -27,20 +32,29 @@ static void check(int result, const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* Nobody waits for the sends: the buffer of each goes back to the slab. */
+static sfr_done arrived;
+
+/* The buffer is back: on to the next datagram, whatever became of this one. */
+static void sent(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	(void)result, (void)arg;
+	sfr_submit(sfr_recvfrom(loop, fd, buf), arrived, NULL);
+}
+
 static void arrived(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	struct sockaddr_storage peer;
 	socklen_t size;
 
 	(void)arg;
-	if (!buf) {
+	if (result < 0) {
+		sfr_buf_release(buf);
 		if (result != -ECANCELED) /* by the end of main() */
 			check(result, "cannot receive");
 		return;
 	}
 	size = sfr_buf_peer(buf, &peer);
-	sfr_submit(sfr_sendto(loop, fd, buf, (struct sockaddr *)&peer, size), NULL, NULL);
+	sfr_submit(sfr_sendto(loop, fd, buf, (struct sockaddr *)&peer, size), sent, NULL);
 }
 
 static void asked_to_stop(sfr_loop *loop, int signal_number, sfr_buf *buf, void *arg)
@@ -81,7 +95,7 @@ int main(int argc, char **argv)
 						{NULL, 0, NULL, 0}};
 	struct sockaddr_in at;
 	sfr_loop *loop;
-	int option, port = 7777;
+	int option, i, port = 7777;
 
 	while ((option = getopt_long(argc, argv, "p:h", options, NULL)) != -1) {
 		if (option != 'p')
@@ -93,7 +107,9 @@ int main(int argc, char **argv)
 	sfr_log_to(sfr_log_stderr, NULL);
 	check(sfr_loop_new(&loop, NULL), "cannot make a loop");
 	fd = udp_socket(port, &at);
-	sfr_submit(sfr_recvfrom_multi(loop, fd), arrived, NULL);
+	for (i = 0; i < RECEIVERS; i++)
+		sfr_submit(sfr_recvfrom(loop, fd, sfr_buf_get(loop, SFR_PEER_ROOM + DATAGRAM_MAX)),
+			   arrived, NULL);
 	sfr_submit(sfr_signal(loop, SIGINT), asked_to_stop, NULL);
 	sfr_submit(sfr_signal(loop, SIGTERM), asked_to_stop, NULL);
 	printf("listening on udp://127.0.0.1:%d\n", ntohs(at.sin_port)), fflush(stdout);

@@ -42,7 +42,7 @@ struct sfr__buf {
 	atomic_uchar state;           /* enum sfr__buf_state; see sfr__buf_state_of */
 	uint8_t kind;                 /* enum sfr__buf_kind */
 	bool was_shared;              /* others refer to its memory, or did */
-	uint8_t peer_len;             /* of the address of who sent it: see op_datagram.h */
+	uint8_t datagram;             /* it begins with the head of one: see op_datagram.h */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct sfr__buf) == 64, "a descriptor is one cache line");

@@ -73,7 +73,7 @@ sfr_op *sfr__op_new_into(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf, u
 
 	if (sfr__op_sound(op)) {
 		op->result = sfr__buf_check_fill(buf, room);
-		sfr__buf(buf)->peer_len = 0;
+		sfr__buf(buf)->datagram = 0;
 	}
 	return op;
 }

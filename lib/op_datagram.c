@@ -10,21 +10,48 @@
 #include <poll.h>
 #include <string.h>
 
-#define PEER_MAX 128 /* bytes of the longest address */
+#define PEER_MAX 128   /* bytes of the longest address */
+#define OTHERS_MAX 112 /* for IP_PKTINFO, IPV6_PKTINFO and UDP_GRO, and 16 to spare */
+#define CUT_UNKNOWN UINT32_MAX
 
-_Static_assert(SFR_PEER_ROOM == sizeof(struct io_uring_recvmsg_out) + PEER_MAX,
+/* What a buffer with a datagram begins with. The kernel's header is as large. */
+struct head {
+	uint32_t peer_len; /* 0: the peer has no address */
+	uint32_t others_len;
+	uint32_t cut; /* bytes that did not fit, or CUT_UNKNOWN */
+	uint32_t flags;
+};
+
+_Static_assert(sizeof(struct head) == sizeof(struct io_uring_recvmsg_out) &&
+		       SFR_PEER_ROOM == sizeof(struct head) + PEER_MAX + OTHERS_MAX,
 	       "the room for a peer is laid out as the kernel does it");
 _Static_assert(sizeof(struct sockaddr_storage) == PEER_MAX, "no address is longer");
 
 static unsigned char *peer_at(const struct sfr__buf *b)
 {
-	return b->base + sizeof(struct io_uring_recvmsg_out);
+	return b->base + sizeof(struct head);
 }
 
-/* The kernel says how long the address would have been. */
-static uint8_t peer_len(uint32_t said)
+/* A program may have written to it since: it is copied, and nothing in it is relied on. */
+static struct head head_of(const struct sfr__buf *b)
 {
-	return said < PEER_MAX ? (uint8_t)said : PEER_MAX;
+	struct head head;
+
+	memcpy(&head, b->base, sizeof(head));
+	return head;
+}
+
+/* Of a datagram of `size` bytes there was room for `room`. The kernel says how long the address would have been.
+ * Returns how many bytes are there. */
+static uint32_t head_write(struct sfr__buf *b, uint32_t namelen, uint32_t size, uint32_t room,
+			   uint32_t flags)
+{
+	struct head head = {.peer_len = namelen < PEER_MAX ? namelen : PEER_MAX, .flags = flags};
+
+	head.cut = size > room ? size - room : flags & MSG_TRUNC ? CUT_UNKNOWN : 0;
+	memcpy(b->base, &head, sizeof(head));
+	b->datagram = 1;
+	return size < room ? size : room;
 }
 
 static int without_room(const sfr_loop *loop, uint32_t size)
@@ -82,30 +109,33 @@ int sfr__recvfrom_prepare(sfr_op *op, int fd, unsigned flags)
 	return 0;
 }
 
-void sfr__recvfrom_arrived(sfr_op *op, sfr_buf *buf)
+int sfr__recvfrom_arrived(sfr_op *op, sfr_buf *buf, int size)
 {
 	struct sfr__gather *gather = sfr__op_gather_of(op);
 	struct sfr__buf *b = sfr__buf(buf);
+	const struct iovec *room = &gather->vectors[0];
 
-	b->peer_len = peer_len(gather->msg.msg_namelen);
-	b->given_at = (uint32_t)((unsigned char *)gather->vectors[0].iov_base - b->base);
+	b->given_at = (uint32_t)((unsigned char *)room->iov_base - b->base);
+	size = (int)head_write(b, gather->msg.msg_namelen, (uint32_t)size, (uint32_t)room->iov_len,
+			       (uint32_t)gather->msg.msg_flags);
 	op->flags &= (uint16_t)~SFR__OP_GATHERED;
 	sfr__gather_give(&op->loop->gathers, gather);
+	return size;
 }
 
 void sfr__recvfrom_complete(sfr_op *op, int result)
 {
 	if (result >= 0)
-		sfr__recvfrom_arrived(op, op->buf);
+		result = sfr__recvfrom_arrived(op, op->buf, result);
 	sfr__op_finish(op, result);
 }
 
 void sfr__recvfrom_multi_prepare(sfr_op *op, int fd)
 {
 	/* All that the kernel wants to know, and nothing that it writes to. */
-	static struct msghdr layout = {.msg_namelen = PEER_MAX};
+	static struct msghdr layout = {.msg_namelen = PEER_MAX + OTHERS_MAX};
 
-	io_uring_prep_recvmsg_multishot(&op->sqe, fd, &layout, 0);
+	io_uring_prep_recvmsg_multishot(&op->sqe, fd, &layout, (int)sfr__recvfrom_length_flag(fd));
 }
 
 int sfr__datagram_unwrap(sfr_buf *buf)
@@ -115,9 +145,9 @@ int sfr__datagram_unwrap(sfr_buf *buf)
 
 	sfr__invariant(buf->len >= SFR_PEER_ROOM);
 	memcpy(&out, b->base, sizeof(out));
-	b->peer_len = peer_len(out.namelen);
 	buf->data += SFR_PEER_ROOM;
 	buf->len -= SFR_PEER_ROOM;
+	(void)head_write(b, out.namelen, out.payloadlen, buf->len, out.flags);
 	return (int)buf->len;
 }
 
@@ -128,22 +158,38 @@ int sfr__datagram_unwrap(sfr_buf *buf)
 socklen_t sfr_buf_peer(const sfr_buf *buf, struct sockaddr_storage *out)
 {
 	const struct sfr__buf *b = sfr__buf(buf);
+	struct head head;
 
-	if (!sfr_buf_is_owned(buf) || !b->peer_len)
+	if (!sfr_buf_is_owned(buf) || !b->datagram)
+		return 0;
+	head = head_of(b);
+	if (head.peer_len > PEER_MAX) /* it was written over */
 		return 0;
 	*out = (struct sockaddr_storage){0};
-	memcpy(out, peer_at(b), b->peer_len);
-	return b->peer_len;
+	memcpy(out, peer_at(b), head.peer_len);
+	return head.peer_len;
+}
+
+size_t sfr_buf_cut(const sfr_buf *buf)
+{
+	const struct sfr__buf *b = sfr__buf(buf);
+	uint32_t cut = sfr_buf_is_owned(buf) && b->datagram ? head_of(b).cut : 0;
+
+	return cut == CUT_UNKNOWN ? SIZE_MAX : cut;
 }
 
 sfr_op *sfr_recvfrom(sfr_loop *loop, int fd, sfr_buf *buf)
 {
 	sfr_op *op = sfr__op_new_into(loop, SFR__OP_RECVFROM, buf, 1);
+	int type;
 
 	if (!sfr__op_sound(op))
 		return op;
-	op->result = sfr__buf(buf)->size <= SFR_PEER_ROOM ? without_room(loop, sfr__buf(buf)->size)
-							  : sfr__recvfrom_prepare(op, fd, 0);
+	type = sfr__socket_type(fd);
+	op->result = sfr__buf(buf)->size <= SFR_PEER_ROOM
+			     ? without_room(loop, sfr__buf(buf)->size)
+			     : sfr__recvfrom_prepare(
+				       op, fd, type < 0 || type == SOCK_STREAM ? 0 : MSG_TRUNC);
 	return op;
 }
 

@@ -61,7 +61,7 @@ void sfr__op_inherit(sfr_op *op, sfr_buf *buf)
 {
 	op->result = sfr__buf_give(op->loop->pool, buf);
 	op->buf = buf;
-	sfr__buf(buf)->peer_len = 0;
+	sfr__buf(buf)->datagram = 0;
 	if (op->result == 0)
 		op->result = point_at_own(op);
 }

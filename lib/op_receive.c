@@ -48,7 +48,7 @@ static int receive_prepare(sfr_op *op)
 
 	sfr__op_blank(op);
 	if (op->kind == SFR__OP_RECVFROM_MULTI)
-		return sfr__recvfrom_prepare(op, fd, MSG_DONTWAIT);
+		return sfr__recvfrom_prepare(op, fd, MSG_DONTWAIT | sfr__recvfrom_length_flag(fd));
 	if (op->kind == SFR__OP_READ_MULTI)
 		io_uring_prep_read(&op->sqe, fd, data, room, SFR__POSITION);
 	else
@@ -130,8 +130,8 @@ static void receive_patiently(sfr_op *op)
 		op->buf = NULL;
 		receive_poll(op, op->sqe.fd);
 		sfr__op_go_on_later(op);
-	} else if (op->sqe.msg_flags) {
-		op->sqe.msg_flags = 0;
+	} else if (op->sqe.msg_flags & MSG_DONTWAIT) {
+		op->sqe.msg_flags &= ~(unsigned)MSG_DONTWAIT;
 		sfr__op_go_on(op, &op->loop->backlog);
 	} else {
 		sfr__op_go_on_later(op);
@@ -163,7 +163,7 @@ static void receive_by_poll_complete(sfr_op *op, int result)
 	}
 	op->buf = NULL;
 	if (op->kind == SFR__OP_RECVFROM_MULTI)
-		sfr__recvfrom_arrived(op, buf);
+		result = sfr__recvfrom_arrived(op, buf, result);
 	receive_poll_again(op);
 	sfr__buf_return(buf, (uint32_t)result);
 	sfr__op_deliver(op, result, buf);

@@ -157,7 +157,7 @@ static sfr_buf *descriptor_fill(struct sfr__buf *b, enum sfr__buf_kind kind, voi
 	b->size = (uint32_t)size;
 	b->kind = (uint8_t)kind;
 	b->was_shared = false;
-	b->peer_len = 0;
+	b->datagram = 0;
 	sfr__buf_set_state(b, SFR__BUF_OWNED);
 	return &b->view;
 }
@@ -384,7 +384,7 @@ static sfr_buf *share(struct sfr__buf *b)
 	descriptor_fill(other, (enum sfr__buf_kind)b->kind, b->base, b->size);
 	other->payload = b->payload;
 	other->was_shared = b->was_shared = true;
-	other->peer_len = b->peer_len;
+	other->datagram = b->datagram;
 	return &other->view;
 }
 

@@ -372,6 +372,11 @@ static int call_buf_peer(struct caller *caller)
 	return (int)sfr_buf_peer(caller->bufs[0], &addr);
 }
 
+static int call_buf_cut(struct caller *caller)
+{
+	return (int)sfr_buf_cut(caller->bufs[0]);
+}
+
 static int call_files_register(struct caller *caller)
 {
 	int fixed;
@@ -534,6 +539,7 @@ const struct call calls[] = {
 	ROW(OPEN, buf_is_owned),
 	ROW(OPEN, buf_release),
 	ROW(OPEN, buf_peer),
+	ROW(OPEN, buf_cut),
 	ROW(REFUSED, files_register),
 	ROW(REFUSED, files_unregister),
 	ROW(REFUSED, buffers_register),

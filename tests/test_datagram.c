@@ -257,7 +257,7 @@ START_TEST(data_is_received_where_the_window_begins_if_that_is_behind_the_addres
 	sfr_loop *loop = loop_with_sockets(_i, NULL);
 	static const int windows[][2] = {{0, SFR_PEER_ROOM},
 					 {10, SFR_PEER_ROOM},
-					 {200, 200},
+					 {300, 300},
 					 {SFR_PEER_ROOM, SFR_PEER_ROOM}};
 	size_t i;
 
@@ -279,18 +279,134 @@ END_TEST
 
 START_TEST(a_datagram_that_is_too_large_is_cut)
 {
-	sfr_loop *loop = loop_with_sockets(_i, "buffers.size=256 buffers.count=16");
-	char text[201];
+	sfr_loop *loop = loop_with_sockets(_i, "buffers.size=512 buffers.count=16");
+	char text[301];
 
-	memset(text, 'x', 200);
-	text[200] = '\0';
+	memset(text, 'x', 300);
+	text[300] = '\0';
 	send_there_to_here(text);
 	send_there_to_here("next");
-	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, here, sfr_buf_get(loop, 256)), &seen.buf),
-			 256 - SFR_PEER_ROOM);
+	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, here, sfr_buf_get(loop, 512)), &seen.buf),
+			 512 - SFR_PEER_ROOM);
+	ck_assert_uint_eq(seen.buf->len, 512 - SFR_PEER_ROOM);
+	ck_assert_uint_eq(sfr_buf_cut(seen.buf), 300 - (512 - SFR_PEER_ROOM));
+	assert_from_there(seen.buf);
 	sfr_buf_release(seen.buf);
-	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, here, sfr_buf_get(loop, 256)), &seen.buf), 4);
+	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, here, sfr_buf_get(loop, 512)), &seen.buf), 4);
 	assert_text(seen.buf, "next");
+	ck_assert_uint_eq(sfr_buf_cut(seen.buf), 0);
+	seen_release(&seen);
+}
+END_TEST
+
+/* Also if it has no sender, which in the descriptor's place for that looks like no datagram. */
+START_TEST(a_unix_datagram_that_is_too_large_is_cut)
+{
+	sfr_loop *loop = loop_with_sockets(_i, "buffers.size=512 buffers.count=16");
+	static const int types[] = {SOCK_DGRAM, SOCK_SEQPACKET};
+	char text[300] = "";
+	int fds[2], i;
+
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(socketpair(AF_UNIX, types[i], 0, fds), 0);
+		owned_fd(fds[0]);
+		owned_fd(fds[1]);
+		ck_assert_int_eq(send(fds[1], text, sizeof(text), 0), sizeof(text));
+		ck_assert_int_eq(
+			sfr_await(sfr_recvfrom(loop, fds[0], sfr_buf_get(loop, 512)), &seen.buf),
+			512 - SFR_PEER_ROOM);
+		ck_assert_uint_eq(sfr_buf_cut(seen.buf), sizeof(text) - (512 - SFR_PEER_ROOM));
+		seen_release(&seen);
+	}
+}
+END_TEST
+
+/* What does not fit stays in a stream. */
+START_TEST(a_stream_is_not_cut)
+{
+	sfr_loop *loop = loop_with_sockets(_i, "buffers.size=512 buffers.count=16");
+	char text[300];
+	int kind, a, b;
+
+	memset(text, 'x', 300);
+	for (kind = 0; kind < 2; kind++) {
+		if (kind)
+			pair_of_unix_sockets(&a, &b);
+		else
+			pair_of_sockets(&a, &b);
+		ck_assert_int_eq(send(b, text, 300, 0), 300);
+		ck_assert_int_eq(
+			sfr_await(sfr_recvfrom(loop, a, sfr_buf_get(loop, 512)), &seen.buf), 256);
+		ck_assert_uint_eq(seen.buf->data[255], 'x');
+		ck_assert_uint_eq(sfr_buf_cut(seen.buf), 0);
+		seen_release(&seen);
+		ck_assert_int_eq(
+			sfr_await(sfr_recvfrom(loop, a, sfr_buf_get(loop, 512)), &seen.buf), 44);
+		ck_assert_uint_eq(seen.buf->data[43], 'x');
+		seen_release(&seen);
+	}
+}
+END_TEST
+
+/* What it is nobody can ask: that it was cut is told, and not by how much. */
+START_TEST(a_datagram_of_a_registered_socket_is_known_to_be_cut)
+{
+	sfr_loop *loop = loop_with_sockets(_i, "buffers.size=512 buffers.count=16");
+	char text[301];
+	int fixed;
+
+	memset(text, 'x', 300);
+	text[300] = '\0';
+	ck_assert_int_eq(sfr_files_register(loop, &here, 1, &fixed), 0);
+	send_there_to_here(text);
+	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, fixed, sfr_buf_get(loop, 512)), &seen.buf),
+			 512 - SFR_PEER_ROOM);
+	ck_assert_uint_eq(sfr_buf_cut(seen.buf), SIZE_MAX);
+	seen_release(&seen);
+	sfr_submit(sfr_recvfrom_multi(loop, fixed), record, &seen);
+	send_there_to_here(text);
+	turn_until(loop, &seen.calls, 1);
+	ck_assert_int_eq(seen.result, 512 - SFR_PEER_ROOM);
+	ck_assert_uint_eq(sfr_buf_cut(seen.buf), SIZE_MAX);
+	send_there_to_here("whole");
+	turn_until(loop, &seen.calls, 2);
+	ck_assert_uint_eq(sfr_buf_cut(seen.buf), 0);
+}
+END_TEST
+
+/* The room of a datagram is compiled into programs: it is not to change any more. */
+START_TEST(the_largest_datagram_fits_into_65527_bytes)
+{
+	sfr_loop *loop = loop_with_sockets(_i, NULL);
+	static char largest[65507];
+
+	ck_assert_uint_eq(SFR_PEER_ROOM, 256);
+	memset(largest, 'l', sizeof(largest));
+	ck_assert_int_eq(sendto(there, largest, sizeof(largest), 0, (struct sockaddr *)&here_addr,
+				sizeof(here_addr)),
+			 sizeof(largest));
+	ck_assert_int_eq(
+		sfr_await(sfr_recvfrom(loop, here, sfr_buf_get(loop, SFR_PEER_ROOM + 65527)),
+			  &seen.buf),
+		sizeof(largest));
+	ck_assert_uint_eq(sfr_buf_cut(seen.buf), 0);
+	ck_assert_mem_eq(seen.buf->data, largest, sizeof(largest));
+	seen_release(&seen);
+}
+END_TEST
+
+/* Programs can write to where it is kept. */
+START_TEST(a_head_that_was_written_over_does_no_harm)
+{
+	sfr_loop *loop = loop_with_sockets(_i, NULL);
+	struct sockaddr_storage peer;
+
+	send_there_to_here("hello");
+	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, here, sfr_buf_get(loop, 1024)), &seen.buf),
+			 5);
+	memset(seen.buf->data - SFR_PEER_ROOM, 0xff, SFR_PEER_ROOM);
+	ck_assert_uint_eq(sfr_buf_peer(seen.buf, &peer), 0);
+	(void)sfr_buf_cut(seen.buf);
 	seen_release(&seen);
 }
 END_TEST
@@ -311,7 +427,9 @@ START_TEST(a_buffer_without_more_room_than_for_the_address_is_refused)
 
 	send_there_to_here("hello");
 	buf = sfr_buf_wrap(loop, memory, SFR_PEER_ROOM + 1, NULL, NULL);
-	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, here, buf), NULL), 1);
+	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, here, buf), &buf), 1);
+	ck_assert_uint_eq(sfr_buf_cut(buf), 4);
+	sfr_buf_release(buf);
 
 	sfr_submit(sfr_recvfrom_multi(loop, here), record, &seen);
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
@@ -354,6 +472,7 @@ START_TEST(a_buffer_forgets_its_sender_when_it_is_filled_or_taken_anew)
 	ck_assert_int_eq(send(b, "bytes", 5, 0), 5);
 	ck_assert_int_eq(sfr_await(sfr_recv(loop, a, buf), &buf), 5);
 	ck_assert_uint_eq(sfr_buf_peer(buf, &peer), 0);
+	ck_assert_uint_eq(sfr_buf_cut(buf), 0);
 	sfr_buf_release(buf);
 
 	send_there_to_here("hello");
@@ -587,20 +706,22 @@ END_TEST
 
 START_TEST(a_datagram_that_is_larger_than_a_block_is_cut)
 {
-	sfr_loop *loop = loop_with_sockets(_i, "buffers.size=256 buffers.count=16");
-	char text[201];
+	sfr_loop *loop = loop_with_sockets(_i, "buffers.size=512 buffers.count=16");
+	char text[301];
 
-	memset(text, 'x', 200);
-	text[200] = '\0';
+	memset(text, 'x', 300);
+	text[300] = '\0';
 	sfr_submit(sfr_recvfrom_multi(loop, here), record, &seen);
 	send_there_to_here(text);
 	turn_until(loop, &seen.calls, 1);
-	ck_assert_int_eq(seen.result, 256 - SFR_PEER_ROOM);
-	ck_assert_uint_eq(seen.buf->len, 256 - SFR_PEER_ROOM);
+	ck_assert_int_eq(seen.result, 512 - SFR_PEER_ROOM);
+	ck_assert_uint_eq(seen.buf->len, 512 - SFR_PEER_ROOM);
+	ck_assert_uint_eq(sfr_buf_cut(seen.buf), 300 - (512 - SFR_PEER_ROOM));
 	assert_from_there(seen.buf);
 	send_there_to_here("next");
 	turn_until(loop, &seen.calls, 2);
 	assert_text(seen.buf, "next");
+	ck_assert_uint_eq(sfr_buf_cut(seen.buf), 0);
 }
 END_TEST
 
@@ -620,7 +741,7 @@ static void count_burst(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(a_burst_through_few_buffers_loses_nothing_and_keeps_its_order)
 {
-	sfr_loop *loop = loop_with_sockets(_i, "buffers.count=2 buffers.size=256");
+	sfr_loop *loop = loop_with_sockets(_i, "buffers.count=2 buffers.size=512");
 	int i;
 
 	burst_next = 0;
@@ -742,6 +863,11 @@ int main(void)
 	world_test(tc, an_empty_datagram_has_a_sender_too);
 	world_test(tc, data_is_received_where_the_window_begins_if_that_is_behind_the_address);
 	world_test(tc, a_datagram_that_is_too_large_is_cut);
+	world_test(tc, a_unix_datagram_that_is_too_large_is_cut);
+	world_test(tc, a_stream_is_not_cut);
+	world_test(tc, a_datagram_of_a_registered_socket_is_known_to_be_cut);
+	world_test(tc, the_largest_datagram_fits_into_65527_bytes);
+	world_test(tc, a_head_that_was_written_over_does_no_harm);
 	world_test(tc, a_buffer_without_more_room_than_for_the_address_is_refused);
 	world_test(tc, a_failed_receive_leaves_the_buffer_as_it_was);
 

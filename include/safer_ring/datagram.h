@@ -35,13 +35,16 @@ SFR_API sfr_op *sfr_sendto(sfr_loop *loop, int fd, sfr_buf *buf, const struct so
  * @return As for every operation with a buffer, see sfr_read().
  * @par Result
  *      Bytes received, 0 for an empty datagram; else the error of recvmsg(2). A datagram that is larger
- *      than the room is cut.
+ *      than the room is cut: see sfr_buf_cut(). 65,527 bytes behind the address are room for any of UDP.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_recvfrom(sfr_loop *loop, int fd, sfr_buf *buf);
 
-/** Bytes at the front of a buffer that the peer's address takes. */
-#define SFR_PEER_ROOM 144
+/**
+ * Bytes at the front of a buffer that are for what is known of a datagram: the peer's address, and what
+ * sfr_buf_cut() tells; and for what later versions may tell, such as to which address it was sent.
+ */
+#define SFR_PEER_ROOM 256
 
 /**
  * Receive datagrams until cancelled or failing: each is a buffer of the slab, and yours. It holds no
@@ -69,6 +72,18 @@ SFR_API sfr_op *sfr_recvfrom_multi(sfr_loop *loop, int fd);
  * @since 0.1
  */
 SFR_API socklen_t sfr_buf_peer(const sfr_buf *buf, struct sockaddr_storage *out);
+
+/**
+ * How many bytes of a received datagram did not fit, and are lost.
+ *
+ * @param buf Yours, as sfr_recvfrom() or sfr_recvfrom_multi() delivered it.
+ * @return 0 if the datagram is whole, or the buffer was filled in another way since. SIZE_MAX if it was cut
+ *         and the system does not say by how much: of a registered socket. Where it is kept, your own writes
+ *         can reach it, as they can the peer's address.
+ * @thread Any, one at a time for a buffer.
+ * @since 0.2
+ */
+SFR_API size_t sfr_buf_cut(const sfr_buf *buf);
 
 SFR_END_DECLS
 

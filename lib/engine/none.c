@@ -109,6 +109,7 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(sfr_op *, sfr_recvfrom, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                   \
 	X(sfr_op *, sfr_recvfrom_multi, (sfr_loop * loop, int fd), NULL)                           \
 	X(socklen_t, sfr_buf_peer, (const sfr_buf *buf, struct sockaddr_storage *out), 0)          \
+	X(size_t, sfr_buf_cut, (const sfr_buf *buf), 0)                                            \
 	X(sfr_op *, sfr_connect,                                                                   \
 	  (sfr_loop * loop, int fd, const struct sockaddr *addr, socklen_t size), NULL)            \
 	X(sfr_op *, sfr_timeout, (sfr_loop * loop, uint64_t ns), NULL)                             \

@@ -303,7 +303,7 @@ static int recvmsg_try_provided(struct sfr__request *request)
 					    .payloadlen = (uint32_t)r,
 					    .flags = (uint32_t)msg.msg_flags};
 	memcpy(request->at, &out, sizeof(out));
-	return (int)front + r;
+	return (int)front + (r < (int)payload.iov_len ? r : (int)payload.iov_len); /* MSG_TRUNC */
 }
 
 static int send_try(struct sfr__request *request)
