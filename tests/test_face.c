@@ -4,7 +4,10 @@
 #include "face.h"
 #include "mailbox.h"
 #include "world.h"
+#include <errno.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -122,6 +125,39 @@ START_TEST(a_knock_that_is_heard_too_early_is_heard_again)
 }
 END_TEST
 
+/* The kernel allows five sets inside each other. The face is one, and has the set of the epoll engine in it. */
+START_TEST(its_host_may_be_in_the_set_of_another_and_that_in_a_third)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	struct epoll_event event = {.events = EPOLLIN};
+	int inside = sfr_loop_fd(loop), read_end, write_end, i;
+	bool deeper = strcmp(sfr_loop_engine(loop), "epoll") != 0;
+	static struct seen seen;
+
+	pair_of_pipe_ends(&read_end, &write_end);
+	sfr_submit(sfr_read(loop, read_end, sfr_buf_get(loop, 1)), record, &seen);
+	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
+	for (i = 0; i < 4; i++) {
+		int host = owned_fd(epoll_create1(EPOLL_CLOEXEC));
+		int r = epoll_ctl(host, EPOLL_CTL_ADD, inside, &event);
+
+		if (i == 3 && !deeper) {
+			ck_assert_int_eq(r, -1);
+			ck_assert_int_eq(errno, ELOOP);
+			break;
+		}
+		ck_assert_int_eq(r, 0);
+		inside = host;
+	}
+	while (sfr_loop_prepare(loop) == 0)
+		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	ck_assert(!is_readable_within(inside, 0));
+	ck_assert_int_eq(write(write_end, "x", 1), 1);
+	ck_assert(is_readable_within(inside, -1));
+	turn_until(loop, &seen.calls, 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("face");
@@ -133,5 +169,7 @@ int main(void)
 	tcase_add_test(tc, a_timer_that_is_early_is_left_and_one_that_is_late_is_not);
 	tcase_add_test(tc, a_knock_is_seen_in_it_until_it_is_heard);
 	tcase_add_test(tc, a_knock_that_is_heard_too_early_is_heard_again);
+	tc = world_case(suite, "hosts in hosts");
+	world_test(tc, its_host_may_be_in_the_set_of_another_and_that_in_a_third);
 	return world_run(suite);
 }
