@@ -3,10 +3,27 @@
  */
 #include "probe.h"
 #include "cases.h"
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+static int enters, interrupted; /* the enter that a signal interrupts; 0: none */
+
+int __real_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
+			   sigset_t *sig, size_t size);
+int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
+			   sigset_t *sig, size_t size);
+
+int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
+			   sigset_t *sig, size_t size)
+{
+	if (++enters == interrupted)
+		return -EINTR;
+	return __real_io_uring_enter2(fd, to_submit, min_complete, flags, sig, size);
+}
 
 static bool is_refused(void)
 {
@@ -48,6 +65,24 @@ START_TEST(what_could_not_be_tried_for_want_of_descriptors_is_tried_again)
 
 	sfr__probe_uring(&probe);
 	ck_assert_uint_eq(sfr__probe_features(NULL), probe.features);
+}
+END_TEST
+
+START_TEST(a_signal_that_arrives_meanwhile_hides_no_feature)
+{
+	struct sfr__probe calm, probe;
+
+	if (is_refused())
+		return;
+	sfr__probe_uring(&calm);
+	do {
+		enters = 0;
+		interrupted++;
+		sfr__probe_uring(&probe);
+		ck_assert_msg(probe.features == calm.features, "enter %d: %#x, not %#x",
+			      interrupted, probe.features, calm.features);
+	} while (interrupted < enters);
+	ck_assert_int_gt(interrupted, 5);
 }
 END_TEST
 
@@ -94,6 +129,7 @@ int main(void)
 
 	tcase_add_test(tc, asking_once_gives_what_trying_gives);
 	tcase_add_test(tc, what_could_not_be_tried_for_want_of_descriptors_is_tried_again);
+	tcase_add_test(tc, a_signal_that_arrives_meanwhile_hides_no_feature);
 	tcase_add_test(tc, it_leaves_no_descriptor_open);
 	tcase_add_test(tc, threads_that_ask_at_once_are_told_the_same);
 	srunner_run_all(runner, CK_ENV);
