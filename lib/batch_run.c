@@ -356,9 +356,9 @@ int sfr_batch_await(sfr_batch *batch)
 
 	if (r < 0)
 		return r;
-	if (batch->loop->running)
-		return sfr__loop_misuse(batch->loop, -SFR_ENESTED,
-					"a batch was awaited inside a callback");
+	r = sfr__loop_nested(batch->loop, SFR__FRAME(), "a batch was awaited inside a callback");
+	if (r < 0)
+		return r;
 	if (batch->state == SFR__BATCH_BUILDING)
 		r = sfr_batch_submit(batch, NULL, NULL);
 	if (r < 0)
@@ -366,7 +366,7 @@ int sfr_batch_await(sfr_batch *batch)
 	if (batch->state == SFR__BATCH_DONE)
 		return batch->failed;
 	batch->waiter = &waiter;
-	r = sfr__loop_run_until(batch->loop, &waiter.done);
+	r = sfr__loop_run_until(batch->loop, &waiter.done, SFR__FRAME());
 	if (!waiter.done)
 		batch->waiter = NULL;
 	return r < 0 ? r : waiter.failed;

@@ -76,6 +76,18 @@ static void loop_wake(void *above)
 		sfr__mailbox_knock(&loop->mailbox);
 }
 
+int sfr__loop_nested(const sfr_loop *loop, const void *frame, const char *what)
+{
+	if (sfr__likely(!loop->nesting.mark))
+		return 0;
+	if (!sfr__nesting_was_left(&loop->nesting, frame))
+		return sfr__loop_misuse(loop, -SFR_ENESTED, what);
+	return sfr__loop_misuse(
+		loop, -ENOTRECOVERABLE,
+		"a callback was left by longjmp or an exception: the loop cannot go "
+		"on, and is not freed, as the kernel may still write to its buffers");
+}
+
 /* Batches outlive their loop, and see by this that it is gone. */
 static void batches_leave(sfr_loop *loop)
 {
@@ -235,12 +247,15 @@ static bool loop_busy(const sfr_loop *loop)
 
 int sfr_loop_free(sfr_loop *loop)
 {
+	int r;
+
 	if (!loop)
 		return 0;
 	if (is_forked(loop))
 		return sfr__pool_foreign(loop->pool, "the loop was freed");
-	if (loop->running)
-		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was freed inside a callback");
+	r = sfr__loop_nested(loop, SFR__FRAME(), "the loop was freed inside a callback");
+	if (r < 0)
+		return r;
 	if (loop_busy(loop))
 		return -SFR_EOPSINFLIGHT;
 	sfr__ops_forget_built(loop);

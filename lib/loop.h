@@ -14,6 +14,7 @@
 #include "gather.h"
 #include "list.h"
 #include "mailbox.h"
+#include "nesting.h"
 #include "op_slot.h"
 #include "pool.h"
 #include "position.h"
@@ -54,7 +55,7 @@ struct sfr_loop {
 	size_t orphans;              /* of these, abandoned, and with the engine */
 	unsigned called;             /* callbacks in this turn */
 	atomic_bool bound;           /* the engine belongs to pool->thread */
-	bool running;                /* a turn is on the stack */
+	struct sfr__nesting nesting; /* who takes turns, or has left in one */
 	uint8_t rationed;         /* for so many turns yet receives are armed for one buffer each */
 	bool draining;            /* what is submitted is cancelled at once */
 	bool chain_first;         /* a chain found no room: it goes before requests to cancel */
@@ -120,8 +121,15 @@ static inline void sfr__loop_stir(sfr_loop *loop)
 		sfr__face_nudge(&loop->face);
 }
 
-/* Take turns until somebody sets *reached. 0, or as sfr_loop_step(). */
-int sfr__loop_run_until(sfr_loop *loop, const bool *reached);
+/* Take turns until somebody sets *reached, for a call of that frame. 0, or as sfr_loop_step(). */
+int sfr__loop_run_until(sfr_loop *loop, const bool *reached, const void *frame);
+
+/* 0 if nobody runs the loop; else that is misuse by a call of that frame, which did `what`: -SFR_ENESTED, or
+ * -ENOTRECOVERABLE if who ran it has left. */
+int sfr__loop_nested(const sfr_loop *loop, const void *frame, const char *what);
+
+/* The frame of a public call, for these. */
+#define SFR__FRAME() __builtin_frame_address(0)
 
 /* 0 if the caller is on the loop's thread, its maker's until the first turn. Else he did `what` and may not,
  * which is misuse: -SFR_ETHREAD or -SFR_EFORKED. */

@@ -210,20 +210,22 @@ static void wake_up(sfr_loop *loop)
 }
 
 /* Begin a stretch of turns: the thread that does is the loop's from now on. */
-static int run_begin(sfr_loop *loop)
+static int run_begin(sfr_loop *loop, struct sfr__mark *mark, const void *frame)
 {
-	int r = 0;
+	int r;
 
 	if (sfr__pool_is_forked(loop->pool) || (loop->bound && !sfr__pool_is_mine(loop->pool)))
 		return sfr__pool_foreign(loop->pool, "the loop was run");
-	if (loop->running)
-		return sfr__loop_misuse(loop, -SFR_ENESTED, "the loop was run inside a callback");
+	r = sfr__loop_nested(loop, frame, "the loop was run inside a callback");
+	if (sfr__unlikely(r < 0))
+		return r;
 	if (!loop->bound) {
 		sfr__pool_take_over(loop->pool);
 		r = loop->engine->calls->bind(loop->engine);
 		loop->bound = r == 0;
 	}
-	loop->running = r == 0;
+	if (r == 0)
+		sfr__nesting_begin(&loop->nesting, mark, frame);
 	if (sfr__unlikely(sfr__face_is_open(&loop->face)))
 		wake_up(loop);
 	return r;
@@ -274,7 +276,7 @@ static void run_end(sfr_loop *loop)
 {
 	if (sfr__face_is_open(&loop->face))
 		(void)fall_asleep(loop, resident_flush(loop)); /* the face tells */
-	loop->running = false;
+	sfr__nesting_end(&loop->nesting);
 }
 
 /* Whether ops are left to wait for. What connections gathered counts: it becomes ops here. */
@@ -285,7 +287,8 @@ static bool ops_left(sfr_loop *loop)
 
 int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
 {
-	int r = run_begin(loop);
+	struct sfr__mark mark;
+	int r = run_begin(loop, &mark, SFR__FRAME());
 
 	if (r < 0)
 		return r;
@@ -296,7 +299,8 @@ int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
 
 int sfr_loop_run(sfr_loop *loop)
 {
-	int r = run_begin(loop);
+	struct sfr__mark mark;
+	int r = run_begin(loop, &mark, SFR__FRAME());
 
 	if (r < 0)
 		return r;
@@ -309,8 +313,9 @@ int sfr_loop_run(sfr_loop *loop)
 
 int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
 {
+	struct sfr__mark mark;
 	uint64_t until = sfr__clock_ns() + (timeout_ns < 0 ? 0 : (uint64_t)timeout_ns);
-	int r = run_begin(loop);
+	int r = run_begin(loop, &mark, SFR__FRAME());
 
 	if (r < 0)
 		return r;
@@ -367,16 +372,17 @@ static bool can_fall_asleep(const sfr_loop *loop)
 /* No callbacks here: what might call back is for the next turn. */
 int64_t sfr_loop_prepare(sfr_loop *loop)
 {
+	struct sfr__mark mark;
 	int64_t left;
 	int r;
 
 	if (sfr__pool_is_mine(loop->pool) && loop->face.asleep)
 		return time_left(loop, sfr__clock_ns());
-	r = run_begin(loop);
+	r = run_begin(loop, &mark, SFR__FRAME());
 	if (r < 0) /* of the system's errors, which could be taken for a time, the turn tells */
 		return r <= -SFR_EINFLIGHT ? r : 0;
 	left = can_fall_asleep(loop) ? fall_asleep(loop, false) : 0;
-	loop->running = false;
+	sfr__nesting_end(&loop->nesting);
 	return left;
 }
 
@@ -384,9 +390,10 @@ int64_t sfr_loop_prepare(sfr_loop *loop)
  * Await.
  */
 
-int sfr__loop_run_until(sfr_loop *loop, const bool *reached)
+int sfr__loop_run_until(sfr_loop *loop, const bool *reached, const void *frame)
 {
-	int r = run_begin(loop);
+	struct sfr__mark mark;
+	int r = run_begin(loop, &mark, frame);
 
 	if (r < 0)
 		return r;
@@ -409,10 +416,11 @@ static void awaited_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	*awaited = (struct awaited){result, buf};
 }
 
-static int await_op(sfr_op *op, struct awaited *awaited)
+static int await_op(sfr_op *op, struct awaited *awaited, const void *frame)
 {
+	struct sfr__mark mark;
 	sfr_loop *loop = op->loop;
-	int r = sfr__op_is(op, SFR__KIND_MULTI) ? -EINVAL : run_begin(loop);
+	int r = sfr__op_is(op, SFR__KIND_MULTI) ? -EINVAL : run_begin(loop, &mark, frame);
 	sfr_ticket ticket;
 
 	if (r < 0) { /* it cannot run, and what it carried comes back */
@@ -442,7 +450,7 @@ int sfr_await(sfr_op *op, sfr_buf **buf_out)
 	int r = op ? sfr__op_check(op) : not_built();
 
 	if (r == 0)
-		r = await_op(op, &awaited);
+		r = await_op(op, &awaited, SFR__FRAME());
 	if (buf_out)
 		*buf_out = awaited.buf;
 	else

@@ -8,6 +8,14 @@
  * look are not checked. In a child sfr_loop_post() answers -SFR_EFORKED, and sfr_loop_stop() does nothing.
  * Callbacks run inside sfr_loop_run(), sfr_loop_step(), sfr_loop_drain() and sfr_await(), nowhere else;
  * in a callback those four answer -SFR_ENESTED.
+ *
+ * Callbacks return. One that is left by longjmp(), or by a C++ exception that it does not catch, takes the turn
+ * along that called it, in the middle, and with it what that turn was about to do. Nothing breaks by that, but
+ * the loop cannot go on: those four, sfr_batch_await() and sfr_loop_free() answer -ENOTRECOVERABLE, the log says
+ * why, and what the loop has stays until the process ends, for the kernel may still write to its buffers. (Out
+ * of a callback that runs on another stack than the thread's own, as that of a coroutine, the loop cannot tell
+ * who was left from who is inside a callback, and goes on answering -SFR_ENESTED.) So catch exceptions in the
+ * callback, and hand on what they say.
  */
 #ifndef SAFER_RING_LOOP_H
 #define SAFER_RING_LOOP_H
@@ -38,8 +46,8 @@ SFR_API int sfr_loop_new(sfr_loop **out, const sfr_config *cfg);
  * Run until sfr_loop_stop(), or until nothing is left to wait for: no operation, no posted function. (A
  * connection that neither receives, being paused or half open, nor sends waits for nothing.)
  *
- * @return 0; -SFR_ENESTED in a callback; -SFR_ETHREAD on a wrong thread; -SFR_EFORKED in a child of
- *         fork, which harms nothing; an error of the engine.
+ * @return 0; -SFR_ENESTED in a callback; -ENOTRECOVERABLE after a callback was left; -SFR_ETHREAD on a
+ *         wrong thread; -SFR_EFORKED in a child of fork, which harms nothing; an error of the engine.
  * @thread The loop's.
  * @since 0.1
  */
@@ -94,7 +102,8 @@ SFR_API int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns);
  * @param loop Taken if the result is 0. NULL is nothing.
  * @return 0, and buffers that somebody still holds stay good until they are released;
  *         -SFR_EOPSINFLIGHT, and nothing freed, while operations are in flight or connections open: the
- *         loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback; -SFR_EFORKED in a
+ *         loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback; -ENOTRECOVERABLE, and
+ *         nothing freed, after a callback was left by longjmp() or an exception; -SFR_EFORKED in a
  *         child of fork, whose copy goes with it.
  * @thread Any, but no other may be using the loop, and its own may not be releasing buffers of it.
  * @since 0.1
