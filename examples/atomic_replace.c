@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Atomic replace: a file gets new contents at once, whatever happens meanwhile.
  *

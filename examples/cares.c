@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * c-ares on the loop: resolves many names, all at once.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Chat: what one says, all hear. One buffer a message, however many hear it: nothing is copied.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libcurl on the loop: downloads many URLs, all at once, into files of a directory.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Echo server: sends back whatever arrives, in the very buffers it arrived in.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Embedded in epoll: a server that would block on its disk leaves the files to a loop.
  *

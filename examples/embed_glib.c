@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Embedded in GLib: an echo server is a source of the main loop, beside a timeout and a signal.
  *

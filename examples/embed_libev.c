@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Embedded in libev: an echo server beside a timer and a signal of the host's.
  *

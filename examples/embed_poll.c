@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Embedded in poll(): a program with a timer of its own gets an echo server.
  *

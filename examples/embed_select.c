@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Embedded in select(): a file is copied in a loop; whoever presses Enter is told how far it is.
  *

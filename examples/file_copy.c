@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * File copy: many blocks in flight at once, each read and written where it belongs.
  *

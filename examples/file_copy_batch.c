@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * File copy with batches: a window of blocks at a time, each a read and the write that waits for it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * File copy through memory of the program's own, which the kernel keeps pinned.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * HTTP server: the files that it is given, for whoever asks with GET.
  *

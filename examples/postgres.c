@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libpq on the loop: each query on a connection of its own, all at once.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hiredis on the loop: thousands of commands in a pipeline.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * UDP echo: each datagram goes back to whoever sent it, in the very buffer it arrived in.
  *

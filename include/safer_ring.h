@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * safer-ring: a callback-driven event loop on io_uring, with buffers that always have one owner.
  *

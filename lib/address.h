@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Addresses as people write them: tcp://127.0.0.1:7777, tcp://[::1]:7777, tcp://[fe80::1%eth0]:7777.
  */

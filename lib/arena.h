@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Arena: the addresses of all the blocks of a pool.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Array: elements that never move, however many there come to be.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "batch.h"
 #include "op_inherit.h"
 #include <safer_ring/error.h>

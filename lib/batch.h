@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Batch: operations, and what they wait for, as the files that make up batches share it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Descriptors of a batch that are not known yet go by names: numbers below every descriptor, and above the
  * names of slots of the fixed files. A name says of which batch it is, so that one of another is told apart.

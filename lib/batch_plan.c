@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "batch.h"
 #include "op_inherit.h"
 #include "op_link.h"

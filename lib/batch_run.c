@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A batch that runs: from the first op that starts to the callback after the last.
  *

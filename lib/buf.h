@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Buf: one buffer as the library sees it, and who owns it.
  *

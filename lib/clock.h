@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Clock: CLOCK_MONOTONIC in nanoseconds, read now.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the rest of the library reads of a configuration: plain values, in the units of the code.
  */

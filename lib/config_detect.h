@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The preset auto_detect: what fits this machine, and why.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Configuration errors: filling them, and writing them as a compiler would.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Nearest name by edit distance: letters to insert, drop or replace (Levenshtein).
  *

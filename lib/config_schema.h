@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The table of keys and the presets: all there is to know about a key, in one place.
  */

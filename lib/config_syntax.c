@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What libyaml says about broken YAML, in words that help.
  */

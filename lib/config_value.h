@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Values as files write them: `64KiB`, `50us`, `on`, `256`, `auto`.
  */

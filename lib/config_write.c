@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The configuration written as YAML: what is in force and why, and the reference of all keys.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * No YAML: a build without libyaml.
  *

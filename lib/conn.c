@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A connection: one receive, one send, and at most one other op at a time, each known by its ticket.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "deadline.h"
 
 /* The times between tries that were in vain. */

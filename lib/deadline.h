@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Deadline: the time by which an op must be done; and, of one that was tried in vain, when to try it again.
  *

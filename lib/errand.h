@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Errands: ops that a worker of the loop does, because they are blocking functions of the caller's, or
  * because the kernel here has no opcode for them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "face.h"
 #include <errno.h>
 #include <sys/epoll.h>

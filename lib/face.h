@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Face: what a loop shows to a host that sleeps for it.
  *

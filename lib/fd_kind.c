@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "fd_kind.h"
 #include <fcntl.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a descriptor refers to, as far as that decides how operations wait for it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Features: what the uring engine takes from the kernel beyond the least it needs, by name.
  *

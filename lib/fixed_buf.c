@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "fixed_buf.h"
 #include "log.h"
 #include "loop.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fixed buffers: memory that the engine keeps at hand, so that reads and writes need not look up its pages.
  *

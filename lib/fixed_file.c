@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "fixed_file.h"
 #include "fd_kind.h"
 #include "invariant.h"

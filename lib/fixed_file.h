@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fixed files: the descriptors that a loop's engine keeps in a table.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "gather.h"
 #include "buf.h"
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Gather: the message header and vectors of one send or write of a chain.
  *

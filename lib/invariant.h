@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Three kinds of trouble, three answers: operating errors are returned; here are the other two.
  *

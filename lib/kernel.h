@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Kernel: names that liburing 2.3 and the headers of Debian 12 do not have yet, or that not all of its
  * releases spell alike.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * List: a circular doubly linked list through links inside its members.
  *

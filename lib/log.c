@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Log, and the two ways to end a program that went wrong.
  *

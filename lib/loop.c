@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The loop as an object: made, asked, freed. loop_dispose accepts what is half built, so there is one
  * way out.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Loop: what a run loop consists of. How it turns is run.c's concern.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The machine: what follows from the facts, on every platform. Who finds them is machine_linux.c.
  */

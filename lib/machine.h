@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The machine: what this process may use of it, as far as that can be seen without making a ring.
  *

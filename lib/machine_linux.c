@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The machine as Linux shows it: small files below /proc and /sys, and limits of the process.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Mailbox: how other threads, and signal handlers, reach a loop.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Nesting: whether somebody runs the loop, or has left it in the middle.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Net: what a loop asks of its connections once a turn, when receivers starve, and when it drains.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Net: the connections and servers of a loop, as the one thing that lives on it.
  */

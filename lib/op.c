@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The life of an op after it is built. sfr__op_step is told what happened, a list says where the op
  * waits, and each way ends in op_call_back, once.

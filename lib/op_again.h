@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Again: operations that the engine gave up, and that are to wait all the same.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Cancelling: a request, and letting go. The callback comes with the last completion, if anybody still
  * wants it.

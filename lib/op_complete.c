@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Completing: what a completion means for its op, and which ops go on after one.
  */

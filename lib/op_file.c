@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Builders of what is done with files and directories, and of a caller's own blocking functions.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "op_gather.h"
 #include "socket_type.h"
 #include <errno.h>

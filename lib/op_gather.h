@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops on chains: sent or written from all of their parts with one system call, or with as many as it
  * takes under sfr_all().

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "op_inherit.h"
 #include "op_gather.h"
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops that were built without the buffer that they need, and that inherit one: only in batches. Anywhere else
  * such an op ends with -SFR_EPOOLEMPTY.

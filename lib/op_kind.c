@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "op_kind.h"
 
 #define TIMER SFR__KIND_TIMER

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "op_link.h"
 #include "op_again.h"
 #include "buf.h"

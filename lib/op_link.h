@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops that wait for other ops: held until they are released, one by one or as a chain.
  *

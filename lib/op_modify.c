@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Modifiers: what can be said of an op between building and submitting it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "op_msg.h"
 #include "log.h"
 #include "op.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Values from loop to loop: by way of the target's mailbox, on every engine. MSG_RING would be a second
  * way, which a target on another engine, or on an older kernel, does not have.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "op_normal.h"
 #include "op.h"
 #include <safer_ring/error.h>

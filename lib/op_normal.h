@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Completion codes that differ between kernels, and engines, made one.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "op_raw.h"
 #include "log.h"
 #include "op.h"

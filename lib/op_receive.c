@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Receiving into buffers of the slab: what arrives, and when it does, decides when a buffer is taken.
  *

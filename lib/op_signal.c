@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "op_signal.h"
 #include "op.h"
 #include <safer_ring/system.h>

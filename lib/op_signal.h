@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops that wait for a signal. Such an op has no SQE: from its submission to its end it is in flight, and
  * on its loop's list.

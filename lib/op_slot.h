@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Op slots: where operations live, and the table of their lives.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Three passes over the graph, each linear in nodes and edges, but for searching among the edges out of a
  * node. First an order in which nobody comes before what it waits for. Then, from its end: each node gets one

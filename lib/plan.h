@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Plan: which dependencies of a batch become kernel links, and which ones the loop looks after.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Pool: slabs, the descriptors of buffers, and the way back from other threads.
  *

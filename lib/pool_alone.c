@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The stand-alone pool: a pool without a loop, and a lock in place of its owner.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a plan comes to: how many blocks and descriptors there may be, and the addresses that are reserved
  * for them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Position: the place in a file where a read or write without an offset begins.
  *

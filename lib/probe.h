@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Probe: what io_uring accepts here, found out by trying each thing on a small ring of its own.
  *

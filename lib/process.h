@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Process: whether this is still the process that made a thing. A child of fork has a copy of everything,
  * and the ring, the epoll set and the threads belong to its parent. No thread there has a number (thread.h)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Quirks: releases of the kernel on which a feature is there and does harm.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "recv_ring.h"
 #include <safer_ring/error.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Receive ring: the provided buffers that multishot receives draw from.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Refusal: why io_uring does not work here, and the narrowest way to allow it, in words for whoever
  * administrates the machine.

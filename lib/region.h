@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Region: addresses reserved once, made usable from the front, never moving.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ring: an io_uring, and the memory that it shares with the program.
  *

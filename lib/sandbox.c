@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sandbox: asking a seccomp filter that may kill.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sandbox: whether a seccomp filter kills who tries io_uring.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "send_queue.h"
 #include "pool.h"
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Send queue: buffers given to a connection and not yet sent, in order.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Servers: a listening socket, one multishot accept, and the count of its connections. And dialling,
  * which is the same seen from the other side.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Shortage: what a process has too little of, in words for whoever runs it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Socket type: asked of the system, where there is somebody to ask about.
  */

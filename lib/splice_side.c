@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "splice_side.h"
 #include "kernel.h"
 #include <fcntl.h>

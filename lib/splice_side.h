@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The two sides of a splice: what its descriptors are, as far as that decides what it waits for.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Thread: which thread this is, as cheaply as it can be asked.
  */

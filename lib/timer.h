@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Timer: a hierarchical wheel. Adding and removing cost the same however many there are.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The library's version, as its headers have it. tests/test_version.c compares it with the build's.
  */

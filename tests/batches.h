@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the suites about batches have in common: notes of what ran in which order, ops that wait until the
  * test lets them, and questions to a batch.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Every public call that knows a loop, and what it does when somebody calls it who may not.
  */

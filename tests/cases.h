@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Cases of libcheck, which by itself gives a test 4 seconds of time.
  */

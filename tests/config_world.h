@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The world of the configuration tests: a directory of their own and an environment without settings.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Deadlines as tests want them: an hour away, until they are told that they are due.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "engine_world.h"
 #include "clock.h"
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The world of the engine tests: one engine of each kind there is, spoken to in its own language.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Suites that run a second time, in a host: linked with this, each of their turns is a turn of a host that
  * sleeps for the loop, now and then prepares it, and steps when its descriptor is readable and at no other

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Hosts: other people's event loops, of which each knows no more than descriptors and one of select, poll and
  * epoll. And loops to embed there.

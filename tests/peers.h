@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The other ends of the connections under test: handlers that note what they are told, peers that are
  * plain sockets in the test's own thread, and a swarm of them in a thread of its own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops that do not end by themselves: one of each kind that can wait.
  */

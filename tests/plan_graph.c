@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "plan_graph.h"
 #include <stdlib.h>
 #include <string.h>

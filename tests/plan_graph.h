@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Graphs for the suites of the planner: one at a time, of edges as a batch declares them.
  */

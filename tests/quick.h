@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops that end by themselves, and soon: one of each kind that does not wait.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Letting go of an op: it never calls back, and is an orphan until the engine is done with it.
  */

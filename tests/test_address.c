@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Addresses: what people write, what is refused and why, and what is printed.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Addresses: how many a loop takes of what RLIMIT_AS leaves to a process, and what becomes of it with fewer.
  *

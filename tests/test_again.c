@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the kernel gives up with EAGAIN, though nobody asked it not to wait: where poll says "ready" and nothing
  * is to be had, and the descriptor is O_NONBLOCK. Here it waits, on every engine, and costs next to nothing.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Arenas: slabs of several sizes share addresses for one budget.
  */

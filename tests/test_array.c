@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Arrays: elements that never move, and addresses that are not wasted.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Batches: what runs after what, what one is asked when it is done, and what is left of it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Batches that come to an end early: by a deadline, of an op or of all, because somebody cancels, or because the
  * loop drains.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What ops of a batch hand on: buffers, with as much in them as was transferred, and descriptors.
  */

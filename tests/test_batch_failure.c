@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Batches in which something fails, or finds no memory: what depended on it does not run, all else does, and
  * each op ends once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Batches that are refused: by a name, before anything of them reaches the engine, and with nothing lost.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * docs/batches.md against the table of kinds: what it says of chains is what the planner is told. And the
  * example that it shows, and others show, against the one that is tested.

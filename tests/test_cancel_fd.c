@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Cancelling by descriptor: all ops on it are asked to end, and no other.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Chains: sent and written as if they were one buffer, and owned as one.
  */

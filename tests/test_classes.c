@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sizes of buffers: which one a request gets, and how they share the budget.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Configuration: what presets, files, the environment and code make of a loop.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The preset auto_detect: what it chooses for which machine, and how it explains itself.
  */

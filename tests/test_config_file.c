@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Files: what is understood, and what is refused where and with which words.
  */

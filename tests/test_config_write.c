@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Writing: the effective configuration, the reference, the files in conf/, and errors as text.
  */

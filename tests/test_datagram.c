@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Datagrams: whole, one by one, and with the address of who sent each.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Deadlines: an op that is not done in time ends as one that was cancelled does, under its own name.
  * Races and crowds are for test_deadline_race.c.

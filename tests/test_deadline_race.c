@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Deadlines at the wrong moment, and many of them: what happened first is the result, and once.
  */

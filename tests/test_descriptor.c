@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Descriptors: whatever their number, however few are left, and whosever they are.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Doctor on machines one does not have: its text for made-up facts is what is in tests/tool/golden.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Embedding: what sfr_loop_fd() and sfr_loop_prepare() promise to a host.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Races of a host: something happens in another thread before, while or after the host prepares, falls asleep,
  * wakes and steps. It must be told of it, whenever that was, or it sleeps for ever.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Provided buffers: the engine picks one when bytes arrive, on every engine.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Descriptors that are closed, reused, shared, or tell of what nobody can fetch, on every engine.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Chains of which the kernel takes a part, as it does when it is short of memory in the middle: what it did
  * not take together with what comes before never runs by itself, on every engine.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Links: what a chain of entries does when one of them fails, on every engine.
  */

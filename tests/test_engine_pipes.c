@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Pipes, and what else is read and written and may wait, on every engine.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The queue of every engine, and how it is entered: order, overflow, sleep.
  */

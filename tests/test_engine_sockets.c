@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sockets: receiving and messages on every engine. Sending by itself is in test_engine_send.c.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Splices on every engine: each of two descriptors may have to be waited for.
  */

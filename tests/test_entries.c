@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Entries: what reaches the engine is what an op asks for, and nothing of what was there before.
  *

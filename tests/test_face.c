@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The face and the mailbox by themselves: the moments that no test can hit from outside.
  */

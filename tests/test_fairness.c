@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fairness: one that pours does not take the buffers from those that ask and wait.
  *

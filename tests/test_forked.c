@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A forked child: every public call on its copy of the loop answers what it should, and the parent's loop
  * goes on as if there were no child.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Growth: a slab that is empty makes more buffers, as far as the budget goes, and no further.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Callbacks that are left by longjmp: the loop below them says so, and keeps what the kernel may still use.
  */

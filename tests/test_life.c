@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Random lives: ops of every kind begin, are cancelled and end while peers send, connect and go away.
  */

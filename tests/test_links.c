@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Links: whatever a kernel takes of a chain, and whatever it makes of it, a batch comes out as it was declared.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The loop: run, stepped, stopped, posted to, drained, freed.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The machine: what is read from /proc and /sys, and what is made of missing and wrong files.
  *

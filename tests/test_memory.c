@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Memory: each allocation failing in turn, and none at all in steady state.
  */

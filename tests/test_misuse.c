@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What callers do wrong, or at the wrong time: it has a name, and it harms nobody else.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A build without engine, as on a platform that has none: everything links, and no loop can be made.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Completion codes that differ between kernels: each row of the table, and what it leaves alone.
  */

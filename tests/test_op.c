@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The life of an op: tickets, cancellation, await, drain. What each kind does is for test_op_io.c and
  * test_op_net.c.

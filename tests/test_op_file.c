@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What is done with files and directories, and blocking functions of the caller's: by the kernel, by the
  * epoll engine's workers, or by the loop's own where the kernel has no opcode.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reading, writing, polling and closing: what each op does, and what it answers.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The table of an op's life, pair by pair, and the slots in which it is lived.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * docs/operations.md against the headers and the table of kinds: what the manual says is what there is.
  */

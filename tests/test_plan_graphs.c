@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The planner on many graphs: that no plan has more links, and that an engine which keeps to one does what
  * was declared.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Being told once that a descriptor is ready, and of what.
  */

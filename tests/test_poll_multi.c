@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Being told in each turn that a descriptor is ready.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The stand-alone pool: buffers for all threads and all loops.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The position of a file moves by what was read or written, also where that was less than was asked for.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Pressure: queues that overflow, signals, limits, an empty slab. Nothing is lost.
  */

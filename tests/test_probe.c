@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The probe: what io_uring accepts here, found out by trying. Each test is a process that never asked.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Every ending of ops that do not wait. They may be done before they are asked to end: then they have
  * their true result; and whichever it is, it comes once, with what they carried.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Quirks: which releases of the kernel have which feature broken, by what source.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Entries of the caller's own: submitted, cancelled and given back as any other, whatever they mean.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reading again and again, of pipes and of all else that can be read: each arrival is a buffer, and one
  * that waits holds none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Recipes: copying, replacing, reading, sending; each as it should be, with each step failing, cancelled and
  * drained at each turn, and without memory.

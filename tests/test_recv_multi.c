@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Receiving again and again: each arrival is a buffer, an idle receive holds none, and one that finds
  * the slab empty waits without turning the loop.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Registered files and buffers: names that operations take for descriptors, slots that they fill and empty,
  * memory that the engine keeps at hand.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Replacing a file, in a process that is killed at any moment: whoever looks finds one of the contents,
  * whole.

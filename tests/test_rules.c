@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The five rules. test_life.c defends the second with random lives.
  */

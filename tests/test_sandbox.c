@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sandboxes that kill who tries io_uring: the program lives, is told why there is none, and sees nothing of how it
  * was found out. Each test is a process of its own, so its filters end with it.

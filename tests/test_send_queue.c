@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The send queue, against a model: a string of bytes, and where its buffers are.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sending without a copy: the buffer is back when the kernel has let go of it, not before, and where that
  * cannot be had it is a plain send.

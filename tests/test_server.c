@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Servers and connections: how they open, how they close, and what handlers may do. What flows between
  * is test_server_flow.c's concern.

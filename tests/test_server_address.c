@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where servers listen, who their peers are, and why one cannot be had.
  */

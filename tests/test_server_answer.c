@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a peer said before it went, while we still poured: a send fails, and what was received is delivered all
  * the same, before on_close, which says why the send failed.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What flows through a connection: sends in order and whole, refused sends, water marks, pause, and
  * finishing one direction.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Peers that behave badly: they reset, stay silent, never read, come in masses, or leave at the worst
  * moment. The others are served all the same, and afterwards nothing is missing.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Servers under volume: every byte arrives, once, in order, on its own connection.
  */

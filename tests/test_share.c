@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sharing: one payload, many references, each with a window of its own; read-only while there are
  * several, and back once, after the last.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Signals: told to every op that waits for one, in a turn; and the process as it was before when the last
  * of them ends.

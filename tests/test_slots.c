@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The life of a slot of the registered files: one operation changes it at a time, as the kernel keeps no
  * order between them.

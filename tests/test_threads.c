@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Threads: what may be called from elsewhere, and what happens to who calls the rest.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Versions: one number, in the headers, the library and the build.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Waiting for children: by the kernel's opcode, or by a pidfd.
  */

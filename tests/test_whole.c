@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The whole length: reads, writes, receives and sends that go on after a part, until all is done or
  * something ends them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The wrong thread: every public call, made by a thread that the loop is not of, answers what it should,
  * and the loop goes on as if nothing had been called.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The world of the behaviour tests: one loop, on each kind of engine there is.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The worlds: each engine with each set of features that it must do without. By number; without io_uring
  * on this machine there are fewer, and that is said; under Valgrind, and with SFR_FEW_WORLDS in the

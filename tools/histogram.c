@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Values below 128 have a counter each; above, every factor of two is cut into 128 equal steps.
  */

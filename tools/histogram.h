@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Histogram of latencies: constant memory, constant relative precision.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * safer-ring-load: load an echo server, and be a witness against it.
  *

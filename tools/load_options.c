@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "load_options.h"
 #include <arpa/inet.h>
 #include <errno.h>

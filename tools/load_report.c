@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "load_report.h"
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What safer-ring-load tells people and programs.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The bytes that go round: one endless stream per connection, which can be checked at memcmp() speed.
  *

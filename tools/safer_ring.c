@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * safer-ring: what the library sees of a machine and of a configuration, for people and for scripts.
  */

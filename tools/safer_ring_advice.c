@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "safer_ring_advice.h"
 #include "safer_ring_text.h"
 #include "config_value.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Advice: what of a configuration a machine will not do, and the narrowest change that helps.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Commands: the one table of what the program can do, which its helps and its guesses are made of.
  */

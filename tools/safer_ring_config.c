@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "safer_ring_config.h"
 #include "safer_ring_advice.h"
 #include "safer_ring_exit.h"

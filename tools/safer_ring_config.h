@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Config: whether a file is valid, what a machine will not do of it, and what is in force.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Doctor: in plain words what a machine can do with io_uring, what blocks it, and the narrow fix.
  */

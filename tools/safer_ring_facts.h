@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Facts: what there is to know before anything can be said about io_uring on a machine.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "safer_ring_json.h"
 #include <inttypes.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * JSON, written as it is found out: one object, two spaces a level.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops. The table has a row for each builder that the headers declare, which is tested.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops: how each operation is done by each engine, and whether this kernel has what it takes.
  */

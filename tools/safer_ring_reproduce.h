@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reproducers of known bugs of io_uring: small programs that see whether this kernel has one.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Selftest: trying bugs where they do no harm, and telling of it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Selftest: which of the bugs of io_uring that lib/quirk.c knows this kernel has, by trying.
  *

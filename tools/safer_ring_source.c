@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "safer_ring_source.h"
 #include "config_error.h"
 #include "config_file.h"

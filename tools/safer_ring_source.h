@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Source: what a command line names as a configuration. A preset, a file, or standard input.
  */

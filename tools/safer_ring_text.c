@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "safer_ring_text.h"
 #include "config_error.h"
 #include "machine.h"

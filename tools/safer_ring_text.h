@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Text for people: rows of a label and words beside it, wrapped where a terminal ends.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What every public header stands on: linkage, visibility, and the names of the opaque types.
  */

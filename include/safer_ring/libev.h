@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A loop in a libev loop. Library and pkg-config name: safer-ring-libev.
  *

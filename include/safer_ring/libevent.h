@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A loop in a libevent base. Library and pkg-config name: safer-ring-libevent.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The log: the few things a library has to say that are not the result of a call.
  *

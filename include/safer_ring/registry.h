@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Registry: descriptors and buffers that the engine keeps at hand.
  *

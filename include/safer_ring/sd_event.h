@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A loop in an event loop of libsystemd. Library and pkg-config name: safer-ring-sd-event.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Operations on what is neither file nor socket: blocking functions, signals, children, other loops; and
  * on whatever the library does not know.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A loop in a libuv loop. Library and pkg-config name: safer-ring-uv.
  *

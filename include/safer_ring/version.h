@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Versions: of the headers that a program was compiled with, and of the library that it runs with.
  */

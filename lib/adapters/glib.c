@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "guest.h"
 #include <safer_ring/error.h>
 #include <safer_ring/glib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Guest: a loop in the care of a host, as every adapter sees it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * None of the three watchers keeps libev running by itself: they are started and unreferenced. While
  * operations are in flight a reference more does. It is right when libev sleeps, and again when all

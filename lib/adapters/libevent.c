@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libevent 2.1 calls nobody before it sleeps, and cannot wait for an event that does not keep it running.
  * So there is one event, always there: what is submitted makes the loop's descriptor readable.

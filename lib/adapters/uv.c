@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libuv asks whether it is alive at the end of each iteration and before the first one, and nobody is called
  * between the prepare handles and that end, but for check handles. So the poll handle, which counts when it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "attempt.h"
 #include "completion.h"
 #include "language.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Attempt: what comes of trying a request once: which buffer it fills, whether it goes on after a part,
  * and how many completions it posts.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which engine a loop gets, and why, in one line for whoever administrates the machine.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Completion: entries of the completion queue, as an interpreter writes them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Connect: by a call that does not wait, and then by waiting for what came of it; on a socket that blocks, a
  * worker makes that call.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Counted: the system calls of an engine that makes them itself.
  *

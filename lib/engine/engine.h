@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Engine: whoever executes SQEs and posts CQEs.
  *

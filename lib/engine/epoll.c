@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The interpreter on epoll: each request is tried at once; what would wait is watched, and tried again
  * when its descriptor is ready; files cannot be waited for, and go to workers.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "flight.h"
 #include "../invariant.h"
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Flight: the memory of requests, and those in flight by their user_data.
  */

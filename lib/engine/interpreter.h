@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interpreter: what SQEs mean, for engines that are not the kernel.
  *

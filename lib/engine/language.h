@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Language: which SQEs there are, what is wrong with one before it starts, and which results break a
  * chain. The rules are the kernel's, for the SQEs that this library emits.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * No engine: platforms without one.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Queue: the language that everything above speaks. Submission queue entries in, completion queue
  * entries out, in memory laid out as the kernel's rings are, whichever engine executes them.

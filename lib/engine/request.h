@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Request: one SQE while an interpreter executes it. What an engine wants to know besides it keeps
  * behind, in a structure of its own that begins with this one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Splice: bytes from one descriptor to another, each of which may have to be waited for.
  *

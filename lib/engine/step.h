@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Step: how far a request has come that system calls are made for, and what they share.
  */

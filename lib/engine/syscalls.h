@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * System calls: what each SQE stands for, done by the process itself.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Tables: what SQEs refer to by number: groups of provided buffers, fixed files and fixed buffers.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "uring_setup.h"
 #include "../config.h"
 #include "../kernel.h"

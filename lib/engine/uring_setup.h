@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Setup: a ring with the best flags that the kernel grants and the configuration allows.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Watches: requests that wait for descriptors, on epoll.
  *

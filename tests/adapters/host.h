@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the suite asks of a host: a loop of somebody else's, the adapter for it, and two kinds of sources of
  * its own. Each host_*.c has one; test_adapter.c is built with each of them.

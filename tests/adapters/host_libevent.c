@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "host.h"
 #include <safer_ring/libevent.h>
 #include <event2/event.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "host.h"
 #include <safer_ring/sd_event.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A loop in the care of a host: the same claims for every host, on each engine.
  *

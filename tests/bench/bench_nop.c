@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Nops through the library: built, submitted, turned, called back. raw_nop.c is the same loop on plain
  * liburing.

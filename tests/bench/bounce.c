@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How long a cache line takes from one core to another and back, halved.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A small file opened, read and closed, one after the other: as a batch with kernel links and without, as
  * three operations, and by system calls. What a chain saves is turns.

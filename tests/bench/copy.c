@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Copying a file: as batches with and without kernel links, as independent operations, and by cp, in turns.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Deadlines: what a hundred thousand that wait cost a turn, and how late they are on an idle loop.
  */

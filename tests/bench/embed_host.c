@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A host with a guest: the line server of line_server.c, and an echo server that lives in it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How often a loop wakes its host: for one event, for a thousand, and for nothing.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Echo server on epoll, written by hand: what a careful programmer gets without io_uring.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A client of the line server: sends lines at a steady pace, and says how long their answers took.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A line server on epoll, as there are many: an existing program that others want to be part of.
  *

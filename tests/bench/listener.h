@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the two baseline servers share: a listening socket on the loopback, and a descriptor that says
  * when to stop. Each does everything that decides its speed by itself.

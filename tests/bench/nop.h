@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What raw_nop and bench_nop share: their options, and measuring a few times to print the median.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One peer that pours beside many that ask and wait: what it takes from them.
  *

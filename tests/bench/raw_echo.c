@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Echo server on liburing, written by hand: the measure for the library.
  *

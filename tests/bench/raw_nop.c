@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Nops on plain liburing: what an operation costs before anyone wraps it. bench_nop.c is the same loop
  * on the library.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was appended to a chain goes with its head. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_buf_append' */

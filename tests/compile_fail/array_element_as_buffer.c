@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A home-made pool of sfr_buf structs is not a pool of buffers. */
 /* diagnostic: -Wfree-nonheap-object */
 /* text: called on unallocated object 'pool' */

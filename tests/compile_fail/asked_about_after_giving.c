@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Even asking is using: by the time of the question the buffer may be somebody else's. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_buf_release' */

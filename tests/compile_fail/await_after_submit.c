@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Submit with a callback, or await: an operation is handed over once. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'nap' used after 'sfr_submit' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sfr_await() returns the buffer by reference: hand it the address of your pointer. */
 /* diagnostic: -Wincompatible-pointer-types */
 /* text: expected 'sfr_buf \*\*' */

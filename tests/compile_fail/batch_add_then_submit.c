@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is in a batch is submitted with it, not by itself. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'sync' used after 'sfr_batch_then' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An operation has one place in one batch: to do it again, build it again. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'sync' used after 'sfr_batch_add' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A batch is freed once. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'batch' used after 'sfr_batch_free' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Results are asked for before the batch is freed. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'batch' used after 'sfr_batch_free' */

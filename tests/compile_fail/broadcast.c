@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A broadcast shares: each connection takes a reference of its own. */
 /* analyzer: gcc: -Wanalyzer-double-free */
 /* analyzer: clang: Attempt to free released memory */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A read fills its buffer later: look at the contents in the callback, not after the submission. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_read' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A buffer is given to an operation, and the operation to the loop. */
 /* diagnostic: -Wincompatible-pointer-types */
 /* text: expected 'sfr_op \*' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a recipe was given is the loop's until its callback brings it back. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'text' may be used after 'sfr_replace_file' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A chain is given with its head: its parts are not to be read any more. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_send' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sfr_conn_send() takes the buffer whatever happens: there is no "it failed, so release it". */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' may be used after 'sfr_conn_send' */

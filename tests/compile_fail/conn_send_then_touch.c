@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sfr_conn_send() takes the buffer, like every send: count the bytes before. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_conn_send' */

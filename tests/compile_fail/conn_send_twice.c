@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Two sends need two buffers. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_conn_send' */

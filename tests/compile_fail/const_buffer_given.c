@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Read access is not ownership: a const buffer can be looked at, not given. */
 /* diagnostic: -Wdiscarded-qualifiers */
 /* text: discards 'const' qualifier */

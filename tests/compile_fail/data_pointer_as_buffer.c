@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is given is the buffer, not its bytes: those alone have no owner. */
 /* diagnostic: -Wincompatible-pointer-types */
 /* text: expected 'sfr_buf \*' */

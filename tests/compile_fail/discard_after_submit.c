@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A submitted operation is not discarded but cancelled, by its ticket. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'accept' used after 'sfr_submit' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A buffer in a struct is as gone as one in a variable: clear the field when you give it. */
 /* analyzer: gcc: -Wanalyzer-use-after-free */
 /* analyzer: clang: Use of memory after it is freed */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Building starts nothing: without a submission the operation, and its buffer, are lost. */
 /* diagnostic: -Wunused-result */
 /* clang: -Wunused-result */

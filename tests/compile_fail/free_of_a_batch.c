@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A batch is no memory of malloc(). */
 /* diagnostic: -Wmismatched-dealloc */
 /* text: 'free' called on pointer returned from a mismatched allocation function */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Buffers are released, not freed: they are part of a slab. */
 /* diagnostic: -Wmismatched-dealloc */
 /* text: 'free' called on pointer returned from a mismatched allocation function */

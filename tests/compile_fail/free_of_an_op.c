@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Operations are submitted or discarded, not freed: they are slots of the loop. */
 /* diagnostic: -Wmismatched-dealloc */
 /* text: 'free' called on pointer returned from a mismatched allocation function */

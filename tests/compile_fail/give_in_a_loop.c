@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The second turn of a loop gives what the first one gave: each operation needs its own buffer. */
 /* analyzer: gcc: -Wanalyzer-double-free */
 /* analyzer: clang: Attempt to free released memory */

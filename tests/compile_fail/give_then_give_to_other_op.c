@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Given to a read, a buffer cannot go to a write as well: write in the callback. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_read_at' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A function that gives its parameter away takes it, like the call inside it. */
 /* analyzer: gcc: -Wanalyzer-use-after-free */
 /* analyzer: clang: Use of memory after it is freed */

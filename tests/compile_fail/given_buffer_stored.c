@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keep the ticket of what is in flight, not the buffer: it comes back through the callback. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_recv' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Flushing a list of buffers: each `next` is read before the buffer is given. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_conn_send' */

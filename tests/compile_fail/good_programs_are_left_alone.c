@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What programs do all day, and no compiler or analyzer may complain about. */
 /* mistake: none */
 #include <safer_ring.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A buffer is given by the pointer it came with. To skip bytes, move its `data`. */
 /* diagnostic: -Wfree-nonheap-object */
 /* text: 'sfr_send' called on pointer .* with nonzero offset */

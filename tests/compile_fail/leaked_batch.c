@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A batch that was made is freed, also where it is not submitted. */
 /* analyzer: gcc: -Wanalyzer-malloc-leak */
 /* analyzer: clang: Potential leak of memory pointed to by 'batch' */

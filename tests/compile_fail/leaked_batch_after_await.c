@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A batch that was awaited is there to be asked, and then freed. */
 /* analyzer: clang: Potential leak of memory pointed to by 'batch' */
 #include <safer_ring.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A buffer that is not given away is released. */
 /* analyzer: gcc: -Wanalyzer-malloc-leak */
 /* analyzer: clang: Potential leak of memory pointed to by 'buf' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A buffer that was taken from a batch is the taker's, to give or release. */
 /* analyzer: gcc: -Wanalyzer-malloc-leak */
 /* analyzer: clang: Potential leak of memory pointed to by 'buf' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every way out releases what it did not give away. */
 /* analyzer: gcc: -Wanalyzer-malloc-leak */
 /* analyzer: clang: Potential leak of memory pointed to by 'buf' */

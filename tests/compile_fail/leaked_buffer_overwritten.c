@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The last pointer to a buffer may not be overwritten: release it, or give it, first. */
 /* analyzer: gcc: -Wanalyzer-malloc-leak */
 /* analyzer: clang: Potential leak of memory pointed to by 'buf' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An operation that was built is submitted, awaited or discarded. */
 /* analyzer: gcc: -Wanalyzer-malloc-leak */
 /* analyzer: clang: Potential leak of memory pointed to by 'accept' */

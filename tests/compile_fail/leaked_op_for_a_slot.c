@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An operation that is built for a slot and never submitted is never done. */
 /* analyzer: gcc: leak of 'op' */
 /* analyzer: clang: Potential leak of memory pointed to by 'op' */

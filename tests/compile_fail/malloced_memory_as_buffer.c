@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A struct of malloc() is no buffer: the loop could neither find its slab nor free it. */
 /* diagnostic: -Wmismatched-dealloc */
 /* text: 'sfr_write' called on pointer returned from a mismatched allocation function */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Operations are built by the library only. */
 /* diagnostic: -Wmismatched-dealloc */
 /* text: 'sfr_submit' called on pointer returned from a mismatched allocation function */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Given on one path is given: what follows both paths may not touch it. */
 /* analyzer: gcc: -Wanalyzer-use-after-free */
 /* analyzer: clang: Use of memory after it is freed */

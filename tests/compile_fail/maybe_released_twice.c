@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Each path releases once. */
 /* analyzer: gcc: -Wanalyzer-double-free */
 /* analyzer: clang: Attempt to free released memory */

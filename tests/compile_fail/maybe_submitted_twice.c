@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Each path submits once. */
 /* analyzer: clang: Attempt to free released memory */
 #include <safer_ring.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A handler does one thing with its buffer: send it on, keep it, or release it. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_buf_release' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was submitted is known by its ticket: a pointer would be stale. */
 /* diagnostic: -Wint-conversion */
 /* text: makes integer from pointer without a cast */

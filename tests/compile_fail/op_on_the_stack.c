@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Operations are opaque: there are none but those that the library builds. */
 /* diagnostic: error */
 /* text: storage size of 'op' isn't known */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An operation is discarded, not released, even when a void pointer hides what it is. */
 /* diagnostic: -Wmismatched-dealloc */
 /* text: 'sfr_buf_release' called on pointer returned from a mismatched allocation function */

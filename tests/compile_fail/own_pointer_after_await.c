@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An awaited operation returns its buffer in buf_out: the old name for it is stale. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' may be used after 'sfr_read' */

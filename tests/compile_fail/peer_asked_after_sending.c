@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who sent a datagram is in its buffer: ask before you give that away. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_sendto' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was taken from a pool is to go back, or the pool cannot be freed. */
 /* analyzer: gcc: leak of 'buf' */
 /* analyzer: clang: Potential leak of memory pointed to by 'buf' */

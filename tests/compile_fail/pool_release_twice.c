@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Back in its pool a buffer is somebody else's. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_buf_release' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A buffer does not grow: get a larger one. */
 /* diagnostic: -Wmismatched-dealloc */
 /* text: 'realloc' called on pointer returned from a mismatched allocation function */

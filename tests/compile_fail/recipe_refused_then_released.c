@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A recipe takes its buffer whatever happens, also if it is refused. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'last' may be used after 'sfr_send_close' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was given is not yours to release. Without a callback the loop releases it. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_send' */

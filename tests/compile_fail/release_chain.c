@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Releasing the head of a chain releases all of it, `next` and what it leads to. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_buf_release' */

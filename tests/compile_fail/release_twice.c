@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A buffer is released once. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_buf_release' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was given away cannot be returned to a caller as if it were still here. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_send' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A released buffer may be somebody else's already: release last, or let the operation do it. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_buf_release' */

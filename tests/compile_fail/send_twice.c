@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One buffer, one operation: to send the same bytes twice, copy them. Another name is no copy. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer '(buf|copy)' used after 'sfr_send' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A discarded operation is gone, and its buffer with it. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_op_discard' */

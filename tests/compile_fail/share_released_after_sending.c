@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A share is given like any buffer: what was sent is not to be released as well. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_conn_send' */

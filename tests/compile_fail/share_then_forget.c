@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A share is a buffer of its own: somebody must release it. */
 /* analyzer: clang: Potential leak of memory pointed to by 'share' */
 #include <safer_ring.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Buffers come from the loop, not from the stack: the kernel writes when that is gone. */
 /* diagnostic: -Wfree-nonheap-object */
 /* text: 'sfr_read' called on unallocated object 'local' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Static memory is no buffer either: wrap it, and the loop knows when it is free again. */
 /* diagnostic: -Wfree-nonheap-object */
 /* text: 'sfr_send' called on unallocated object 'banner' */

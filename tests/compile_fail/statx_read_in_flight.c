@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a file is like is known when the callback says so. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_statx' */

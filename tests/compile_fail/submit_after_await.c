@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An awaited operation is over: to do it again, build it again. */
 /* analyzer: clang: Attempt to free released memory */
 #include <safer_ring.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Discarding ends an operation that was never submitted: do one or the other. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'accept' used after 'sfr_op_discard' */

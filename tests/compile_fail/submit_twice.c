@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An operation is submitted once: to do it again, build it again. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'tick' used after 'sfr_submit' */

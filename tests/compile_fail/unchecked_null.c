@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The slab may be empty: look before you write. (Giving needs no look: NULL is reported later.) */
 /* analyzer: gcc: -Wanalyzer-possible-null-dereference */
 #include <safer_ring.h>

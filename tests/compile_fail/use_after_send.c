@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was sent is the loop's: it may not be touched until the callback brings it back. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_send' */

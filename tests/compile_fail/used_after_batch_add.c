@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An operation that was added to a batch is the batch's. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'write' used after 'sfr_batch_add' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A callback that starts the next receive has given the buffer again: count the bytes before. */
 /* diagnostic: -Wuse-after-free */
 /* text: pointer 'buf' used after 'sfr_recv' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A deadline is given to an operation that is not submitted yet. */
 /* diagnostic: -Wuse-after-free */
 /* text: used after 'sfr_submit' */

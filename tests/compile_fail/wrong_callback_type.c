@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A callback gets the result and the buffer: one that takes no buffer would lose it. */
 /* diagnostic: -Wincompatible-pointer-types */
 /* text: passing argument 2 of 'sfr_submit' */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handlers have a connection and an arg, and on_data a buffer to look after. */
 /* diagnostic: -Wincompatible-pointer-types */
 /* text: initialization of 'void \(\*\)\(sfr_conn \*, int,  ?sfr_buf \*, void \*\) */

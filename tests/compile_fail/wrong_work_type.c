@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A function for a worker takes its argument and gives a result: it never sees the loop. */
 /* diagnostic: -Wincompatible-pointer-types */
 /* clang: -Wincompatible-function-pointer-types */

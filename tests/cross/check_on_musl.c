@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a libcheck made with glibc asks of it, for tests with musl.
  *

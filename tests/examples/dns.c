@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A name server that knows little: nN.test and lateN.test have the address 10.0.0.N, for N below 256; there
  * is no other name.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Whether what came of a trial is what the model says: results, buffers and their contents, the order of
  * what was written to the log.

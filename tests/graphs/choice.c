@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "choice.h"
 
 static uint64_t state;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Choices, all from one seed, and the end of a process that finds something broken.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Counts of what was seen, in all processes that are forked after counts_begin().
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the members of a seed work on: a file to read, one to write, logs, registered files, a directory; on a
  * disk or just in memory.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Graphs: random batches against a reference model, on every engine and set of features.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "kinds.h"
 
 static const struct kind *const groups[] = {kinds_of_bytes, kinds_of_files, kinds_of_sockets,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Kinds of members: how each is chosen, built, and looked at afterwards. Shared by the files that have a
  * table of them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Members of a graph: operations of every kind whose outcome is known beforehand, and what each leaves behind
  * for others to see, if and only if it ran.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The reference model: what becomes of each operation of a batch, by the words of batch.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A trial: a random graph as a batch, what is done to it in the middle, and whether all came as the model
  * says.

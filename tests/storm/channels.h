@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Channels of the storm: descriptors that operations run on, and the other ends of them, which the storm
  * itself reads, writes, resets and closes without waiting.

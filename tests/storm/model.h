@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The model of the storm: who owns each buffer, and what each operation may still say.
  *

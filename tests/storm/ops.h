@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Operations of the storm: each is built as chosen, and what it says is held against the rules.
  */

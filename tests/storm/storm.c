@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The storm: random operations, endings and releases, under random settings, held against a model after
  * every turn.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reads standard input, and says whether it is one JSON object and nothing else: by its exit status.
  */

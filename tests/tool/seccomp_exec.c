@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Runs a command under a seccomp filter that refuses system calls of io_uring, as containers and
  * sandboxes do. Raw BPF: nothing but the kernel's headers is needed, and no privilege.

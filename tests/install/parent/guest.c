@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A loop in a loop of libuv takes a turn there. Prints the version, and what the turn ended with: 0. */
 #include <safer_ring.h>
 #include <safer_ring/uv.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A loop takes a turn. Prints the version of the library, and what the turn ended with: 0. */
 #include <safer_ring.h>
 #include <stdio.h>
