@@ -252,12 +252,14 @@ static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__requ
 {
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 
+	if (waiting_of(request)->with_workers) /* how far it is by now is the worker's to write */
+		return SFR__NOT_YET;
 	if (sfr__syscall_blocks(request) ||
 	    waiting_of(request)->waiter.fd != sfr__syscall_fd(request))
 		sfr__watch_remove(&epoll->watches, request); /* it waits for something else now */
 	if (waiting_of(request)->waiter.watched && forward)
 		sfr__watch_revive(&epoll->watches, request);
-	if (waiting_of(request)->waiter.watched || waiting_of(request)->with_workers)
+	if (waiting_of(request)->waiter.watched)
 		return SFR__NOT_YET;
 	return request_wait(epoll, request);
 }
