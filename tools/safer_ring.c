@@ -94,8 +94,7 @@ static int command_run(const struct command *command, const char *const *operand
 	if (line->json && !command->json)
 		refuse(command->name, NULL, "%s: it has no --json", command->name);
 	if (line->selftest && !command->selftest)
-		refuse(command->name, NULL, "%s: it has no --selftest, as doctor has",
-		       command->name);
+		refuse(command->name, NULL, "%s: it has no --selftest", command->name);
 	if (count < command->operands_min)
 		refuse(command->name, NULL, "%s: %s is missing", command->name, command->operands);
 	if (count > command->operands_max)
@@ -135,6 +134,8 @@ static int line_run(const struct line *line, const char *unknown)
 		help = true;
 		words += used;
 		command = command_find(words, &used);
+		if (command && words[used])
+			refuse("help", NULL, "help: '%s' is one argument too many", words[used]);
 	}
 	if (help)
 		return help_write(command, words);

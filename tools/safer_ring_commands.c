@@ -43,7 +43,7 @@ static const struct command commands[] = {
 		 "               kernel has, with a row for a report; takes some seconds at most, unless a bug\n"
 		 "               hangs. What is not reproduced may be there all the same.\n",
 	 .status = "0 if io_uring works, and loops use it; 1 if not: they use epoll, or cannot be made; "
-		   "with --selftest 0 if loops are kept from each bug that showed, 1 if not"},
+		   "with --selftest 1 if a bug was reproduced and loops use the feature all the same, else 0"},
 	{.name = "config check", .operands = "FILE|PRESET|-", .json = true, .run = config_check,
 	 .operands_min = 1, .operands_max = 1,
 	 .brief = "whether a configuration is valid, and what of it this machine will not do",
@@ -59,8 +59,8 @@ static const struct command commands[] = {
 	 .help = "Show the configuration that is in force, every value with where it came from, as YAML that\n"
 		 "gives the same configuration when loaded. What the preset auto_detect chooses comes with its\n"
 		 "rule, what was seen of this machine, and how to change it. The environment\n"
-		 "(SAFER_RING_CONFIG, SAFER_RING_ENGINE) is laid over it. Without FILE and PRESET: the preset\n"
-		 "default.\n" SOURCES,
+		 "(SAFER_RING_CONFIG, SAFER_RING_ENGINE) is laid over what you name. If you name nothing: the\n"
+		 "preset default.\n" SOURCES,
 	 .status = "0 if it is shown; 1 if it is refused, or cannot be read"},
 	{.name = "config reference", .operands = "", .run = config_reference,
 	 .brief = "every key with its meaning, limits and default",

@@ -2,6 +2,7 @@
 #include "safer_ring_source.h"
 #include "config_error.h"
 #include "config_file.h"
+#include "config_nearest.h"
 #include <safer_ring/error.h>
 #include <safer_ring/log.h>
 #include <errno.h>
@@ -9,9 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const *presets(void)
+{
+	return sfr__config_key_find("preset")->words;
+}
+
 static const char *preset_of(const char *word)
 {
-	const char *const *words = sfr__config_key_find("preset")->words;
+	const char *const *words = presets();
 
 	for (unsigned i = 0; words[i]; i++)
 		if (strcmp(words[i], word) == 0)
@@ -70,6 +76,7 @@ static void refusal_hear(enum sfr_log_level level, const char *line, void *arg)
 int source_load(sfr_config **out, const struct source *source, sfr_config_error *err,
 		char trouble[SOURCE_TROUBLE_SIZE])
 {
+	char guess[SFR__NEAREST_SIZE];
 	int r;
 
 	*err = (sfr_config_error){0};
@@ -81,6 +88,8 @@ int source_load(sfr_config **out, const struct source *source, sfr_config_error 
 		return r;
 	}
 	r = sfr__config_load(out, &source->yaml, err);
+	if (r == -ENOENT && sfr__nearest_word(guess, presets(), source->yaml.name))
+		sfr__config_hint(err, "did you mean the preset %s?", guess);
 	if (r < 0)
 		(void)sfr_config_error_text(err, trouble, SOURCE_TROUBLE_SIZE);
 	return r;
