@@ -146,7 +146,8 @@ SFR_API int sfr_batch_submit(sfr_batch *batch, sfr_batch_done *done, void *arg);
  * Run the loop until the batch is done, after submitting it if that was not done yet. Not inside a callback.
  *
  * @return How many of its operations ended with an error; a short one did not. Else an error of
- *         sfr_batch_submit(), -SFR_ENESTED, or of the engine, and then the batch may still run.
+ *         sfr_batch_submit(), -SFR_ENESTED, -ENOTRECOVERABLE (see loop.h), or of the engine, and then the
+ *         batch may still run.
  * @thread The loop's. Other callbacks may run meanwhile.
  * @since 0.1
  */

@@ -6,12 +6,13 @@
  * reference` prints it. Where a key is set more than once, the strongest wins:
  * preset < file < environment (SAFER_RING_CONFIG names a file, SAFER_RING_ENGINE an engine) < code.
  *
- * A program that is set-uid or set-gid, or whose file has capabilities, does not heed these two variables: they
- * are the user's, who must not choose which files it reads and how it works.
+ * A program that is set-uid or set-gid, or whose file has capabilities, ignores these two variables: its user sets
+ * them, and must not choose which files it reads or how it works.
  *
- * What is said of a file names the place and quotes nothing of it but keys: those that there are, and others if
- * they could be one (up to 40 of a-z, _ and .). So it can be logged whatever file it was that somebody named.
- * A file is a regular one, of up to 1 MiB. Pipes, sockets and devices are refused without being opened.
+ * Messages about a file name the line and column, and quote nothing but keys: those of the table, and unknown ones
+ * that look like a key (up to 40 characters of a-z, _ and .). So a message never reveals what else is in the file,
+ * and can be logged even if somebody named a file that they may not read. Only regular files are read, of up to
+ * 1 MiB. Pipes, sockets and devices are refused without being opened.
  */
 #ifndef SAFER_RING_CONFIG_H
 #define SAFER_RING_CONFIG_H

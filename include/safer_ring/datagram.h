@@ -36,14 +36,14 @@ SFR_API sfr_op *sfr_sendto(sfr_loop *loop, int fd, sfr_buf *buf, const struct so
  * @return As for every operation with a buffer, see sfr_read().
  * @par Result
  *      Bytes received, 0 for an empty datagram; else the error of recvmsg(2). A datagram that is larger
- *      than the room is cut: see sfr_buf_cut(). 65,527 bytes behind the address are room for any of UDP.
+ *      than the room is cut: see sfr_buf_cut(). 65,527 bytes of room suffice for every UDP datagram.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_recvfrom(sfr_loop *loop, int fd, sfr_buf *buf);
 
 /**
- * Bytes at the front of a buffer that are for what is known of a datagram: the peer's address, and what
- * sfr_buf_cut() tells; and for what later versions may tell, such as to which address it was sent.
+ * Bytes at the front of a buffer that hold what is known of a datagram: the peer's address, how much was cut off
+ * (sfr_buf_cut()), and what later versions may add, such as the address that it was sent to.
  */
 #define SFR_PEER_ROOM 256
 
@@ -78,9 +78,9 @@ SFR_API socklen_t sfr_buf_peer(const sfr_buf *buf, struct sockaddr_storage *out)
  * How many bytes of a received datagram did not fit, and are lost.
  *
  * @param buf Yours, as sfr_recvfrom() or sfr_recvfrom_multi() delivered it.
- * @return 0 if the datagram is whole, or the buffer was filled in another way since. SIZE_MAX if it was cut
- *         and the system does not say by how much: of a registered socket. Where it is kept, your own writes
- *         can reach it, as they can the peer's address.
+ * @return 0 if the datagram is whole, or the buffer was filled in another way since. SIZE_MAX if the datagram was
+ *         cut and nobody knows by how much, as on a registered socket. The number is kept in front of the data,
+ *         like the peer's address, so a write of yours in front of the data destroys it.
  * @thread Any, one at a time for a buffer.
  * @since 0.2
  */

@@ -77,13 +77,13 @@ SFR_API sfr_op *sfr_symlinkat(sfr_loop *loop, const char *target, int dirfd, con
  * @param off_in  Where in a file to read; -1: at its position, and for what has none.
  * @param off_out The same for writing.
  * @param len   Bytes, at most.
- * @param flags As of splice(2). With SPLICE_F_NONBLOCK it does not wait for a pipe; for a socket it does.
+ * @param flags As of splice(2). With SPLICE_F_NONBLOCK it does not wait for a pipe, but still for a socket.
  * @par Result
  *      Bytes moved, perhaps fewer than len, 0 at the end; else the error of splice(2). As with that, it
  *      is -EAGAIN where it would wait for a descriptor that is O_NONBLOCK: sfr_poll() for it first. A
  *      pipe or socket without reader gives -EPIPE and may raise SIGPIPE, as sfr_write() does.
- *      sfr_cancel_fd() finds it by either descriptor. From one socket, or into one, have one in flight at a
- *      time, as of receives and sends: see docs/engines.md.
+ *      sfr_cancel_fd() finds it by either descriptor. Have only one splice from a socket in flight,
+ *      and only one into it, as with receives and sends: a second one can make the loop stand still.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_splice(sfr_loop *loop, int fd_in, int64_t off_in, int fd_out, int64_t off_out,

@@ -10,13 +10,12 @@
  * Callbacks run inside sfr_loop_run(), sfr_loop_step(), sfr_loop_drain() and sfr_await(), nowhere else;
  * in a callback those four answer -SFR_ENESTED.
  *
- * Callbacks return. One that is left by longjmp(), or by a C++ exception that it does not catch, takes the turn
- * along that called it, in the middle, and with it what that turn was about to do. Nothing breaks by that, but
- * the loop cannot go on: those four, sfr_batch_await() and sfr_loop_free() answer -ENOTRECOVERABLE, the log says
- * why, and what the loop has stays until the process ends, for the kernel may still write to its buffers. (Out
- * of a callback that runs on another stack than the thread's own, as that of a coroutine, the loop cannot tell
- * who was left from who is inside a callback, and goes on answering -SFR_ENESTED.) So catch exceptions in the
- * callback, and hand on what they say.
+ * A callback must return. If it is left by longjmp(), or by a C++ exception that it does not catch, the turn that
+ * called it is cut off in the middle, and what that turn still had to do is lost. Memory stays sound, but the loop
+ * cannot go on: those four, sfr_batch_await() and sfr_loop_free() answer -ENOTRECOVERABLE, the log says why, and
+ * the loop keeps its memory until the process ends, as the kernel may still write to its buffers. (If the callback
+ * ran on another stack than the thread's own, such as a coroutine's, the loop cannot see that it was left, and goes
+ * on answering -SFR_ENESTED.) So catch exceptions inside the callback, and pass on what they say.
  */
 #ifndef SAFER_RING_LOOP_H
 #define SAFER_RING_LOOP_H
@@ -28,16 +27,16 @@ SFR_BEGIN_DECLS
 /**
  * Make a loop: an engine, its queues, and a slab of buffers.
  *
- * Addresses for all of buffers.budget are reserved at once (RLIMIT_AS counts them), and what else it takes
- * as it comes to be: of the preset "default" 72 MB when it is made, and at most 128 MB with all of its
- * buffers and 100,000 timers.
+ * The loop reserves addresses for all of buffers.budget at once (RLIMIT_AS counts them), and for everything else
+ * when it is needed. With the preset "default" that is 72 MB when the loop is made, and at most 128 MB with all of
+ * its buffers and 100,000 timers.
  *
  * @param out Receives the loop, yours until sfr_loop_free(). Written on success only.
  * @param cfg Read, not kept. NULL: the preset "default".
  * @return 0; -ENOMEM, -EMFILE, -ENFILE; -SFR_ECONFIG if values of cfg exclude each other or this machine, or
  *         the environment names a bad file; with engine: uring what refuses io_uring here (-EPERM,
  *         -ENOSYS ...); -ENOSYS on platforms without an engine. The log says in one line at level error
- *         what it was, which limit it is up to, and how to raise that.
+ *         what was missing, which limit is in the way, and how to raise that limit.
  * @thread Any.
  * @since 0.1
  */
@@ -130,8 +129,8 @@ SFR_API int sfr_loop_fd(sfr_loop *loop);
  *
  * @return How long the host may sleep if the descriptor does not become readable, in nanoseconds; -1: as long
  *         as it likes; 0: there is something to do, so sfr_loop_step(loop, 0) at once, which also says if
- *         that is an error of the engine; or nobody asked for sfr_loop_fd(). An error below -1: -SFR_ENESTED in a
- *         callback, -SFR_ETHREAD, -SFR_EFORKED.
+ *         that is an error of the engine, or that a callback was left; or nobody asked for sfr_loop_fd(). An
+ *         error below -1: -SFR_ENESTED in a callback, -SFR_ETHREAD, -SFR_EFORKED.
  * @thread The loop's.
  * @since 0.1
  */
@@ -217,9 +216,9 @@ typedef struct sfr_loop_stats {
 	uint64_t
 		links_broken; /**< Of their chains, those that it did not run for that, and gave back. */
 	uint64_t
-		syscalls; /**< System calls of the engine's, its workers' included: to submit, to wait, and on
-			    epoll to do what operations ask for. Not what a loop needs now and then, as when
-			    another thread wakes it, nor what the kernel does by itself. @since 0.2 */
+		syscalls; /**< System calls of the engine and its workers: to submit, to wait, and on epoll
+			    to do what operations ask for. Not counted: rare ones of the loop itself, as when
+			    another thread wakes it, and what the kernel does by itself. @since 0.2 */
 } sfr_loop_stats;
 
 /**

@@ -14,10 +14,10 @@
  * or SFR_EFORKED, and so does one without memory, with ENOMEM. A buffer is taken then as well: released, as
  * sfr_buf_release() does from any thread.
  *
- * Descriptors are borrowed: keep them open until the callback. One that the loop has for itself (a number of
- * old may be that) is -EBADF, as one that is not open. At most one receive and one send should be in flight
- * per stream socket; the kernel may reorder more (connections, in server.h, see to that). The same goes for
- * reads and writes at the position of one file.
+ * Descriptors are borrowed: keep them open until the callback. A number that you closed may since have become a
+ * descriptor of the loop's own; an operation on it ends with -EBADF, as if it were not open. At most one receive
+ * and one send should be in flight per stream socket; the kernel may reorder more (connections, in server.h, see
+ * to that). Likewise, at most one read or write at the position of a file should be in flight.
  */
 #ifndef SAFER_RING_OP_H
 #define SAFER_RING_OP_H
@@ -69,9 +69,10 @@ SFR_API sfr_ticket sfr_submit(sfr_op *op, sfr_done *done, void *arg);
  * @param op      Taken. Not a multishot one: -EINVAL.
  * @param buf_out Receives the operation's buffer, yours (NULL if it has none). May be NULL: the buffer
  *                goes back to the slab.
- * @return The operation's result; -SFR_ENESTED inside a callback, with the buffer in buf_out;
- *         -ENOMEM if op was NULL; -SFR_ETHREAD or -SFR_EFORKED if it was for that, or on a wrong thread or
- *         in a child of fork; an error of the engine, and then the loop keeps the buffer.
+ * @return The operation's result; -SFR_ENESTED inside a callback, or -ENOTRECOVERABLE after a callback was left
+ *         (see loop.h), with the buffer in buf_out; -ENOMEM if op was NULL; -SFR_ETHREAD or -SFR_EFORKED if
+ *         it was for that, or on a wrong thread or in a child of fork; an error of the engine, and then the
+ *         loop keeps the buffer.
  * @thread The loop's. Other callbacks may run meanwhile.
  * @since 0.1
  */
@@ -163,8 +164,8 @@ SFR_API sfr_op *sfr_nop(sfr_loop *loop);
  * @return As for every operation with a buffer: never NULL, yours until sfr_submit(), sfr_await() or
  *         sfr_op_discard() takes it. (Without one, with buf NULL, as sfr_nop().)
  * @par Result
- *      Bytes read, 0 at the end of the file; else the error of read(2). The position of a file has moved
- *      by as many, whatever ended the read.
+ *      Bytes read, 0 at the end of the file; else the error of read(2). The position of the file has
+ *      moved by that number, also where an error cut the read short.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_read(sfr_loop *loop, int fd, sfr_buf *buf);
@@ -180,10 +181,10 @@ SFR_API sfr_op *sfr_read_at(sfr_loop *loop, int fd, sfr_buf *buf, uint64_t off);
  *
  * @param buf Given, whatever happens. Comes back unchanged.
  * @par Result
- *      Bytes written, perhaps fewer than len; else the error of write(2). The position of a file has moved
- *      by as many, so that the rest can be written behind them: when the disk has room again, say. Writing
- *      to a pipe or socket without reader gives -EPIPE and raises SIGPIPE: ignore that signal, or use
- *      sfr_send().
+ *      Bytes written, perhaps fewer than len; else the error of write(2). The position of the file has
+ *      moved by that number, so the next write goes on where this one ended, for instance when a full disk has
+ *      room again. Writing to a pipe or socket without reader gives -EPIPE and raises SIGPIPE: ignore that
+ *      signal, or use sfr_send().
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_write(sfr_loop *loop, int fd, sfr_buf *buf);

@@ -223,8 +223,8 @@ SFR__BARE_OPS(SFR__GIVES_OP)
 #pragma GCC diagnostic pop
 
 /* The analyzer takes the head of a chain for forgotten, as sfr_buf_append() is a deallocator, though of the
- * tail only. What knows where the head is may keep it, for all that the analyzer knows, and a prefetch is
- * the cheapest that does: gcc 14 looks through atomic loads, and takes an asm to keep nothing. */
+ * tail only. Once the address of `head` has escaped, the analyzer assumes that somebody may have kept it. A prefetch
+ * is the cheapest way to let it escape: gcc 14 looks through an atomic load, and an asm does not count. */
 static inline sfr_buf *sfr__head(sfr_buf *head)
 {
 	__builtin_prefetch(&head);

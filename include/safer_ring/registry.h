@@ -5,10 +5,10 @@
  * A registered file is an int as well: negative, and never a real descriptor. Every operation takes one
  * where it takes a descriptor, and sfr_cancel_fd() knows it by that name; an empty slot is
  * -SFR_ENOTREGISTERED. It is -SFR_EUNSUPPORTED as a dirfd, and where a worker of the loop does the operation
- * (sfr_ftruncate() before Linux 6.9). A file that nothing but its slot has open, as sfr_into() makes them, is
- * read and written with offsets: io_uring leaves its position behind where a transfer is cut short by an error,
- * and only of a file with a descriptor can that be mended. For that a loop keeps a copy of the descriptor of
- * each registered file that has a position. The slab needs no registering: reads and writes with its buffers are
+ * (sfr_ftruncate() before Linux 6.9). Read and write with offsets what only a slot has open,
+ * as after sfr_into(): when an error cuts a transfer short, io_uring does not move the position, and the loop can
+ * correct that only through a descriptor. For this the loop keeps a copy of the descriptor of each registered
+ * file that has a position. The slab needs no registering: reads and writes with its buffers are
  * of the fixed kind by themselves where memory may be locked.
  */
 #ifndef SAFER_RING_REGISTRY_H
@@ -51,9 +51,9 @@ SFR_API int sfr_files_unregister(sfr_loop *loop);
  * @param fixed The name of the slot. Not one: the operation ends with -SFR_ENOTREGISTERED. One that is
  *              taken: with -EBUSY.
  * @return op. Its result is 0 when the slot has the file. sfr_close() of the name empties it again. The
- *         kernel keeps no order between operations that change a slot, so it has one of them at a time: until
- *         that has called back, another one that would fill or close the slot ends with -EBUSY. Close a slot
- *         when the operation that fills it has called back, or in a batch, behind it.
+ *         kernel keeps no order between operations that change a slot, so only one of them may be in flight:
+ *         until it has called back, another one that would fill or close the slot ends with -EBUSY. Close a
+ *         slot after the operation that fills it has called back, or behind that operation in a batch.
  * @thread The loop's.
  * @since 0.1
  */

@@ -37,8 +37,8 @@ typedef struct sfr_handlers {
 	/** The send queue was above the high-water mark and has fallen to the low one. */
 	void (*on_drain)(sfr_conn *conn, void *arg);
 	/**
-	 * The last call. The connection is gone when it returns. Where a send failed, or was refused, on_data
-	 * comes before it with what the kernel had received by then, be the connection paused or not.
+	 * The last call. The connection is gone when it returns. If a send failed, or was refused, on_data comes
+	 * first with what the kernel had received by then, even if the connection is paused.
 	 *
 	 * @param reason 0: the peer finished, and all that was queued has been sent. Else an error:
 	 *               -ECANCELED after sfr_conn_close(), sfr_server_close() or sfr_loop_drain();
@@ -52,7 +52,7 @@ typedef struct sfr_handlers {
  * Listen, and serve whoever comes.
  *
  * @param address  "tcp://127.0.0.1:7777", "tcp://[::]:7777"; port 0 lets the system choose. A link-local
- *                 host names its interface, or the number of that: "tcp://[fe80::1%eth0]:7777".
+ *                 host is written with its interface, by name or number: "tcp://[fe80::1%eth0]:7777".
  * @param handlers Copied.
  * @param arg      Handed to each handler.
  * @param out      Receives the server, which the loop owns: good until sfr_server_close() or
@@ -123,8 +123,8 @@ SFR_API void sfr_conn_shutdown(sfr_conn *conn);
 /** Close now. What is queued is dropped. on_close comes later, once, with -ECANCELED. @since 0.1 */
 SFR_API void sfr_conn_close(sfr_conn *conn);
 
-/** Stop receiving; what arrived already may still be delivered, and is if a send fails. The peer feels it.
- * @since 0.1 */
+/** Stop receiving, so that in the end the peer has to wait. What arrived already may still be delivered; if a send
+ * fails, it is. @since 0.1 */
 SFR_API void sfr_conn_pause(sfr_conn *conn);
 
 /** Receive again. @since 0.1 */
@@ -143,8 +143,8 @@ SFR_API void *sfr_conn_data(const sfr_conn *conn);
 SFR_API void sfr_conn_set_data(sfr_conn *conn, void *data);
 
 /**
- * The peer's address, as sfr_dial() would take it: that of a link-local peer with the interface, by name, or
- * by number if that has gone.
+ * The peer's address, as sfr_dial() would take it. A link-local peer's has the interface: its name, or its number
+ * if the interface has gone.
  *
  * @param out Receives a string, cut to fit and always terminated.
  * @return The length of the whole string; an error of getpeername(2): -ENOTCONN in on_close, and when

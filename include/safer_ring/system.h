@@ -14,8 +14,8 @@ SFR_BEGIN_DECLS
 typedef int sfr_work_fn(void *arg);
 
 /**
- * Have a worker thread of the loop run a function that may block. The thread has a stack as the program's
- * other threads have by default; with RLIMIT_AS there may be room for fewer threads than ring.workers.
+ * Have a worker thread of the loop run a function that may block. The thread has a stack of the program's
+ * default size; under RLIMIT_AS there may be room for fewer threads than ring.workers.
  *
  * @param fn  Called once, on a thread of the loop's in which all signals are blocked, unless the
  *            operation is cancelled before its turn comes. It must not touch the loop but for
