@@ -2,11 +2,11 @@
 /*
  * Array: elements that never move, however many there come to be.
  *
- * What the kernel or a caller points into must not move when it grows, and addresses for all that there
- * may ever be are too many to reserve: a process may be allowed few (RLIMIT_AS). So an array consists of
- * extents, each a mapping of its own: four of 1024 elements, four of 2048, and so on. It grows by a
- * fourth or less at a time, and the place of an element follows from its index by a few shifts. The
- * extents need not come in order: one whose elements are used here and there has only those extents.
+ * The kernel and callers point into it, so elements must not move when it grows. To reserve addresses for all
+ * elements that there may ever be would take too many of them, as a process may be allowed few (RLIMIT_AS). So an
+ * array consists of extents, each a mapping of its own: four of 1024 elements, four of 2048, and so on. It grows by a
+ * fourth or less at a time, and the place of an element follows from its index by a few shifts. Extents need not be
+ * made in order: an array that is used here and there has only the extents of the elements in use.
  *
  * One thread uses an array. sfr__array_index() may be called by others meanwhile.
  */

@@ -2,9 +2,9 @@
 /*
  * Configuration errors: filling them, and writing them as a compiler would.
  *
- * A file may be one that the reader of its errors may not read, as where a privileged program is told of
- * /etc/shadow, and may have been written by anyone. So errors name places and quote nothing but keys, and of
- * those that are none only what could be one: then they neither tell secrets nor forge lines in a log.
+ * The reader of these errors may not be allowed to read the file, as when a privileged program is told to load
+ * /etc/shadow; and anyone may have written the file. So errors name places, and quote nothing but keys and what
+ * looks like a key. Then they neither reveal secrets nor forge lines in a log.
  */
 #include "config_error.h"
 #include "config_schema.h"

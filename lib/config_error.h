@@ -26,8 +26,8 @@ int sfr__config_refuse(sfr_config_error *err, const char *key, const char *forma
 
 void sfr__config_hint(sfr_config_error *err, const char *format, ...) SFR__PRINTF(2, 3);
 
-/* The hint for names that are near to none: what keys there are, and the program that prints them. It names no
- * file: where a program runs there may be none of ours. */
+/* The hint for a name that is near to no key: which keys there are, and the command that prints them all. It names no
+ * file, as a program may run where none of ours is installed. */
 void sfr__config_hint_keys(sfr_config_error *err);
 
 void sfr__config_at(sfr_config_error *err, unsigned line, unsigned column);

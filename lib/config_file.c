@@ -2,8 +2,8 @@
 /*
  * A whole file in memory.
  *
- * Who names a file may name anything: what is no file is refused and never waited for, and, as opening a
- * device may already do something to it, not even opened. The size is not asked for but found by reading, so
+ * The name may be of anything. What is not a regular file is refused, and never waited for; it is not even opened,
+ * as opening a device may already do something to it. The size is not asked for but found by reading, so
  * that files that grow, and those of /proc, are bounded too.
  */
 #include "config_file.h"
@@ -62,8 +62,8 @@ static int kind_check(const struct stat *status, sfr_config_error *err)
 	return -SFR_ECONFIG;
 }
 
-/* A descriptor, or -errno. Only a file that somebody has a lease on makes an open with O_NONBLOCK fail that
- * waits without it, and that is until he lets go of it. */
+/* A descriptor, or -errno. An open with O_NONBLOCK fails with EAGAIN only if another process holds a lease on the
+ * file; then it is opened without that flag, and waits until the holder lets go. */
 static int file_open(const char *path)
 {
 	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;

@@ -53,7 +53,7 @@ static void conn_peer_finished(sfr_conn *conn)
 		conn->handlers.on_data(conn, 0, NULL, conn->arg);
 }
 
-/* Some of what was there when a send had failed. */
+/* Bytes came that the kernel had when a send failed. */
 static void conn_heard(sfr_conn *conn, uint32_t count)
 {
 	if (conn->state != SFR__CONN_FAILED || !conn->unread_known)
@@ -101,9 +101,9 @@ static void conn_receive(sfr_conn *conn)
  */
 
 /*
- * Nothing more can be sent. What the peer has said until then is its answer, and perhaps why: it may be in the
- * kernel, as a connection that is full receives nothing. So the operations end first, then what is there is
- * received, however much the peer goes on saying, and then it closes.
+ * Nothing more can be sent. What the peer sent before that is its answer, and may say why. It may still be in the
+ * kernel, as a connection that is full receives nothing. So the operations end first, then what the kernel has at
+ * that moment is received, and no more, and then the connection closes.
  */
 static void conn_fail(sfr_conn *conn, int reason)
 {
@@ -318,7 +318,7 @@ static void conn_settle_open(sfr_conn *conn)
 	}
 }
 
-/* What was in flight has ended, or else the receive of what was there. */
+/* All that was in flight has ended, or the receive of what the kernel had. */
 static void conn_settle_failed(sfr_conn *conn)
 {
 	if (!conn->unread_known) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deadline: the time by which an op must be done; and, of one that was tried in vain, when to try it again.
+ * Deadline: the time by which an op must be done; and, for an op that was tried in vain, when to try it again.
  *
- * Only ops that have one of these pay for it. The record of an op lives in an array of their own, at the index
- * of its op, and waits on the loop's wheel: millions cost no more than a few.
+ * Only an op that has one pays for it. The record lives in an array of its own, at the index of its op, and its
+ * timers wait on the loop's wheel: with millions of them each costs no more than with a few.
  */
 #ifndef SFR_LIB_DEADLINE_H
 #define SFR_LIB_DEADLINE_H
@@ -19,7 +19,7 @@ struct sfr__deadline {
 	bool armed;  /* `timer` is on the wheel */
 	bool passed;
 	bool waits;       /* `again` is on the wheel */
-	uint32_t wait_ms; /* how long it waited the last time; 0: it was not in vain */
+	uint32_t wait_ms; /* how long it waited the last time; 0: the last try got something */
 };
 
 /* Give an op a deadline, or its deadline another time. False without memory. */
@@ -44,7 +44,7 @@ bool sfr__deadline_end(struct sfr__deadline *deadline, struct sfr__wheel *wheel)
 void sfr__deadline_wait(struct sfr__deadline *deadline, struct sfr__wheel *wheel, uint64_t now_ns,
 			void (*fire)(struct sfr__timer *timer));
 
-/* It was not in vain. */
+/* A try got something: the next wait is 1 ms again. */
 static inline void sfr__deadline_came(struct sfr__deadline *deadline)
 {
 	deadline->wait_ms = 0;

@@ -5,10 +5,10 @@
  * The name of a slot is an int far below every descriptor there is, and below AT_FDCWD. Ops carry the name;
  * only the entry that is written to the engine's queue has the slot's number instead.
  *
- * What is in the table is the engine's business. What is kept here of a slot is what was asked of it, for the
- * kernel would replace a file without a word, and keeps no order: a fill of a slot and a close of it that was
- * submitted behind that fill may run the other way round. So a slot has one op that changes it at a time, and
- * others are refused, unless the engine itself starts the close when the fill has ended, as in a chain.
+ * What is in the table is the engine's business. What is kept here is which ops are about to change a slot: the
+ * kernel would replace a file without a word, and keeps no order, so that a close may run before the fill it was
+ * submitted behind. So one op at a time may change a slot, and others are refused. The exception is a close that the
+ * engine itself starts when the fill has ended, as in a chain.
  */
 #ifndef SFR_LIB_FIXED_FILE_H
 #define SFR_LIB_FIXED_FILE_H
@@ -43,7 +43,7 @@ enum sfr__slot_event {
 	SFR__SLOT_EVENTS
 };
 
-/* Where an event leads; SFR__SLOT_BUSY: nowhere, as somebody else changes the slot, or it is full. */
+/* The state after an event; SFR__SLOT_BUSY: refused, as another op changes the slot, or it is full. */
 extern const uint8_t sfr__slot_after[SFR__SLOT_STATES][SFR__SLOT_EVENTS];
 
 #define SFR__NO_SLOT UINT_MAX

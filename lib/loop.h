@@ -92,21 +92,21 @@ struct sfr_loop {
 	struct sfr__array deadlines; /* by the index of an op */
 };
 
-/* How many bytes of addresses a loop takes when it is made, on either engine; hardly more than it does. */
+/* How many bytes of addresses suffice to make a loop, on either engine; a loop takes hardly fewer. */
 uint64_t sfr__loop_addresses(const struct sfr__settings *settings);
 
 /*
- * Descriptors that the loop has for itself. Nobody was told their numbers, so an operation on one has a number
- * that was another descriptor's before; it would take what wakes the loop, or close it.
+ * Descriptors that the loop has for itself. Nobody was told their numbers, so an operation on one uses a number that
+ * once was another descriptor's. It would take the count that is to wake the loop, or close one of these.
  */
 
-/* There are others now. */
+/* The set of them has changed. */
 void sfr__loop_note_own(sfr_loop *loop);
 
 /* Whether this is one of them. */
 bool sfr__loop_owns(const sfr_loop *loop, int fd);
 
-/* Whether it may be: false is the truth. */
+/* Whether it may be one of them: true may be wrong, false is always right. */
 static inline bool sfr__loop_may_own(const sfr_loop *loop, int fd)
 {
 	return loop->own_bits >> ((unsigned)fd % 64) & 1;
@@ -125,8 +125,8 @@ static inline void sfr__loop_stir(sfr_loop *loop)
 /* Take turns until somebody sets *reached, for a call of that frame. 0, or as sfr_loop_step(). */
 int sfr__loop_run_until(sfr_loop *loop, const bool *reached, const void *frame);
 
-/* 0 if nobody runs the loop; else that is misuse by a call of that frame, which did `what`: -SFR_ENESTED, or
- * -ENOTRECOVERABLE if who ran it has left. */
+/* 0 if nobody runs the loop. Else the call of this frame, which did `what`, is misuse: -SFR_ENESTED inside a
+ * callback, -ENOTRECOVERABLE if a callback was left. */
 int sfr__loop_nested(const sfr_loop *loop, const void *frame, const char *what);
 
 /* The frame of a public call, for these. */

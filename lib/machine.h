@@ -100,8 +100,8 @@ const char *sfr__machine_cores_text(const struct sfr__machine *machine, char *ou
 int64_t sfr__machine_filters(void);
 
 /*
- * What the environment says, or NULL if it says nothing. A program that runs with privileges of others than the
- * user who started it (set-uid, set-gid, capabilities of its file) does not listen to that user's environment.
+ * The value of a variable of the environment, or NULL if it is not set. Always NULL in a program that has other
+ * privileges than the user who started it (set-uid, set-gid, capabilities of its file).
  */
 const char *sfr__environment(const char *name);
 

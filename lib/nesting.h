@@ -2,10 +2,10 @@
 /*
  * Nesting: whether somebody runs the loop, or has left it in the middle.
  *
- * Who runs a loop has a mark on his stack meanwhile. A callback that is left by longjmp() or an exception takes
- * the turn below it along, and with it what that turn was about to do: the loop cannot go on. So who comes while
- * the loop is being run is told whether that is so: a call that is further out on the same stack than the mark
- * is, or that finds something else in its place, is not inside a callback. Of two stacks that cannot be said.
+ * A call that runs the loop has a mark on the stack until it returns. When a callback is left by longjmp() or an
+ * exception, that call never returns, what it still had to do is lost, and the loop cannot go on. A later call sees
+ * this by the mark: if the later call is further out on the same stack than the mark, or if the mark was overwritten,
+ * then the later call is not inside a callback, so a callback was left. Between two stacks that cannot be told.
  */
 #ifndef SFR_LIB_NESTING_H
 #define SFR_LIB_NESTING_H
@@ -23,8 +23,8 @@ struct sfr__mark {
 
 struct sfr__nesting {
 	struct sfr__mark *mark; /* NULL: nobody runs it */
-	const void *frame; /* of the call that does: what is further in is at a lower address */
-	uint64_t number;   /* how often somebody did */
+	const void *frame; /* of the call that runs it: calls further in have lower addresses */
+	uint64_t number;   /* how often the loop was run */
 };
 
 static inline void sfr__nesting_begin(struct sfr__nesting *nesting, struct sfr__mark *mark,
@@ -38,11 +38,11 @@ static inline void sfr__nesting_begin(struct sfr__nesting *nesting, struct sfr__
 
 static inline void sfr__nesting_end(struct sfr__nesting *nesting)
 {
-	nesting->mark->of = NULL; /* what is left there of it is nobody's mark */
+	nesting->mark->of = NULL; /* so that its remains on the stack are no mark */
 	nesting->mark = NULL;
 }
 
-/* A call comes while the loop is being run: whether who ran it has left. */
+/* For a call of this frame while `mark` is set: whether the call that set it was left, and did not return. */
 bool sfr__nesting_was_left(const struct sfr__nesting *nesting, const void *frame);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Again: operations that the engine gave up, and that are to wait all the same.
+ * Again: operations that the engine gave up with EAGAIN, though their caller asked to wait.
  *
- * Where poll says "ready" and nothing is to be had (an error queue that nobody reads, a receiver without room
- * for another datagram, a Unix listener with a full backlog, a process that was faster), the kernel tries so
- * many times, and then leaves it to the descriptor. That of a socket or pipe that is O_NONBLOCK answers EAGAIN.
- * Asking at once would burn a core, as poll would say "ready" again. So the op is tried again after a
- * while, and less and less often, as the epoll engine does.
+ * Sometimes poll says "ready" and the operation still gets nothing: an error queue that nobody reads, a receiver
+ * without room for another datagram, a Unix listener with a full backlog, another process that was faster. The
+ * kernel then tries a number of times, and at last does what the descriptor says: a socket or pipe that is
+ * O_NONBLOCK answers EAGAIN. Asking again at once would burn a core, as poll would say "ready" again. So the op is
+ * tried again after a while, and less and less often, as the epoll engine does.
  */
 #include "op_again.h"
 #include "op.h"
@@ -20,7 +20,7 @@ static bool is_nonblocking(int fd)
 	return sfr__fd_is_fixed(fd) || (fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
-/* On a file that blocks EAGAIN is its driver's own word, and so the result. Of a splice it says that one of its
+/* On a blocking file EAGAIN comes from its driver, and is the result. From a splice it means that one of its
  * descriptors is O_NONBLOCK: see sfr_splice(). */
 bool sfr__op_waits(const sfr_op *op)
 {
@@ -42,10 +42,11 @@ bool sfr__op_waits(const sfr_op *op)
 }
 
 /*
- * Messages. When the kernel's io_uring tries to send one again, it goes on behind what the try before consumed:
- * that is right for a stream. A Unix socket consumes a message before it finds its receiver full, and so an
- * empty one is sent, or none of its first bytes (seen on Linux 6.18). So sends ask not to wait; what has to
- * wait is a new entry each time if the message is of such a socket, and else asks to wait.
+ * Messages. When io_uring tries again to send, it goes on behind what the first try consumed. That is right for a
+ * stream. But a Unix socket consumes a message before it finds its receiver full, so that an empty message is sent,
+ * or one without its first bytes (seen on Linux 6.18). So sends first ask not to wait. If one has to wait, it is
+ * sent anew from its beginning each time on such a socket; on any other socket it is submitted once more, and asks
+ * the kernel to wait.
  */
 
 static bool is_send(const sfr_op *op)

@@ -5,8 +5,9 @@
  * A buffer with a datagram begins as the kernel lays out those that it receives into provided buffers:
  * a header, then room for the longest address, and some for what else a kernel tells of a datagram: to whom
  * it was sent, and in what pieces. That is SFR_PEER_ROOM bytes in all; the data is behind. The size is compiled
- * into programs. The last part is not used yet: the kernel takes it for room for the address, as it would take
- * descriptors that a peer passes if it could put them somewhere, and nobody would close them.
+ * into programs. The last part is not used yet: the kernel is told that it is room for the address. If it were told
+ * that this is room for control messages, the kernel would put there descriptors that a peer passes, and nobody
+ * would close them.
  */
 #ifndef SFR_LIB_OP_DATAGRAM_H
 #define SFR_LIB_OP_DATAGRAM_H

@@ -2,14 +2,14 @@
 /*
  * Splices.
  *
- * The kernel has a worker do a splice. One that waits for a socket or a terminal waits with its pipe locked,
- * and nothing can interrupt who wants that lock meanwhile. If that is the loop's own thread, as it issues
- * a read of the pipe, or closes it, then the loop stands still: no deadline passes, and nothing can be
- * cancelled. To wait for a pipe the kernel lets go of the lock, and files do not keep anybody waiting.
+ * A worker of the kernel does each splice. While a splice waits for a socket or a terminal its pipe is locked, and
+ * a thread that wants that lock cannot be interrupted. If that is the loop's own thread, because it submits a read
+ * of the pipe, or closes it, the loop stands still: no deadline passes, and nothing can be cancelled. While a splice
+ * waits for its pipe the kernel releases the lock, and a file makes nobody wait.
  *
- * So whatever is neither pipe nor file is polled first, and then moved what is there, or there is room for. Who
- * takes that away between the two can still have the worker wait: like receives, splices from one socket, or
- * into one, are to be submitted one after another.
+ * So whatever is neither pipe nor file is polled first, and then the splice moves no more than is there, or than
+ * there is room for. If another operation takes that away in between, the worker can still end up waiting: like
+ * receives, splices from one socket, or into one, are to be submitted one after another.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,7 +24,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-/* How far one has come, in its ioprio, of which the kernel wants to hear nothing. */
+/* How far a splice has come: kept in ioprio of the op's entry, which is 0 in what the kernel gets. */
 enum {
 	KNOWN = 1,    /* what it waits for */
 	ASK_IN = 2,   /* is to be polled yet */

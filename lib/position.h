@@ -2,16 +2,17 @@
 /*
  * Position: the place in a file where a read or write without an offset begins.
  *
- * io_uring does not always move it by what its result says. A transfer that is cut short by an error (the disk
- * is full, RLIMIT_FSIZE, a bad sector, a bad address) reports what was done and leaves the position where it
- * was, so what is written next goes over it; and a read or write of an O_DIRECT file that completes later
- * never moves it. At the end of a file and before Linux 6.0 it does move. The result alone does not tell.
+ * io_uring does not always move the position by what its result says. When an error cuts a transfer short (the disk
+ * is full, RLIMIT_FSIZE, a bad sector, a bad address), the result is what was done, but the position stays, so the
+ * next write overwrites what was just written. A read or write of an O_DIRECT file that completes later never moves
+ * the position. At the end of a file, and before Linux 6.0, the position does move. The result alone does not tell.
  *
- * So the position is noted when the entry is written. Where the result gives reason to doubt and the position
- * is still the same, it is moved. That costs a system call for each read or write at the position of a file,
- * and none for pipes, sockets and terminals, which have no position: which numbers are theirs is remembered.
- * Such a number may be closed behind our back and be a file's by then. Then nothing was noted, as it is not for
- * what is started by the kernel behind another op; what is known then is that a short write does not move it.
+ * So the position is noted when the entry is written. If the result may be one of these cases and the position is
+ * still the same, it is moved. That costs a system call for each read or write at the position of a file, and none
+ * for pipes, sockets and terminals, which have no position: the loop remembers which descriptors are such. The
+ * program may have closed such a descriptor without the loop, and its number may be a file's now; then nothing was
+ * noted. Nor is it for a write that the kernel starts behind another op. In both cases a short write is taken for
+ * one that did not move the position.
  */
 #ifndef SFR_LIB_POSITION_H
 #define SFR_LIB_POSITION_H
@@ -29,17 +30,17 @@ struct sfr__positions {
 void sfr__positions_init(struct sfr__positions *positions);
 void sfr__positions_fini(struct sfr__positions *positions);
 
-/* An op without offset is being written to the engine's queue, as this entry. */
+/* An op without offset is being written to the engine's queue as this entry: note the position of its file. */
 void sfr__position_note(sfr_op *op, struct io_uring_sqe *sqe);
 
-/* And so much of it is done. */
+/* The op ended with this result: move the position, if the engine did not. */
 void sfr__position_mend(const sfr_op *op, int result);
 
-/* A descriptor is about to be closed: the next of that number is another. */
+/* A descriptor is about to be closed: forget what is known of its number. */
 void sfr__position_forget(sfr_loop *loop, int fd);
 
-/* These files were registered: they are kept at hand if they have positions. And a slot has lost its file; and
- * so have all. */
+/* These files were registered: keep a copy of each descriptor whose file has a position. Then: one slot has lost its
+ * file; all slots have. */
 void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count);
 void sfr__position_slot_emptied(sfr_loop *loop, unsigned slot);
 void sfr__positions_drop(struct sfr__positions *positions);

@@ -3,14 +3,15 @@
  * Sandbox: asking a seccomp filter that may kill.
  *
  * Most filters answer a call that they forbid with an error, some kill the process. Filters are inherited, so a
- * child can find out: it calls, and is dead or not. A filter sees the number of a call before the kernel looks at
- * the arguments, so senseless ones do: they make no ring, and want neither descriptors nor locked memory.
+ * child can find out: it makes the calls, and is killed or not. A filter sees the number of a call before the
+ * kernel looks at the arguments, so senseless arguments will do: they make no ring, and need neither descriptors nor
+ * locked memory.
  *
- * The program around may have threads that hold locks, handlers of signals, and children that it waits for. So
- * the child makes system calls and does nothing else. All signals are blocked in it: no handler of the program's
- * runs there, and one for SIGSYS makes no difference, as the kernel resets it where the signal is blocked. It has
- * no signal to send when it ends, so that neither SIGCHLD nor a wait for any child tells of it. What it reached
- * is in memory that it shares, so that even its being waited for by somebody else hides nothing.
+ * The program may have threads that hold locks, handlers of signals, and children that it waits for. So the child
+ * makes system calls and does nothing else. All signals are blocked in it, so no handler of the program runs there,
+ * not even one for SIGSYS: the kernel resets that handler if the signal is blocked. The child sends no signal when it
+ * ends, so the program sees no SIGCHLD, and a wait for any child does not find it. It writes into shared memory how
+ * far it came, so the answer is known even if somebody else waited for it.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* syscall, __WALL */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sandbox: whether a seccomp filter kills who tries io_uring.
+ * Sandbox: whether a seccomp filter kills a process that tries io_uring.
  */
 #ifndef SFR_LIB_SANDBOX_H
 #define SFR_LIB_SANDBOX_H
@@ -8,9 +8,9 @@
 #include "refusal.h"
 
 /*
- * Have a child try the three calls of io_uring, where this thread has a filter. No error: they are not deadly, or
- * there is no filter. Else SFR__KILLED, or SFR__UNASKED if there could be no child. Any thread; what was found is
- * kept until the thread has another filter. A loop that is there already does not ask.
+ * If this thread has a filter, have a child try the three calls of io_uring. No error: the calls do not kill, or there
+ * is no filter. Else SFR__KILLED, or SFR__UNASKED if no child could be made. Any thread. The answer is kept until
+ * the thread has another filter. A loop that exists already does not ask again.
  */
 struct sfr__refusal sfr__sandbox_ask(void);
 

@@ -13,7 +13,7 @@ struct sfr__machine;
 enum { SFR__SHORTAGE_SIZE = 256 };
 
 /*
- * Which limit an error (-ENOMEM, -EMFILE, -ENFILE) comes from, and how to raise it; of another error its
+ * Say which limit an error (-ENOMEM, -EMFILE, -ENFILE) comes from, and how to raise it; for any other error, its
  * name. `size` is how many bytes of addresses were asked for. Returns out.
  */
 const char *sfr__shortage_text(const struct sfr__machine *machine, int err, uint64_t size,

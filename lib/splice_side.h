@@ -22,10 +22,10 @@ struct sfr__side {
 
 struct sfr__side sfr__side_of(int fd, uint64_t off);
 
-/* A splice of these ends with an error at once, of which the system knows best. */
+/* A splice between these ends with an error at once. Which one is left to the system. */
 bool sfr__sides_are_wrong(const struct sfr__side *in, const struct sfr__side *out);
 
-/* It is a socket, a terminal or the like, and a splice may wait for it; also of what is no side yet. */
+/* Whether a splice may wait for it: it is a socket, a terminal or the like. True also of a side of zeros. */
 bool sfr__side_may_wait(const struct sfr__side *side);
 
 static inline bool sfr__kind_may_wait(unsigned fd_kind)

@@ -7,7 +7,7 @@
 #include "step.h"
 #include <sys/socket.h>
 
-/* How long a worker sleeps in a connect, for it to go on by itself. */
+/* How long a worker sleeps in a connect before the connect goes on in the background. */
 #define CONNECT_SLICE_US 1000
 
 static int connect_once(const struct sfr__request *request)
@@ -27,9 +27,10 @@ static int connect_call(const struct sfr__request *request)
 }
 
 /*
- * What became of a connect in the background. An error is fetched, as not every protocol lets one connect again
- * to be told. Success has to be told to the socket by another connect, else the one after that would hear of
- * it, instead of EISCONN. It does not wait; but only where that can be asked for is it called here.
+ * What became of a connect in the background. An error is fetched by SO_ERROR, as not every protocol reports it to
+ * another connect. After success the socket itself has to learn of it by another connect; else the caller's next
+ * connect would get 0 instead of EISCONN. That other connect does not wait, and it is made here only on a socket
+ * that does not block.
  */
 static int connect_outcome(struct sfr__request *request)
 {
@@ -69,9 +70,9 @@ int sfr__connect_try(struct sfr__request *request)
 }
 
 /*
- * connect on a socket that blocks: a send timeout makes it return and go on by itself, where it is
- * polled for. The socket is not connected yet, so nobody else sends on it. A Unix socket with a full
- * backlog does not go on by itself, and there is nothing to poll for.
+ * Connect on a socket that blocks: a send timeout makes the call return while the connect goes on in the background;
+ * its end is polled for. The socket is not connected yet, so nobody else sends on it. On a Unix socket whose listener
+ * has a full backlog nothing goes on in the background, and there is nothing to poll for.
  */
 int sfr__connect_do(struct sfr__request *request)
 {

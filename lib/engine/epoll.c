@@ -96,8 +96,8 @@ static int work_watch(struct epoll *epoll)
 	return 0;
 }
 
-/* Another descriptor of the same file, or -errno; and an end to it, for the file is the caller's, who closes it
- * where that matters. */
+/* Another descriptor of the same file, or -errno; and the end of it. Errors of that close do not matter: the caller
+ * still has the file open, and hears of them when closing it. */
 static int descriptor_copy(struct epoll *epoll, int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -197,9 +197,9 @@ static int request_watch(struct epoll *epoll, struct sfr__request *request)
 static int request_wait(struct epoll *epoll, struct sfr__request *request);
 
 /*
- * Have a worker do it. Where a worker cannot have it, for want of a descriptor, a thread or memory, it is done
- * here and now: the loop stands still meanwhile, but what is to end the shortage, like closing a file, is not
- * refused because of it.
+ * Have a worker do it. If that is not possible for want of a descriptor, a thread or memory, do it here and now: the
+ * loop stands still meanwhile, but an operation that ends the shortage, like closing a file, is not refused because
+ * of the shortage.
  */
 static int request_work(struct epoll *epoll, struct sfr__request *request)
 {

@@ -27,9 +27,10 @@ struct sfr__interpreter_calls {
 	/* Do it now, from byte `done` of `at` on, without blocking. A result, or SFR__NOT_YET. */
 	int (*attempt)(struct sfr__interpreter *interpreter, struct sfr__request *request);
 
-	/* Say sfr__interpreter_go_on() each time another attempt is worth it, or have it done elsewhere and
-	 * say sfr__interpreter_finish(): SFR__NOT_YET. Or, where neither can be, the result with which it
-	 * ends. Asked again after each attempt; `forward` is whether that one got it anywhere. */
+	/* SFR__NOT_YET: the engine will call sfr__interpreter_go_on() each time another attempt is worth it,
+	 * or has the request done elsewhere and will call sfr__interpreter_finish(). If it can do neither: the
+	 * result with which the request ends. Asked again after each attempt; `forward` is whether that
+	 * attempt got the request anywhere. */
 	int (*wait)(struct sfr__interpreter *interpreter, struct sfr__request *request,
 		    bool forward);
 
@@ -39,8 +40,8 @@ struct sfr__interpreter_calls {
 	/* It has ended: what the engine keeps for it can go. */
 	void (*ended)(struct sfr__interpreter *interpreter, struct sfr__request *request);
 
-	/* CLOSE is about to be attempted: who waits for that descriptor must keep his file, or end. 0, or
-	 * -EBADF if it is one of the engine's own, of which nobody knows. */
+	/* CLOSE is about to be attempted: requests that wait for that descriptor must keep their file open, or
+	 * end. 0, or -EBADF if the descriptor is one of the engine's own, whose number nobody was told. */
 	int (*closing)(struct sfr__interpreter *interpreter, int fd);
 
 	/* 0, or -EBADF if there is no such descriptor. */

@@ -204,8 +204,8 @@ static unsigned watch_count(const struct watch *watch)
 
 /*
  * Each has its try, once around the list: what one of them sets going may cancel others, or close the
- * descriptor, and so take them off it. Whether anything came of it. Who came after epoll was asked may wait for
- * another file of that number, and is not told what it said.
+ * descriptor, and so take them off it. Whether anything came of it. A request that came after
+ * epoll was asked may wait for another file of that number, so it is not told what epoll said.
  */
 static bool watch_try(struct sfr__watches *watches, struct watch *watch, uint32_t events)
 {
@@ -303,7 +303,7 @@ static int watch_move(struct sfr__watches *watches, struct watch *watch, int fd,
 	return 0;
 }
 
-/* Without memory it is as if it were not ours: nobody who keeps to the rules notices. */
+/* Without memory it counts as not ours: a program that keeps to the rules does not notice. */
 void sfr__watch_own(struct sfr__watches *watches, int fd, bool own)
 {
 	struct watch *watch = own ? watch_get(watches, fd) : watch_find(watches, fd);
@@ -342,7 +342,7 @@ void sfr__watch_closing(struct sfr__watches *watches, int fd)
 	watch_drop(watches, watch, fd);
 }
 
-/* A set that tells of files whom nobody can name any more is given up for a new one, under its old number. */
+/* A set that reports files which no descriptor names any more is replaced by a new set under the same number. */
 int sfr__watches_renew(struct sfr__watches *watches)
 {
 	int fresh = epoll_create1(EPOLL_CLOEXEC), r = 0;
