@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What an exception does to a loop whose callback it leaves: it passes through the library to whom it is for, and
  * the loop says that it was left. On each engine that there is here.
