@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an exception does to a loop whose callback it leaves: it passes through the library to whom it is for, and
- * the loop says that it was left. On each engine that there is here.
+ * An exception that leaves a callback passes through the library to the handler that catches it, and the loop then
+ * says that a callback was left. On each engine that works on this machine.
  */
 #include <safer_ring.h>
 #include <cerrno>
