@@ -188,8 +188,9 @@ static void meaning_write(const struct selftest_bug *bug, char *out, size_t size
 {
 	out[0] = '\0';
 	if (bug->heeded)
-		(void)snprintf(out, size, "; this release is known for it, so auto does without%s",
-			       bug->quirk->beside_sqpoll ? " there" : "");
+		(void)snprintf(out, size,
+			       "; this release is known for it, so auto leaves the feature out%s",
+			       bug->quirk->beside_sqpoll ? " beside ring.sqpoll" : "");
 	else if (is_exposed(bug))
 		(void)snprintf(out, size,
 			       "; this release is not known for it: set '%s: off', and report it",
