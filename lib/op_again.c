@@ -88,7 +88,18 @@ void sfr__op_try_again(sfr_op *op)
 		sfr__op_go_on_later(op);
 }
 
-/* One that ended meanwhile is on its way to its callback. */
+/* The record that times the tries of an op; NULL without memory. */
+static struct sfr__deadline *record_of(sfr_op *op)
+{
+	struct sfr__array *deadlines = &op->loop->deadlines;
+
+	if (!(op->flags & SFR__OP_TIMED) && /* a deadline that never passes */
+	    sfr__deadline_set(deadlines, op, UINT64_MAX))
+		op->flags |= SFR__OP_TIMED;
+	return op->flags & SFR__OP_TIMED ? sfr__deadline_of(deadlines, op) : NULL;
+}
+
+/* An op that ended meanwhile is on its way to its callback. */
 static void again_fired(struct sfr__timer *timer)
 {
 	struct sfr__deadline *deadline = sfr__container(timer, struct sfr__deadline, again);
@@ -101,24 +112,41 @@ static void again_fired(struct sfr__timer *timer)
 	sfr__list_append(&op->loop->backlog, &op->link);
 }
 
+/* A request that waits for room to be written is on the list already. */
+static void cancel_fired(struct sfr__timer *timer)
+{
+	struct sfr__deadline *deadline = sfr__container(timer, struct sfr__deadline, again);
+	sfr_op *op = deadline->op;
+
+	deadline->waits = false;
+	if (sfr__op_is_ending(op) && sfr__list_empty(&op->link))
+		sfr__list_append(&op->loop->cancels, &op->link);
+}
+
+void sfr__op_cancel_later(sfr_op *op)
+{
+	struct sfr__deadline *deadline = record_of(op);
+
+	if (deadline && !deadline->waits) /* without memory the first request has to do */
+		sfr__deadline_wait(deadline, &op->loop->wheel, sfr__clock_ns(), cancel_fired);
+}
+
 void sfr__op_go_on_later(sfr_op *op)
 {
 	sfr_loop *loop = op->loop;
+	struct sfr__deadline *deadline;
 
 	if (op->state != SFR__OP_IN_FLIGHT) {
 		sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
 		return;
 	}
-	if (!(op->flags & SFR__OP_TIMED) && /* one that never passes */
-	    sfr__deadline_set(&loop->deadlines, op, UINT64_MAX))
-		op->flags |= SFR__OP_TIMED;
-	if (!(op->flags & SFR__OP_TIMED)) {
+	deadline = record_of(op);
+	if (!deadline) {
 		sfr__op_finish(op, -ENOMEM);
 		return;
 	}
 	op->flags &= (uint16_t)~SFR__OP_CHAINED; /* it goes on alone */
 	sfr__op_step(op, SFR__EV_REQUEUE);
 	sfr__list_append(&loop->later, &op->link);
-	sfr__deadline_wait(sfr__deadline_of(&loop->deadlines, op), &loop->wheel, sfr__clock_ns(),
-			   again_fired);
+	sfr__deadline_wait(deadline, &loop->wheel, sfr__clock_ns(), again_fired);
 }

@@ -21,6 +21,9 @@ bool sfr__op_may_lead(sfr_op *op);
  * in vain, up to 100 ms. If the op was cancelled meanwhile it ends. */
 void sfr__op_go_on_later(sfr_op *op);
 
+/* Ask the engine once more, after a while, to end an op that it was asked to end: see sfr__op_cancel_answered(). */
+void sfr__op_cancel_later(sfr_op *op);
+
 /* A try got something: the next wait begins at 1 ms again. */
 static inline void sfr__op_came(sfr_op *op)
 {

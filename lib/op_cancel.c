@@ -5,6 +5,7 @@
  */
 #include "op.h"
 #include "errand.h"
+#include "op_again.h"
 #include "op_inherit.h"
 #include "op_signal.h"
 #include <safer_ring/error.h>
@@ -171,15 +172,18 @@ void sfr__ops_cancel_all(sfr_loop *loop)
 	}
 }
 
-/* A multishot op can be between two completions just when the request looks for it, and one of a chain can
- * be about to be started, by a worker that takes its time: ask again. Any other op that was not found is
- * completing. */
+/*
+ * A request can look for an op just when it is nowhere to be found, and the op goes on waiting: a multishot op
+ * between two completions, an op of a chain that is about to be started, any op that was woken in vain and is on
+ * its way to a worker of the kernel (seen on Linux 6.18 with ring.sqpoll). Or the op is completing. The first two
+ * do not last, so the loop asks again at once; for all others less and less often.
+ */
 void sfr__op_cancel_answered(sfr_op *op, int result)
 {
-	bool ending = op->state == SFR__OP_CANCELLING || op->state == SFR__OP_ORPHANED;
-	bool again = sfr__op_is(op, SFR__KIND_MULTI) ||
-		     (result == -ENOENT && op->flags & SFR__OP_CHAINED);
-
-	if (result < 0 && ending && again && sfr__list_empty(&op->link))
+	if (result >= 0 || !sfr__op_is_ending(op) || !sfr__list_empty(&op->link))
+		return;
+	if (result == -ENOENT && (sfr__op_is(op, SFR__KIND_MULTI) || op->flags & SFR__OP_CHAINED))
 		sfr__list_append(&op->loop->cancels, &op->link);
+	else
+		sfr__op_cancel_later(op);
 }

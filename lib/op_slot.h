@@ -180,6 +180,12 @@ static inline void sfr__op_step(sfr_op *op, enum sfr__op_event event)
 	op->state = next;
 }
 
+/* Whether it is in flight, and was asked to end. */
+static inline bool sfr__op_is_ending(const sfr_op *op)
+{
+	return op->state == SFR__OP_CANCELLING || op->state == SFR__OP_ORPHANED;
+}
+
 /* The slot of an index below `made`. */
 static inline sfr_op *sfr__op_at(const struct sfr__op_table *table, size_t index)
 {

@@ -3,7 +3,7 @@
  * What the kernel gives up with EAGAIN, though nobody asked it not to wait: where poll says "ready" and nothing
  * is to be had, and the descriptor is O_NONBLOCK. Here it waits, on every engine, and costs next to nothing.
  */
-#include "loop.h"
+#include "op.h"
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -358,6 +358,27 @@ START_TEST(it_can_be_cancelled)
 }
 END_TEST
 
+/* As where the request comes while the kernel has it nowhere. */
+START_TEST(a_request_to_end_it_that_was_in_vain_is_made_again)
+{
+	const int answers[] = {-ENOENT, -EALREADY};
+	sfr_loop *loop = loop_in(_i / 2, NULL);
+	int nobody_writes, quiet = -1;
+	sfr_ticket ticket;
+	sfr_op *op;
+
+	pair_of_sockets(&quiet, &nobody_writes);
+	ticket = sfr_submit(sfr_recv(loop, quiet, sfr_buf_get(loop, 64)), record, &seen);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	op = sfr__op_find(&loop->ops, ticket);
+	sfr__op_step(op, SFR__EV_CANCEL);
+	sfr__op_cancel_answered(op, answers[_i % 2]);
+
+	turn_until(loop, &seen.calls, 1);
+	ck_assert_int_eq(seen.result, -ECANCELED);
+}
+END_TEST
+
 START_TEST(it_has_a_deadline_all_the_same)
 {
 	sfr_op *op;
@@ -470,6 +491,8 @@ int main(void)
 	tcase_add_loop_test(tc, what_arrives_ends_the_long_pauses, 0, 3 * world_count());
 	tc = world_case(suite, "ends");
 	again_test(tc, it_can_be_cancelled);
+	tcase_add_loop_test(tc, a_request_to_end_it_that_was_in_vain_is_made_again, 0,
+			    2 * world_count());
 	again_test(tc, it_has_a_deadline_all_the_same);
 	again_test(tc, it_can_be_abandoned);
 	again_test(tc, a_loop_drains_meanwhile);
