@@ -17,7 +17,7 @@ static struct errand *errand_of(const sfr_op *op)
 	return (struct errand *)(uintptr_t)op->sqe.user_data;
 }
 
-/* On a worker. The op is in flight, so nobody changes it. */
+/* On a worker, or without one. The op is in flight, so nobody changes it. */
 static void errand_run(struct sfr__work *work)
 {
 	struct errand *errand = sfr__container(work, struct errand, work);
@@ -43,6 +43,8 @@ static void errand_tell(struct sfr__workers *workers)
 	sfr__mailbox_knock(&loop->mailbox);
 }
 
+/* A function of the program's may take any time, and needs a thread. A system call is made here if there is none,
+ * as the epoll engine does: what ends a shortage is not refused because of it. */
 int sfr__errand_start(sfr_op *op)
 {
 	struct errand *errand;
@@ -56,6 +58,10 @@ int sfr__errand_start(sfr_op *op)
 	errand->op = op;
 	op->sqe.user_data = (uint64_t)(uintptr_t)errand;
 	r = sfr__workers_give(&op->loop->workers, &errand->work);
+	if (r < 0 && op->kind != SFR__OP_WORK) {
+		sfr__workers_do(&op->loop->workers, &errand->work);
+		return 0;
+	}
 	if (r < 0)
 		free(errand);
 	return r;

@@ -117,6 +117,15 @@ int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work)
 	return r;
 }
 
+void sfr__workers_do(struct sfr__workers *workers, struct sfr__work *work)
+{
+	work->state = SFR__WORK_BEGUN;
+	workers->run(work);
+	pthread_mutex_lock(&workers->mutex);
+	work_done(workers, work);
+	pthread_mutex_unlock(&workers->mutex);
+}
+
 bool sfr__workers_take_back(struct sfr__workers *workers, struct sfr__work *work)
 {
 	bool waiting;

@@ -33,8 +33,8 @@ struct sfr__workers {
 	size_t stack_size; /* of a thread; 0: as the threads of the program have it */
 };
 
-/* `run` does a piece of work, and `tell` says that some is done, both on a worker; there may be more by
- * the time the owner looks. Costs nothing until there is some. The stacks of threads take addresses
+/* `run` does a piece of work, and `tell` says that some is done, both on a worker, or inside sfr__workers_do();
+ * there may be more by the time the owner looks. Costs nothing until there is some. The stacks of threads take addresses
  * (RLIMIT_AS), 8 MiB each by default: `stack_size` is what the work needs, or 0 where nobody knows. */
 void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max, size_t stack_size,
 		       void (*run)(struct sfr__work *work),
@@ -45,6 +45,9 @@ void sfr__workers_fini(struct sfr__workers *workers);
 
 /* 0; -ENOMEM, -EAGAIN if not a single thread can be had. */
 int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work);
+
+/* Where no thread is to be had: do it here and now. It is collected as if a worker had done it. */
+void sfr__workers_do(struct sfr__workers *workers, struct sfr__work *work);
 
 /* Take back what nobody has begun. False if it is too late. */
 bool sfr__workers_take_back(struct sfr__workers *workers, struct sfr__work *work);

@@ -26,6 +26,18 @@
 static struct seen seen, other;
 static char dir_name[64];
 static int dir;
+static bool threads_ran_out;
+
+int __real_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *),
+			  void *arg);
+
+int __wrap_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *),
+			  void *arg)
+{
+	return threads_ran_out ? EAGAIN : __real_pthread_create(out, attr, run, arg);
+}
 
 /* A loop, and a directory of the test's own. */
 static sfr_loop *loop_and_dir(int world, const char *more)
@@ -411,6 +423,45 @@ START_TEST(work_is_done_on_another_thread_and_its_result_comes_back)
 }
 END_TEST
 
+/* What the kernel has no opcode for, as what the epoll engine gives to workers. */
+START_TEST(without_threads_all_is_done_but_work)
+{
+	sfr_loop *loop = loop_and_dir(_i, NULL);
+	int i, fd;
+
+	threads_ran_out = true;
+	ck_assert_int_eq(awaited(sfr_mkdirat(loop, dir, "d", 0700)), 0);
+	fd = awaited(sfr_openat(loop, dir, "d/f", O_RDWR | O_CREAT, 0600));
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(awaited(sfr_ftruncate(loop, fd, 100)), 0);
+	ck_assert_int_eq(awaited(sfr_fsync(loop, fd)), 0);
+	ck_assert_int_eq(awaited(sfr_symlinkat(loop, "d/f", dir, "s")), 0);
+	ck_assert_int_eq(awaited(sfr_linkat(loop, dir, "d/f", dir, "l", 0)), 0);
+	ck_assert_int_eq(awaited(sfr_ftruncate(loop, dir, 100)), -EINVAL);
+	ck_assert_int_eq(awaited(sfr_close(loop, fd)), 0);
+	fd = awaited(sfr_socket(loop, AF_INET, SOCK_STREAM, 0));
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(close(fd), 0);
+	for (i = 0; i < 3; i++)
+		sfr_submit(sfr_within(sfr_unlinkat(loop, dir, i ? i > 1 ? "l" : "s" : "d/f", 0),
+				      1000000000000),
+			   record, &seen);
+	ck_assert_int_eq(seen.calls, 0); /* not inside a submit */
+	turn_until(loop, &seen.calls, 3);
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(seen.results[i], 0);
+	sfr_submit(sfr_unlinkat(loop, dir, "d", AT_REMOVEDIR), record, &other);
+	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0); /* done, or taken back before it was begun */
+	ck_assert(other.result == 0 || other.result == -ECANCELED);
+	ck_assert_int_eq(other.result == 0, !exists("d"));
+	ck_assert_int_eq(awaited(sfr_work(loop, answer, &fd)), -EAGAIN);
+	threads_ran_out = false;
+	if (exists("d"))
+		ck_assert_int_eq(awaited(sfr_unlinkat(loop, dir, "d", AT_REMOVEDIR)), 0);
+	dir_gone();
+}
+END_TEST
+
 START_TEST(a_loop_goes_on_while_work_is_being_done)
 {
 	sfr_loop *loop = loop_and_dir(_i, NULL);
@@ -525,6 +576,7 @@ int main(void)
 	world_test(tc, many_at_a_time_all_come);
 	tc = world_case(suite, "work");
 	world_test(tc, work_is_done_on_another_thread_and_its_result_comes_back);
+	world_test(tc, without_threads_all_is_done_but_work);
 	world_test(tc, a_loop_goes_on_while_work_is_being_done);
 	world_test(tc, work_that_has_begun_ends_with_its_own_result);
 	world_test(tc, work_that_waits_can_be_cancelled);
