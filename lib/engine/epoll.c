@@ -473,39 +473,6 @@ static bool epoll_pending(struct sfr__engine *engine)
 	return count > 0;
 }
 
-static int epoll_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
-			      unsigned group)
-{
-	return sfr__interpreter_buf_ring_add(&epoll_of(engine)->interpreter, ring, entries, group);
-}
-
-static int epoll_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
-{
-	return sfr__interpreter_files_add(&epoll_of(engine)->interpreter, fds, count);
-}
-
-static int epoll_files_update(struct sfr__engine *engine, unsigned slot, int fd)
-{
-	return sfr__interpreter_files_update(&epoll_of(engine)->interpreter, slot, fd);
-}
-
-static int epoll_files_remove(struct sfr__engine *engine)
-{
-	return sfr__interpreter_files_remove(&epoll_of(engine)->interpreter);
-}
-
-static int epoll_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
-			     unsigned count)
-{
-	return sfr__interpreter_buffers_add(&epoll_of(engine)->interpreter, buffers, count);
-}
-
-static int epoll_buffers_update(struct sfr__engine *engine, unsigned slot,
-				const struct iovec *buffer)
-{
-	return sfr__interpreter_buffers_update(&epoll_of(engine)->interpreter, slot, buffer);
-}
-
 static int epoll_show(struct sfr__engine *engine, int set)
 {
 	struct epoll *epoll = epoll_of(engine);
@@ -548,12 +515,12 @@ static const struct sfr__engine_calls epoll_calls = {
 	.bind = epoll_bind,
 	.enter = epoll_enter,
 	.pending = epoll_pending,
-	.buf_ring_add = epoll_buf_ring_add,
-	.files_add = epoll_files_add,
-	.files_update = epoll_files_update,
-	.files_remove = epoll_files_remove,
-	.buffers_add = epoll_buffers_add,
-	.buffers_update = epoll_buffers_update,
+	.buf_ring_add = sfr__interpreter_buf_ring_add,
+	.files_add = sfr__interpreter_files_add,
+	.files_update = sfr__interpreter_files_update,
+	.files_remove = sfr__interpreter_files_remove,
+	.buffers_add = sfr__interpreter_buffers_add,
+	.buffers_update = sfr__interpreter_buffers_update,
 	.show = epoll_show,
 	.hush = epoll_hush,
 	.time_left = epoll_time_left,

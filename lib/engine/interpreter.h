@@ -104,16 +104,15 @@ void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__re
 void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__request *request,
 			     int result);
 
-/* The tables of the seam. 0 or -errno. */
-int sfr__interpreter_buf_ring_add(struct sfr__interpreter *interpreter, void *ring,
-				  unsigned entries, unsigned number);
-int sfr__interpreter_files_add(struct sfr__interpreter *interpreter, const int *fds,
-			       unsigned count);
-int sfr__interpreter_files_update(struct sfr__interpreter *interpreter, unsigned slot, int fd);
-int sfr__interpreter_files_remove(struct sfr__interpreter *interpreter);
-int sfr__interpreter_buffers_add(struct sfr__interpreter *interpreter, const struct iovec *buffers,
+/* The tables, as the seam has them: of an engine that is an interpreter. */
+int sfr__interpreter_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
+				  unsigned group);
+int sfr__interpreter_files_add(struct sfr__engine *engine, const int *fds, unsigned count);
+int sfr__interpreter_files_update(struct sfr__engine *engine, unsigned slot, int fd);
+int sfr__interpreter_files_remove(struct sfr__engine *engine);
+int sfr__interpreter_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
 				 unsigned count);
-int sfr__interpreter_buffers_update(struct sfr__interpreter *interpreter, unsigned slot,
+int sfr__interpreter_buffers_update(struct sfr__engine *engine, unsigned slot,
 				    const struct iovec *buffer);
 
 #endif

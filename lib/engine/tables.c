@@ -73,22 +73,32 @@ int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__
 	return r;
 }
 
-int sfr__interpreter_buf_ring_add(struct sfr__interpreter *interpreter, void *ring,
-				  unsigned entries, unsigned number)
+/*
+ * The calls of the seam.
+ */
+
+static struct sfr__interpreter *interpreter_of(struct sfr__engine *engine)
 {
+	return sfr__container(engine, struct sfr__interpreter, engine);
+}
+
+int sfr__interpreter_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
+				  unsigned group)
+{
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
 	size_t count = interpreter->groups_count;
 	struct sfr__buf_group *groups;
 
 	if (!entries || entries > 32768 || entries & (entries - 1))
 		return -EINVAL;
-	if (sfr__tables_group(interpreter, number))
+	if (sfr__tables_group(interpreter, group))
 		return -EEXIST;
 	groups = realloc(interpreter->groups, (count + 1) * sizeof(*groups));
 	if (!groups)
 		return -ENOMEM;
 	interpreter->groups = groups;
 	groups[interpreter->groups_count++] = (struct sfr__buf_group){
-		.ring = ring, .entries = entries, .number = (uint16_t)number};
+		.ring = ring, .entries = entries, .number = (uint16_t)group};
 	return 0;
 }
 
@@ -153,8 +163,9 @@ static void files_free(struct sfr__interpreter *interpreter)
 	interpreter->files_count = 0;
 }
 
-int sfr__interpreter_files_add(struct sfr__interpreter *interpreter, const int *fds, unsigned count)
+int sfr__interpreter_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
 {
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
 	unsigned i;
 	int r = 0;
 
@@ -175,24 +186,29 @@ int sfr__interpreter_files_add(struct sfr__interpreter *interpreter, const int *
 	return r;
 }
 
-int sfr__interpreter_files_update(struct sfr__interpreter *interpreter, unsigned slot, int fd)
+int sfr__interpreter_files_update(struct sfr__engine *engine, unsigned slot, int fd)
 {
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
 	int r = slot_check(interpreter, slot);
 
 	return r == 0 ? slot_keep(interpreter, slot, fd) : r;
 }
 
-int sfr__interpreter_files_remove(struct sfr__interpreter *interpreter)
+int sfr__interpreter_files_remove(struct sfr__engine *engine)
 {
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+
 	if (!interpreter->files)
 		return -ENXIO;
 	files_free(interpreter);
 	return 0;
 }
 
-int sfr__interpreter_buffers_add(struct sfr__interpreter *interpreter, const struct iovec *buffers,
+int sfr__interpreter_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
 				 unsigned count)
 {
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+
 	if (interpreter->buffers)
 		return -EBUSY;
 	interpreter->buffers = malloc(count * sizeof(*buffers));
@@ -203,9 +219,11 @@ int sfr__interpreter_buffers_add(struct sfr__interpreter *interpreter, const str
 	return 0;
 }
 
-int sfr__interpreter_buffers_update(struct sfr__interpreter *interpreter, unsigned slot,
+int sfr__interpreter_buffers_update(struct sfr__engine *engine, unsigned slot,
 				    const struct iovec *buffer)
 {
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+
 	if (!interpreter->buffers)
 		return -ENXIO;
 	if (slot >= interpreter->buffers_count)
