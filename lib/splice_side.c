@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "splice_side.h"
+#include "counted.h"
 #include "kernel.h"
-#include <fcntl.h>
-#include <unistd.h>
 
 struct sfr__side sfr__side_of(int fd, uint64_t off)
 {

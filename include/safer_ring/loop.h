@@ -217,8 +217,9 @@ typedef struct sfr_loop_stats {
 		links_broken; /**< Of their chains, those that it did not run for that, and gave back. */
 	uint64_t
 		syscalls; /**< System calls of the engine and its workers: to submit, to wait, and on epoll
-			    to do what operations ask for. Not counted: rare ones of the loop itself, as when
-			    another thread wakes it, and what the kernel does by itself. @since 0.2 */
+			    to do what operations ask for. Not counted: those of the loop itself, as when it
+			    asks what a descriptor is, tells a host, or is woken by another thread, and what
+			    the kernel does by itself. @since 0.2 */
 } sfr_loop_stats;
 
 /**

@@ -7,12 +7,12 @@
 #define _GNU_SOURCE
 #endif
 #include "epoll.h"
-#include "counted.h"
 #include "interpreter.h"
 #include "syscalls.h"
 #include "watch.h"
 #include "../clock.h"
 #include "../config.h"
+#include "../counted.h"
 #include "../workers.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -80,8 +80,9 @@ static void work_tell(struct sfr__workers *workers)
 	const uint64_t one = 1;
 	struct epoll *epoll = sfr__container(workers, struct epoll, workers);
 
+	atomic_fetch_add_explicit(&epoll->worker_calls, 1,
+				  memory_order_relaxed); /* who is told counts it */
 	(void)!write(epoll->done_fd, &one, sizeof(one)); /* full means it is readable already */
-	atomic_fetch_add_explicit(&epoll->worker_calls, 1, memory_order_relaxed);
 }
 
 /* Epoll tells that work is done. 0 or -errno. */

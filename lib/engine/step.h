@@ -5,7 +5,7 @@
 #ifndef SFR_LIB_ENGINE_STEP_H
 #define SFR_LIB_ENGINE_STEP_H
 
-#include "counted.h"
+#include "../counted.h"
 #include "../kernel.h"
 #include <errno.h>
 #include <stdbool.h>

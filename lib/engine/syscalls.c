@@ -15,8 +15,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-_Thread_local uint64_t sfr__calls;
-
 /* What poll tells of; the bits above are orders to epoll, and nobody's here. */
 #define POLL_EVENTS 0xffffU
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
-#include "counted.h"
+#include "../counted.h"
 #include <errno.h>
 #include <limits.h>
 

@@ -3,11 +3,12 @@
  * Counted: the system calls of an engine that makes them itself.
  *
  * Whoever includes this counts each of these calls where it is made, by the thread that makes it: the epoll engine
- * has some seventy places, and none can be forgotten. It brings the headers that declare what it counts, for their
- * declarations must not see the macros.
+ * has some seventy places, and none can be forgotten; nor those of what it calls, however low that is. The engine
+ * adds up what its threads counted while they were in it. It brings the headers that declare what it counts, for
+ * their declarations must not see the macros.
  */
-#ifndef SFR_LIB_ENGINE_COUNTED_H
-#define SFR_LIB_ENGINE_COUNTED_H
+#ifndef SFR_LIB_COUNTED_H
+#define SFR_LIB_COUNTED_H
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
