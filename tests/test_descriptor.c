@@ -174,6 +174,30 @@ START_TEST(without_descriptors_a_splice_waits_as_well)
 }
 END_TEST
 
+/* Such a splice of the epoll engine has none of its files for itself. */
+START_TEST(a_splice_without_copies_ends_when_its_descriptor_is_closed)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	struct rlimit limit;
+	int from[2], to[2];
+
+	if (strcmp(sfr_loop_engine(loop), "epoll") != 0)
+		return;
+	ck_assert_int_eq(pipe(from), 0);
+	owned_fd(from[1]);
+	pair_of_pipe_ends(&to[0], &to[1]);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	descriptors_run_out();
+	sfr_submit(sfr_splice(loop, from[0], -1, to[1], -1, 8, 0), record, &seen);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	limit_set(limit.rlim_cur, limit.rlim_max);
+	ck_assert_int_eq(awaited(sfr_close(loop, from[0])), 0);
+	turn_until(loop, &seen.calls, 1);
+
+	ck_assert_int_eq(seen.result, -ECANCELED);
+}
+END_TEST
+
 /*
  * The library's own.
  */
@@ -296,6 +320,7 @@ int main(void)
 	world_test(tc, without_descriptors_a_file_is_closed);
 	world_test(tc, without_descriptors_everything_is_done_that_wins_none);
 	world_test(tc, without_descriptors_a_splice_waits_as_well);
+	world_test(tc, a_splice_without_copies_ends_when_its_descriptor_is_closed);
 	tc = world_case(suite, "the library's own");
 	world_test(tc, what_the_loop_has_for_itself_is_no_descriptor_for_others);
 	world_test(tc, nor_is_it_in_a_batch);

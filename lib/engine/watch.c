@@ -319,6 +319,26 @@ bool sfr__watch_is_own(const struct sfr__watches *watches, int fd)
 	return watch && (watch->own || watch->outlives);
 }
 
+/* A splice waits for copies of its descriptors, or without such for these themselves: it could keep only the file
+ * that it waits for now. */
+static void splices_lose(struct sfr__watches *watches, struct watch *watch)
+{
+	struct sfr__link all;
+
+	sfr__list_move(&all, &watch->requests);
+	while (!sfr__list_empty(&all)) {
+		struct sfr__link *link = all.next;
+
+		if (sfr__container(link, struct sfr__request, link)->sqe.opcode ==
+		    IORING_OP_SPLICE) {
+			request_lost(watches, link, -ECANCELED);
+			continue;
+		}
+		sfr__list_unlink(link);
+		sfr__list_append(&watch->requests, link);
+	}
+}
+
 void sfr__watch_closing(struct sfr__watches *watches, int fd)
 {
 	struct watch *watch = watch_find(watches, fd);
@@ -328,6 +348,7 @@ void sfr__watch_closing(struct sfr__watches *watches, int fd)
 		return;
 	if (!sfr__list_empty(&watch->requests) && watch_update(watches, watch, fd, true) < 0)
 		watch_lose(watches, watch, fd); /* they waited for a file that had this number */
+	splices_lose(watches, watch);
 	if (sfr__list_empty(&watch->requests)) {
 		watch_drop(watches, watch, fd);
 		return;
