@@ -77,8 +77,7 @@ static unsigned polls_of(const sfr_op *op)
 
 bool sfr__splice_polls(const sfr_op *op)
 {
-	bool is_known = (is_fixed_in(op) || op->sqe.splice_fd_in >= 0) &&
-			(is_fixed_out(op) || op->sqe.fd >= 0);
+	bool is_known = !is_fixed_in(op) && op->sqe.splice_fd_in >= 0 && op->sqe.fd >= 0;
 
 	return op->loop->engine->splice_locks && (!is_known || polls_of(op));
 }

@@ -12,7 +12,8 @@ void sfr__splice_write(sfr_op *op, struct io_uring_sqe *sqe);
 
 void sfr__splice_complete(sfr_op *op, int result);
 
-/* Whether it is more than one entry, or that is not known yet. */
+/* Whether it is more than one entry, or that is not known yet: what is in a slot of the fixed files may be
+ * another when it starts. */
 bool sfr__splice_polls(const sfr_op *op);
 
 #endif

@@ -569,6 +569,48 @@ START_TEST(in_a_batch_it_waits_for_what_comes_before_it)
 }
 END_TEST
 
+/* A connection that a batch accepts into a slot, and of which nothing comes yet. */
+START_TEST(what_is_accepted_in_the_same_batch_does_not_keep_others_waiting)
+{
+	static struct seen used;
+	int name = -1, i;
+
+	for (i = 0; i < 2; i++) { /* the slot is empty, or has a pipe until the batch closes it */
+		sfr_loop *loop = loop_and_pipe(_i, NULL);
+		sfr_batch *batch = sfr_batch_new(loop);
+		int listener, client = owned_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+		int before = -1, accepted, moved, result;
+		struct sockaddr_in addr;
+
+		used = (struct seen){0};
+		listener = listening_socket(&addr, 1);
+		ck_assert_int_eq(connect(client, (struct sockaddr *)&addr, sizeof(addr)), 0);
+		name = i ? reader : -1;
+		ck_assert_int_eq(sfr_files_register(loop, &name, 1, &name), 0);
+		if (i)
+			before = sfr_batch_add(batch, sfr_close(loop, name));
+		accepted = sfr_batch_add(batch, sfr_into(sfr_accept(loop, listener), name));
+		if (i)
+			ck_assert_int_eq(sfr_batch_after(batch, accepted, before), 0);
+		moved = sfr_batch_then(batch, accepted,
+				       sfr_splice(loop, name, -1, writer, -1, 5, 0));
+		ck_assert_int_eq(sfr_batch_submit(batch, NULL, NULL), 0);
+		ck_assert_int_eq(sfr_await(sfr_timeout(loop, 1000000), NULL), 0);
+		sfr_submit(sfr_within(sfr_read(loop, reader, sfr_buf_get(loop, 100)), 1000000),
+			   record, &used);
+		turn_until(loop, &used.calls, 1);
+		ck_assert_int_eq(used.result, -ETIMEDOUT);
+		put(client, "hello");
+		ck_assert_int_eq(sfr_batch_await(batch), 0);
+		ck_assert_int_eq(sfr_batch_result(batch, moved, &result), 0);
+		ck_assert_int_eq(result, 5);
+		sfr_batch_free(batch);
+		assert_next(reader, "hello");
+		loop_end();
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("splice");
@@ -591,6 +633,7 @@ int main(void)
 	world_test(tc, what_is_said_of_pipes_does_not_keep_it_from_waiting_for_sockets);
 	world_test(tc, a_socket_that_waits_is_let_go_of_and_loses_nothing);
 	world_test(tc, in_a_batch_it_waits_for_what_comes_before_it);
+	world_test(tc, what_is_accepted_in_the_same_batch_does_not_keep_others_waiting);
 	tc = world_case(suite, "refusals");
 	world_test(tc, errors_are_those_of_the_system);
 	world_test(tc, what_is_wrong_is_told_though_nothing_is_ready);
