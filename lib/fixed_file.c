@@ -208,6 +208,13 @@ unsigned sfr__fixed_file_kind(const struct sfr__fixed_files *files, int fd)
 	return is_missing(files, fd) ? SFR__FD_FILE : files->slots[sfr__fd_slot(fd)].kind;
 }
 
+bool sfr__fixed_file_is_nonblocking(const struct sfr__fixed_files *files, int fd)
+{
+	unsigned slot = sfr__fd_slot(fd);
+
+	return slot < files->count && files->slots[slot].kind & SFR__FD_NONBLOCKING;
+}
+
 int sfr__fixed_file_refuse(const sfr_op *op)
 {
 	if (sfr__fixed_file_is_missing(op))

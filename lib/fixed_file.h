@@ -83,6 +83,9 @@ bool sfr__fixed_file_is_missing(const sfr_op *op);
 /* Of the file behind a name what sfr__fd_kind() says of a descriptor; SFR__FD_FILE if there is none. */
 unsigned sfr__fixed_file_kind(const struct sfr__fixed_files *files, int fd);
 
+/* Whether the file behind a name, or the one that an op that is submitted fills its slot with, is O_NONBLOCK. */
+bool sfr__fixed_file_is_nonblocking(const struct sfr__fixed_files *files, int fd);
+
 /* A worker of the loop was to do an op, and has no descriptor to do it with: why not. */
 int sfr__fixed_file_refuse(const sfr_op *op);
 

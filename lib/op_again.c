@@ -70,7 +70,8 @@ static bool is_consumed_in_vain(int fd)
 	return domain != AF_INET && domain != AF_INET6 && sfr__socket_type(fd) != SOCK_STREAM;
 }
 
-bool sfr__op_may_lead(sfr_op *op)
+/* Have a send that goes on by itself wait in the engine. False if it must not. */
+static bool wait_in_engine(sfr_op *op)
 {
 	if (!asks_not_to_wait(op))
 		return true;
@@ -80,9 +81,26 @@ bool sfr__op_may_lead(sfr_op *op)
 	return true;
 }
 
+static bool may_be_given_up(const sfr_op *op)
+{
+	if (!sfr__op_waits(op))
+		return false;
+	return sfr__fd_is_fixed(op->sqe.fd)
+		       ? sfr__fixed_file_is_nonblocking(&op->loop->files, op->sqe.fd)
+		       : is_nonblocking(op->sqe.fd);
+}
+
+/* An op that is given up breaks a soft link, and what is behind it is held again. */
+bool sfr__op_may_lead(sfr_op *op, bool hard)
+{
+	if (hard && may_be_given_up(op))
+		return false;
+	return wait_in_engine(op);
+}
+
 void sfr__op_try_again(sfr_op *op)
 {
-	if (asks_not_to_wait(op) && sfr__op_may_lead(op))
+	if (asks_not_to_wait(op) && wait_in_engine(op))
 		sfr__op_go_on(op, &op->loop->backlog);
 	else
 		sfr__op_go_on_later(op);

@@ -13,9 +13,9 @@ bool sfr__op_waits(const sfr_op *op);
 /* Try an op that sfr__op_waits() again: now, or later. */
 void sfr__op_try_again(sfr_op *op);
 
-/* Whether the engine may start the next op of a chain by itself when this one ends: not if this one may be given up
- * and tried again. To be asked before its entry is written. */
-bool sfr__op_may_lead(sfr_op *op);
+/* Whether the engine may start by itself what is linked behind an op in a chain: not if the op may be given up,
+ * and go on then, and the link holds all the same. To be asked before its entry is written. */
+bool sfr__op_may_lead(sfr_op *op, bool hard);
 
 /* Submit the entry of an op that the engine gave up once more after a while: 1 ms, and twice as long after each try
  * in vain, up to 100 ms. If the op was cancelled meanwhile it ends. */

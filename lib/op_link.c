@@ -95,7 +95,7 @@ static sfr_op *chain_next(sfr_op *op)
 {
 	sfr_op *next = op_behind(op);
 
-	return next && sfr__op_may_lead(op) ? next : NULL;
+	return next && sfr__op_may_lead(op, op->sqe.user_data & HARD) ? next : NULL;
 }
 
 /* Entries that a chain takes at most. Who was cancelled meanwhile ends it: the rest is still held. */

@@ -10,6 +10,7 @@
 #include <liburing.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <safer_ring/error.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -465,6 +466,35 @@ START_TEST(what_depends_on_it_waits_as_well)
 }
 END_TEST
 
+/* The same of what is to end it, and would end it now if the engine started that by itself. */
+START_TEST(what_comes_after_it_whatever_becomes_of_it_waits_as_well)
+{
+	sfr_op *op;
+	sfr_loop *loop = loop_and_op(_i, &op);
+	sfr_batch *batch;
+	int result;
+
+	if (situations[situation].goes_on) {
+		sfr_op_discard(op);
+		return;
+	}
+	batch = sfr_batch_new(loop);
+	ck_assert_int_eq(sfr_batch_add(batch, op), 0);
+	ck_assert_int_eq(sfr_batch_add(batch, sfr_close(loop, dup(near))), 1);
+	ck_assert_int_eq(sfr_batch_after_any(batch, 1, 0), 0);
+	ck_assert_int_eq(sfr_batch_submit(batch, NULL, NULL), 0);
+	turns_of_some_time(loop);
+	ck_assert_msg(sfr_batch_result(batch, 1, &result) == -SFR_EPENDING,
+		      "%s: what comes after it has run", situations[situation].name);
+
+	situations[situation].help();
+	ck_assert_int_eq(sfr_batch_await(batch), 0);
+	ck_assert_int_eq(sfr_batch_result(batch, 0, &result), 0);
+	assert_helped(result);
+	sfr_batch_free(batch);
+}
+END_TEST
+
 /*
  * Those who ask not to wait.
  */
@@ -488,6 +518,7 @@ int main(void)
 
 	again_test_on_both(tc, it_waits_and_costs_next_to_nothing_and_is_done_once_it_can_be);
 	again_test(tc, what_depends_on_it_waits_as_well);
+	again_test(tc, what_comes_after_it_whatever_becomes_of_it_waits_as_well);
 	tcase_add_loop_test(tc, what_arrives_ends_the_long_pauses, 0, 3 * world_count());
 	tc = world_case(suite, "ends");
 	again_test(tc, it_can_be_cancelled);
