@@ -37,6 +37,7 @@
 
 static void receive_poll(sfr_op *op, int fd)
 {
+	sfr__op_blank(op);
 	io_uring_prep_poll_add(&op->sqe, fd, POLLIN);
 }
 
@@ -115,10 +116,7 @@ static void receive_polled(sfr_op *op, int result)
 
 static void receive_poll_again(sfr_op *op)
 {
-	int fd = op->sqe.fd;
-
-	sfr__op_blank(op);
-	receive_poll(op, fd);
+	receive_poll(op, op->sqe.fd);
 	sfr__op_go_on(op, &op->loop->backlog);
 }
 
