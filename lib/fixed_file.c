@@ -96,6 +96,7 @@ int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_ou
 	}
 	loop->files = (struct sfr__fixed_files){slots, n};
 	sfr__positions_keep(loop, fds, n);
+	sfr__loop_note_own(loop);
 	return 0;
 }
 
@@ -134,6 +135,7 @@ int sfr_files_unregister(sfr_loop *loop)
 	if (r == 0) {
 		sfr__fixed_files_fini(&loop->files);
 		sfr__positions_drop(&loop->positions);
+		sfr__loop_note_own(loop);
 	}
 	return r;
 }

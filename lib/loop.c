@@ -38,7 +38,7 @@ void sfr__loop_note_own(sfr_loop *loop)
 	int fds[OWN_FDS], i;
 
 	own_fds(loop, fds);
-	loop->own_bits = 0;
+	loop->own_bits = sfr__positions_kept(&loop->positions);
 	for (i = 0; i < OWN_FDS; i++)
 		if (fds[i] >= 0)
 			loop->own_bits |= UINT64_C(1) << (unsigned)fds[i] % 64;
@@ -54,7 +54,7 @@ bool sfr__loop_owns(const sfr_loop *loop, int fd)
 	for (i = 0; i < OWN_FDS; i++)
 		if (fds[i] == fd)
 			return true;
-	return false;
+	return sfr__position_is_kept(&loop->positions, fd);
 }
 
 static bool is_forked(const sfr_loop *loop)

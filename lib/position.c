@@ -12,7 +12,8 @@
 /* What O_DIRECT asks of addresses and lengths, at least. */
 #define DIRECT_ALIGN 512
 
-enum kind { UNKNOWN, WITHOUT, WITH };
+/* KEPT: of a copy that the loop has for itself. */
+enum kind { UNKNOWN, WITHOUT, WITH, KEPT };
 
 /* Where the op keeps it, whose entry has no use for that field. Negative: it was not noted. */
 static int64_t noted(const sfr_op *op)
@@ -64,22 +65,33 @@ static enum kind kind_of(int fd)
 	return S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode) ? WITH : WITHOUT;
 }
 
-/* Without memory nothing is remembered, and it is asked again each time. */
-static enum kind kind_learn(struct sfr__positions *positions, int fd)
-{
-	uint8_t *known = sfr__array_get(&positions->kinds, (size_t)fd);
-	enum kind kind = kind_of(fd);
-
-	if (known)
-		*known = (uint8_t)kind;
-	return kind;
-}
-
 static enum kind kind_known(const struct sfr__positions *positions, int fd)
 {
 	const uint8_t *known = sfr__array_find(&positions->kinds, (size_t)fd);
 
 	return known ? (enum kind) * known : UNKNOWN;
+}
+
+/* False without memory. */
+static bool kind_note(struct sfr__positions *positions, int fd, enum kind kind)
+{
+	uint8_t *known = sfr__array_get(&positions->kinds, (size_t)fd);
+
+	if (known)
+		*known = (uint8_t)kind;
+	return known;
+}
+
+/* What cannot be noted is asked again each time. */
+static enum kind kind_learn(struct sfr__positions *positions, int fd)
+{
+	enum kind kind = kind_known(positions, fd);
+
+	if (kind == KEPT)
+		return KEPT;
+	kind = kind_of(fd);
+	(void)kind_note(positions, fd, kind);
+	return kind;
 }
 
 /* A descriptor of an op's file; -1 if there is none. */
@@ -106,7 +118,7 @@ static int64_t position_of(sfr_op *op, int fd)
 
 	if (kind == UNKNOWN)
 		kind = kind_learn(positions, fd);
-	if (kind != WITH)
+	if (kind != WITH && kind != KEPT)
 		return -1;
 	position = lseek(fd, 0, SEEK_CUR);
 	if (position < 0)
@@ -148,7 +160,7 @@ void sfr__position_mend(const sfr_op *op, int result)
 		if (lseek(fd, 0, SEEK_CUR) == noted(op))
 			position_move(op, fd, result);
 	} else if (noted(op) < 0 && is_short && is_write(op) && fd >= 0) {
-		if (kind_learn(&op->loop->positions, fd) == WITH)
+		if (kind_learn(&op->loop->positions, fd) >= WITH)
 			position_move(op, fd, result);
 	}
 }
@@ -157,7 +169,7 @@ void sfr__position_forget(sfr_loop *loop, int fd)
 {
 	uint8_t *known = fd < 0 ? NULL : sfr__array_find(&loop->positions.kinds, (size_t)fd);
 
-	if (known)
+	if (known && *known != KEPT)
 		*known = UNKNOWN;
 }
 
@@ -169,19 +181,25 @@ void sfr__position_forget(sfr_loop *loop, int fd)
 static void slot_keep(struct sfr__positions *positions, unsigned slot, int fd)
 {
 	int *kept = kind_of(fd) == WITH ? sfr__array_get(&positions->kept, slot) : NULL;
+	int copy = kept ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 
-	if (kept)
-		*kept = fcntl(fd, F_DUPFD_CLOEXEC, 0) + 1;
+	if (copy < 0)
+		return;
+	if (kind_note(positions, copy, KEPT))
+		*kept = copy + 1;
+	else
+		(void)close(copy); /* nothing was written to it */
 }
 
 static void slot_drop(struct sfr__positions *positions, unsigned slot)
 {
 	int *kept = sfr__array_find(&positions->kept, slot);
 
-	if (kept && *kept)
-		(void)close(*kept - 1); /* a copy: nothing was written to it */
-	if (kept)
-		*kept = 0;
+	if (!kept || !*kept)
+		return;
+	(void)kind_note(positions, *kept - 1, UNKNOWN);
+	(void)close(*kept - 1); /* a copy: nothing was written to it */
+	*kept = 0;
 }
 
 void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count)
@@ -195,10 +213,6 @@ void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count)
 
 void sfr__position_slot_emptied(sfr_loop *loop, unsigned slot)
 {
-	int *kept = sfr__array_find(&loop->positions.kept, slot);
-
-	if (kept && *kept)
-		sfr__position_forget(loop, *kept - 1);
 	slot_drop(&loop->positions, slot);
 }
 
@@ -208,6 +222,25 @@ void sfr__positions_drop(struct sfr__positions *positions)
 
 	for (; (slot = sfr__array_next(&positions->kept, slot)) != SFR__ARRAY_NONE; slot++)
 		slot_drop(positions, (unsigned)slot);
+}
+
+bool sfr__position_is_kept(const struct sfr__positions *positions, int fd)
+{
+	return kind_known(positions, fd) == KEPT;
+}
+
+uint64_t sfr__positions_kept(const struct sfr__positions *positions)
+{
+	uint64_t bits = 0;
+	size_t slot = 0;
+
+	for (; (slot = sfr__array_next(&positions->kept, slot)) != SFR__ARRAY_NONE; slot++) {
+		int kept = *(const int *)sfr__array_at(&positions->kept, slot);
+
+		if (kept)
+			bits |= UINT64_C(1) << (unsigned)(kept - 1) % 64;
+	}
+	return bits;
 }
 
 void sfr__positions_init(struct sfr__positions *positions)

@@ -23,7 +23,8 @@
 struct io_uring_sqe;
 
 struct sfr__positions {
-	struct sfr__array kinds; /* a byte by descriptor: whether it has a position, if known */
+	struct sfr__array kinds; /* a byte by descriptor: whether it has a position, if known; or
+				  * whose it is */
 	struct sfr__array kept;  /* an int by slot: a descriptor of its file, plus 1; 0: none */
 };
 
@@ -44,5 +45,10 @@ void sfr__position_forget(sfr_loop *loop, int fd);
 void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count);
 void sfr__position_slot_emptied(sfr_loop *loop, unsigned slot);
 void sfr__positions_drop(struct sfr__positions *positions);
+
+/* Whether a descriptor is the loop's own copy of one that was registered. And a bit for each that is, by its
+ * number modulo 64. */
+bool sfr__position_is_kept(const struct sfr__positions *positions, int fd);
+uint64_t sfr__positions_kept(const struct sfr__positions *positions);
 
 #endif

@@ -310,6 +310,31 @@ START_TEST(what_the_engine_has_copied_is_not_closed_by_a_number_of_old)
 }
 END_TEST
 
+/* The loop has copies of registered files as well, for their positions. */
+START_TEST(a_copy_of_a_registered_file_is_not_closed_by_a_number_of_old)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	int copy, name, i;
+
+	file = empty_file();
+	for (i = 0; i < 2; i++) {
+		copy = dup(0);
+		close(copy); /* the number that a copy will have */
+		ck_assert_int_eq(sfr_files_register(loop, &file, 1, &name), 0);
+		if (i)
+			ck_assert_int_ge(sfr_loop_fd(loop), 0);
+		ck_assert_int_eq(awaited(sfr_close(loop, copy)), -EBADF);
+		ck_assert_int_eq(awaited(sfr_close(loop, copy)), -EBADF);
+		ck_assert_int_eq(awaited(sfr_write(loop, name, sfr_buf_from(loop, "abc", 3))), 3);
+		ck_assert_int_eq(sfr_files_unregister(loop), 0);
+
+		ck_assert_int_eq(dup(file), copy); /* which is free again, and anybody's */
+		ck_assert_int_eq(awaited(sfr_write(loop, copy, sfr_buf_from(loop, "d", 1))), 1);
+		ck_assert_int_eq(awaited(sfr_close(loop, copy)), 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("descriptor");
@@ -325,5 +350,6 @@ int main(void)
 	world_test(tc, what_the_loop_has_for_itself_is_no_descriptor_for_others);
 	world_test(tc, nor_is_it_in_a_batch);
 	world_test(tc, what_the_engine_has_copied_is_not_closed_by_a_number_of_old);
+	world_test(tc, a_copy_of_a_registered_file_is_not_closed_by_a_number_of_old);
 	return world_run(suite);
 }

@@ -8,7 +8,8 @@
  * (sfr_ftruncate() before Linux 6.9). Read and write with offsets what only a slot has open,
  * as after sfr_into(): when an error cuts a transfer short, io_uring does not move the position, and the loop can
  * correct that only through a descriptor. For this the loop keeps a copy of the descriptor of each registered
- * file that has a position. The slab needs no registering: reads and writes with its buffers are
+ * file that has a position. When the slot is emptied the copy is closed, which ends the locks of fcntl() that the
+ * process has on that file, as close() does. The slab needs no registering: reads and writes with its buffers are
  * of the fixed kind by themselves where memory may be locked.
  */
 #ifndef SAFER_RING_REGISTRY_H
