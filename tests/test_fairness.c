@@ -24,10 +24,10 @@
 enum flood { DISCARDED, ECHOED, DATAGRAMS, PIPED, FLOODS };
 
 static const char *const sizes[] = {
-	"buffers.size=256 buffers.count=64 buffers.receive=8",
-	"buffers.size=256 buffers.count=64 buffers.receive=32",
-	"buffers.size=256 buffers.count=256 buffers.receive=64",
-	"buffers.size=256 buffers.count=4",
+	"buffers.size=512 buffers.count=64 buffers.receive=8",
+	"buffers.size=512 buffers.count=64 buffers.receive=32",
+	"buffers.size=512 buffers.count=256 buffers.receive=64",
+	"buffers.size=512 buffers.count=4",
 };
 
 static struct pinger {
