@@ -379,6 +379,7 @@ END_TEST
 START_TEST(the_largest_datagram_fits_into_65527_bytes)
 {
 	sfr_loop *loop = loop_with_sockets(_i, NULL);
+	sfr_buf *buf = sfr_buf_get(loop, SFR_PEER_ROOM + 65527);
 	static char largest[65507];
 
 	ck_assert_uint_eq(SFR_PEER_ROOM, 256);
@@ -386,10 +387,8 @@ START_TEST(the_largest_datagram_fits_into_65527_bytes)
 	ck_assert_int_eq(sendto(there, largest, sizeof(largest), 0, (struct sockaddr *)&here_addr,
 				sizeof(here_addr)),
 			 sizeof(largest));
-	ck_assert_int_eq(
-		sfr_await(sfr_recvfrom(loop, here, sfr_buf_get(loop, SFR_PEER_ROOM + 65527)),
-			  &seen.buf),
-		sizeof(largest));
+	memset(buf->data, 0, buf->cap); /* Valgrind does not see what the kernel writes */
+	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, here, buf), &seen.buf), sizeof(largest));
 	ck_assert_uint_eq(sfr_buf_cut(seen.buf), 0);
 	ck_assert_mem_eq(seen.buf->data, largest, sizeof(largest));
 	seen_release(&seen);

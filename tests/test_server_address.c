@@ -98,6 +98,7 @@ struct address_request {
 	struct in6_addr host;
 	uint32_t prefix_length;
 	int index;
+	struct ifreq more; /* none: Valgrind reads as much of every such request */
 };
 
 /* The kernel takes a moment to make a new address one that can be listened on. */
