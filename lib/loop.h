@@ -130,7 +130,12 @@ int sfr__loop_run_until(sfr_loop *loop, const bool *reached, const void *frame);
 int sfr__loop_nested(const sfr_loop *loop, const void *frame, const char *what);
 
 /* The frame of a public call, for these. */
+#if defined(__GNUC__) && \
+	!defined(__clang__) /* where its caller's ends, whatever the machine keeps in it */
+#define SFR__FRAME() __builtin_dwarf_cfa()
+#else
 #define SFR__FRAME() __builtin_frame_address(0)
+#endif
 
 /* 0 if the caller is on the loop's thread, its maker's until the first turn. Else he did `what` and may not,
  * which is misuse: -SFR_ETHREAD or -SFR_EFORKED. */

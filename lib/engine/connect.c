@@ -3,6 +3,9 @@
  * Connect: by a call that does not wait, and then by waiting for what came of it; on a socket that blocks, a
  * worker makes that call.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "connect.h"
 #include "step.h"
 #include <sys/socket.h>
