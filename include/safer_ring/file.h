@@ -35,39 +35,80 @@ SFR_API sfr_op *sfr_openat(sfr_loop *loop, int dirfd, const char *path, int flag
  * @param buf   Given, whatever happens; room for a struct statx, or the result is -EINVAL. Comes back
  *              with one in it.
  * @return As for every operation with a buffer, see sfr_read().
- * @par Result 0, and buf->len is sizeof(struct statx); else the error of statx(2), and it is 0.
+ * @par Result
+ *      0, and buf->len is sizeof(struct statx); else the error of statx(2), and it is 0.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_statx(sfr_loop *loop, int dirfd, const char *path, int flags, unsigned mask,
 			  sfr_buf *buf);
 
-/** Have a file's contents and attributes on its disk. @par Result 0; the error of fsync(2). @since 0.1 */
+/**
+ * Have a file's contents and attributes on its disk.
+ * @par Result
+ *      0; the error of fsync(2).
+ * @since 0.1
+ */
 SFR_API sfr_op *sfr_fsync(sfr_loop *loop, int fd);
 
 /** As sfr_fsync(), without attributes that reading does not need. @since 0.1 */
 SFR_API sfr_op *sfr_fdatasync(sfr_loop *loop, int fd);
 
-/** Reserve or free room in a file. @par Result 0; the error of fallocate(2). @since 0.1 */
+/**
+ * Reserve or free room in a file.
+ * @par Result
+ *      0; the error of fallocate(2).
+ * @since 0.1
+ */
 SFR_API sfr_op *sfr_fallocate(sfr_loop *loop, int fd, int mode, uint64_t off, uint64_t len);
 
-/** Cut a file, or extend it with zeros. @par Result 0; the error of ftruncate(2). @since 0.1 */
+/**
+ * Cut a file, or extend it with zeros.
+ * @par Result
+ *      0; the error of ftruncate(2).
+ * @since 0.1
+ */
 SFR_API sfr_op *sfr_ftruncate(sfr_loop *loop, int fd, uint64_t len);
 
-/** Remove a name; AT_REMOVEDIR for a directory. @par Result 0; the error of unlinkat(2). @since 0.1 */
+/**
+ * Remove a name; AT_REMOVEDIR for a directory.
+ * @par Result
+ *      0; the error of unlinkat(2).
+ * @since 0.1
+ */
 SFR_API sfr_op *sfr_unlinkat(sfr_loop *loop, int dirfd, const char *path, int flags);
 
-/** Give a file another name. @par Result 0; the error of renameat2(2). @since 0.1 */
+/**
+ * Give a file another name.
+ * @par Result
+ *      0; the error of renameat2(2).
+ * @since 0.1
+ */
 SFR_API sfr_op *sfr_renameat(sfr_loop *loop, int dirfd, const char *path, int new_dirfd,
 			     const char *new_path, unsigned flags);
 
-/** Make a directory. @par Result 0; the error of mkdirat(2). @since 0.1 */
+/**
+ * Make a directory.
+ * @par Result
+ *      0; the error of mkdirat(2).
+ * @since 0.1
+ */
 SFR_API sfr_op *sfr_mkdirat(sfr_loop *loop, int dirfd, const char *path, unsigned mode);
 
-/** Give a file a further name. @par Result 0; the error of linkat(2). @since 0.1 */
+/**
+ * Give a file a further name.
+ * @par Result
+ *      0; the error of linkat(2).
+ * @since 0.1
+ */
 SFR_API sfr_op *sfr_linkat(sfr_loop *loop, int dirfd, const char *path, int new_dirfd,
 			   const char *new_path, int flags);
 
-/** Make a symbolic link to `target`. @par Result 0; the error of symlinkat(2). @since 0.1 */
+/**
+ * Make a symbolic link to `target`.
+ * @par Result
+ *      0; the error of symlinkat(2).
+ * @since 0.1
+ */
 SFR_API sfr_op *sfr_symlinkat(sfr_loop *loop, const char *target, int dirfd, const char *path);
 
 /**

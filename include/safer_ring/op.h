@@ -151,7 +151,8 @@ SFR_API sfr_op *sfr_all(sfr_op *op);
  * Do nothing, through the whole machinery.
  * @return As for every operation without a buffer: yours until sfr_submit(), sfr_await() or
  *         sfr_op_discard() takes it; NULL when there is no memory for it, or ring.ops_max are in being.
- * @par Result 0.
+ * @par Result
+ *      0.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_nop(sfr_loop *loop);
@@ -221,7 +222,8 @@ SFR_API sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf);
  * which for a connection is when the peer has acknowledged it. Cancelling stops what was not sent yet, but
  * does not hasten that, nor does a deadline or a drain; closing the connection with a reset does.
  *
- * @par Result As sfr_send(). Where the kernel or the socket cannot do it, as with Unix sockets, it is a
+ * @par Result
+ *      As sfr_send(). Where the kernel or the socket cannot do it, as with Unix sockets, it is a
  *      plain send.
  * @thread The loop's. @since 0.1
  */
@@ -278,7 +280,8 @@ SFR_API sfr_op *sfr_read_multi(sfr_loop *loop, int fd);
  * Connect a socket.
  *
  * @param addr Copied.
- * @par Result 0; else the error of connect(2).
+ * @par Result
+ *      0; else the error of connect(2).
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr, socklen_t size);
@@ -286,7 +289,8 @@ SFR_API sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr,
 /**
  * Wait for some time: at least `ns` nanoseconds from the submission. The loop keeps time in ticks of
  * 66 µs, and the system's own timers add about 50 µs to that.
- * @par Result 0 when the time has passed.
+ * @par Result
+ *      0 when the time has passed.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_timeout(sfr_loop *loop, uint64_t ns);
@@ -303,7 +307,8 @@ SFR_API sfr_op *sfr_interval(sfr_loop *loop, uint64_t ns);
  * Wait until a descriptor is ready.
  *
  * @param events POLLIN, POLLOUT and so on, of poll(2); POLLERR and POLLHUP are always reported.
- * @par Result The events that are there; else an error.
+ * @par Result
+ *      The events that are there; else an error.
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events);
@@ -312,7 +317,8 @@ SFR_API sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events);
  * Call back whenever a descriptor is ready, until cancelled: at most once a turn, and in each turn in
  * which it is. So do with it what it is ready for, or cancel.
  *
- * @par Result As sfr_poll().
+ * @par Result
+ *      As sfr_poll().
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_poll_multi(sfr_loop *loop, int fd, unsigned events);
@@ -321,7 +327,8 @@ SFR_API sfr_op *sfr_poll_multi(sfr_loop *loop, int fd, unsigned events);
  * Shut down one or both directions of a socket. It cannot be cancelled.
  *
  * @param how SHUT_RD, SHUT_WR or SHUT_RDWR.
- * @par Result 0; else the error of shutdown(2).
+ * @par Result
+ *      0; else the error of shutdown(2).
  * @thread The loop's. @since 0.1
  */
 SFR_API sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how);
@@ -332,7 +339,8 @@ SFR_API sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how);
  *
  * @param fd Taken; its number may be reused as soon as this operation runs. A registered file: its slot is empty
  *           when this calls back.
- * @par Result 0; else the error of close(2). Of a registered file: -SFR_ENOTREGISTERED if the slot is empty;
+ * @par Result
+ *      0; else the error of close(2). Of a registered file: -SFR_ENOTREGISTERED if the slot is empty;
  *             -EBUSY, and nothing is closed, while another operation is about to fill or close it.
  * @thread The loop's. @since 0.1
  */
