@@ -41,10 +41,11 @@ __attribute__((no_sanitize("address"))) static bool mark_is_gone(const struct sf
 bool sfr__nesting_was_left(const struct sfr__nesting *nesting, const void *frame)
 {
 	const struct stack stack = own_stack();
+	bool marked = is_on(&stack, nesting->mark); /* a sanitizer may keep it elsewhere */
 
 	if (!is_on(&stack, frame) || !is_on(&stack, nesting->frame))
 		return false;
-	if ((uintptr_t)frame >= (uintptr_t)nesting->frame)
-		return true;
-	return is_on(&stack, nesting->mark) && mark_is_gone(nesting);
+	if ((uintptr_t)frame >= (marked ? (uintptr_t)nesting->mark : (uintptr_t)nesting->frame))
+		return true; /* what a callback calls is further in than the mark */
+	return marked && mark_is_gone(nesting);
 }
