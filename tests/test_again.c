@@ -502,7 +502,7 @@ END_TEST
 START_TEST(who_asks_a_raw_receive_not_to_wait_is_told)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
-	struct io_uring_sqe sqe;
+	struct io_uring_sqe sqe = {0};
 	char bytes[4];
 
 	socket_with_error_queue();
