@@ -4,7 +4,7 @@
  */
 #define _GNU_SOURCE /* nftw */
 #include "config_world.h"
-#include "config_value.h"
+#include "config/value.h"
 #include <errno.h>
 #include <ftw.h>
 #include <stdlib.h>

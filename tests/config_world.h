@@ -9,7 +9,7 @@
 #define SFR_TESTS_CONFIG_WORLD_H
 
 #include "cases.h"
-#include "config_object.h"
+#include "config/object.h"
 #include <safer_ring/error.h>
 
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))

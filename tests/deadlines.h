@@ -5,7 +5,7 @@
 #ifndef SFR_TESTS_DEADLINES_H
 #define SFR_TESTS_DEADLINES_H
 
-#include "loop.h"
+#include "loop/loop.h"
 #include "pending.h"
 
 #define MS UINT64_C(1000000)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine_world.h"
-#include "clock.h"
-#include "config.h"
+#include "base/clock.h"
+#include "config/config.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

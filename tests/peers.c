@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* for liburing.h where the C library is musl: before any other header */
 #include "peers.h"
-#include "address.h"
-#include "conn.h"
+#include "net/address.h"
+#include "net/conn.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>

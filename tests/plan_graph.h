@@ -6,7 +6,7 @@
 #define SFR_TESTS_PLAN_GRAPH_H
 
 #include "cases.h"
-#include "plan.h"
+#include "batch/plan.h"
 
 enum { NODES_MAX = 32768, EDGES_MAX = 100000 };
 

@@ -5,7 +5,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* for liburing.h where the C library is musl */
 #endif
-#include "loop.h"
+#include "loop/loop.h"
 #include "pending.h"
 #include <errno.h>
 #include <netinet/in.h>

@@ -2,7 +2,7 @@
 /*
  * Addresses: what people write, what is refused and why, and what is printed.
  */
-#include "address.h"
+#include "net/address.h"
 #include "peers.h"
 #include <errno.h>
 #include <netinet/in.h>

@@ -2,7 +2,7 @@
 /*
  * Arenas: slabs of several sizes share addresses for one budget.
  */
-#include "slab.h"
+#include "buffer/slab.h"
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>

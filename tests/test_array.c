@@ -2,7 +2,7 @@
 /*
  * Arrays: elements that never move, and addresses that are not wasted.
  */
-#include "array.h"
+#include "base/array.h"
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * docs/batches.md against the table of kinds: what it says of chains is what the planner is told. And the
  * example that it shows, and others show, against the one that is tested.
  */
-#include "op_kind.h"
+#include "loop/op_kind.h"
 #include "cases.h"
 #include <stdio.h>
 #include <stdlib.h>

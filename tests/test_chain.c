@@ -4,7 +4,7 @@
  */
 #include "deadlines.h"
 #include "peers.h"
-#include "buf.h"
+#include "buffer/buf.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
  * Values: how files and programs write them, and which are refused.
  */
 #include "config_world.h"
-#include "config_value.h"
+#include "config/value.h"
 #include <string.h>
 
 START_TEST(every_default_is_legal_and_canonical)

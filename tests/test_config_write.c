@@ -3,7 +3,7 @@
  * Writing: the effective configuration, the reference, the files in conf/, and errors as text.
  */
 #include "config_world.h"
-#include "config_value.h"
+#include "config/value.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Cancelling, on every engine.
  */
 #include "engine_world.h"
-#include "clock.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>

@@ -3,7 +3,7 @@
  * Descriptors that are closed, reused, shared, or tell of what nobody can fetch, on every engine.
  */
 #include "engine_world.h"
-#include "clock.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/net_tstamp.h>

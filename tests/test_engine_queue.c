@@ -3,7 +3,7 @@
  * The queue of every engine, and how it is entered: order, overflow, sleep.
  */
 #include "engine_world.h"
-#include "clock.h"
+#include "base/clock.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

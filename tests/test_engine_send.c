@@ -3,7 +3,7 @@
  * Sockets: sending on every engine.
  */
 #include "engine_world.h"
-#include "clock.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Timeouts, on every engine.
  */
 #include "engine_world.h"
-#include "clock.h"
+#include "base/clock.h"
 #include <errno.h>
 
 static void timeout_in(int name, int64_t ns, unsigned flags)

@@ -7,8 +7,8 @@
  * entry is looked at before the engine has it. The library's part of this program is built with helpers that
  * clear nothing, whichever liburing is installed: see bare/meson.build.
  */
-#include "loop.h"
-#include "kernel.h"
+#include "loop/loop.h"
+#include "machine/kernel.h"
 #include "pending.h"
 #include "quick.h"
 #include <safer_ring/batch.h>

@@ -2,8 +2,8 @@
 /*
  * The face and the mailbox by themselves: the moments that no test can hit from outside.
  */
-#include "face.h"
-#include "mailbox.h"
+#include "loop/face.h"
+#include "loop/mailbox.h"
 #include "world.h"
 #include <errno.h>
 #include <poll.h>

@@ -5,7 +5,7 @@
  * A kernel that is short of memory takes a part of what was submitted; here it does where a test says so.
  */
 #include "world.h"
-#include "loop.h"
+#include "loop/loop.h"
 #include <safer_ring/batch.h>
 #include <safer_ring/error.h>
 #include <safer_ring/file.h>

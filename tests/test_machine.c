@@ -7,7 +7,7 @@
  */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include "config_world.h"
-#include "machine.h"
+#include "machine/machine.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* for liburing.h where the C library is musl */
 #endif
-#include "op_normal.h"
-#include "loop.h"
+#include "op/normal.h"
+#include "loop/loop.h"
 #include "pending.h"
 #include <errno.h>
 #include <safer_ring/error.h>

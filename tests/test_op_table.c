@@ -2,7 +2,7 @@
 /*
  * The table of an op's life, pair by pair, and the slots in which it is lived.
  */
-#include "op_slot.h"
+#include "loop/op_slot.h"
 #include "cases.h"
 #include <errno.h>
 #include <signal.h>

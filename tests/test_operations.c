@@ -2,7 +2,7 @@
 /*
  * docs/operations.md against the headers and the table of kinds: what the manual says is what there is.
  */
-#include "op_kind.h"
+#include "loop/op_kind.h"
 #include "pending.h"
 #include "quick.h"
 #include <check.h>

@@ -2,7 +2,7 @@
 /*
  * The probe: what io_uring accepts here, found out by trying. Each test is a process that never asked.
  */
-#include "probe.h"
+#include "machine/probe.h"
 #include "cases.h"
 #include <errno.h>
 #include <pthread.h>

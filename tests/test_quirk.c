@@ -3,7 +3,7 @@
  * Quirks: which releases of the kernel have which feature broken, by what source.
  */
 #include "config_world.h"
-#include "quirk.h"
+#include "machine/quirk.h"
 #include <stdlib.h>
 #include <string.h>
 

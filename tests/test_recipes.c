@@ -6,7 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "loop.h"
+#include "loop/loop.h"
 #include "world.h"
 #include <dirent.h>
 #include <errno.h>

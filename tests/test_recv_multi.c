@@ -88,7 +88,7 @@ START_TEST(the_end_of_the_stream_is_the_last_call_and_has_no_buffer)
 }
 END_TEST
 
-/* Both arrive before the loop's thread looks: liburing#1549, and see lib/quirk.c. */
+/* Both arrive before the loop's thread looks: liburing#1549, and see lib/machine/quirk.c. */
 START_TEST(an_end_at_once_behind_bytes_is_not_missed)
 {
 	sfr_loop *loop = loop_in(_i, NULL);

@@ -6,7 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "op_slot.h"
+#include "loop/op_slot.h"
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>

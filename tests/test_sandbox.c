@@ -6,7 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* __WALL */
 #endif
-#include "machine.h"
+#include "machine/machine.h"
 #include "world.h"
 #include <errno.h>
 #include <linux/filter.h>

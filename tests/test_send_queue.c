@@ -2,9 +2,9 @@
 /*
  * The send queue, against a model: a string of bytes, and where its buffers are.
  */
-#include "send_queue.h"
+#include "net/send_queue.h"
 #include "peers.h"
-#include "pool.h"
+#include "buffer/pool.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,8 +7,8 @@
 #define _GNU_SOURCE /* for liburing.h where the C library is musl */
 #endif
 #include "deadlines.h"
-#include "loop.h"
-#include "op.h"
+#include "loop/loop.h"
+#include "op/op.h"
 #include "pending.h"
 #include <errno.h>
 #include <netinet/in.h>

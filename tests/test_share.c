@@ -4,7 +4,7 @@
  * several, and back once, after the last.
  */
 #include "peers.h"
-#include "buf.h"
+#include "buffer/buf.h"
 #include <errno.h>
 #include <pthread.h>
 #include <safer_ring/error.h>

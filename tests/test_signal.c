@@ -6,7 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "loop.h"
+#include "loop/loop.h"
 #include "pending.h"
 #include <errno.h>
 #include <poll.h>

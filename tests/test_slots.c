@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include "batches.h"
-#include "loop.h"
+#include "loop/loop.h"
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>

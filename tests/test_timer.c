@@ -2,7 +2,7 @@
 /*
  * The wheel against a list, and the timers that ops make of it.
  */
-#include "timer.h"
+#include "base/timer.h"
 #include "world.h"
 #include <errno.h>
 #include <stdlib.h>

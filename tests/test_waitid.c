@@ -5,8 +5,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "kernel.h"
-#include "loop.h"
+#include "machine/kernel.h"
+#include "loop/loop.h"
 #include "pending.h"
 #include <errno.h>
 #include <signal.h>

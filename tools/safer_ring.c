@@ -4,7 +4,7 @@
  */
 #include "safer_ring_commands.h"
 #include "safer_ring_exit.h"
-#include "config_error.h"
+#include "config/error.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "safer_ring_advice.h"
 #include "safer_ring_text.h"
-#include "config_value.h"
+#include "config/value.h"
 #include <safer_ring/error.h>
 #include <inttypes.h>
 #include <string.h>

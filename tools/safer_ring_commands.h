@@ -5,7 +5,7 @@
 #ifndef SAFER_RING_COMMANDS_H
 #define SAFER_RING_COMMANDS_H
 
-#include "config_nearest.h"
+#include "config/nearest.h"
 #include <stdbool.h>
 
 struct command {

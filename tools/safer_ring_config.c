@@ -4,8 +4,8 @@
 #include "safer_ring_exit.h"
 #include "safer_ring_json.h"
 #include "safer_ring_text.h"
-#include "config_error.h"
-#include "config_value.h"
+#include "config/error.h"
+#include "config/value.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>

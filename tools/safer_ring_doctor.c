@@ -4,7 +4,7 @@
 #include "safer_ring_exit.h"
 #include "safer_ring_json.h"
 #include "safer_ring_text.h"
-#include "config_value.h"
+#include "config/value.h"
 #include <safer_ring/error.h>
 #include <inttypes.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #define _GNU_SOURCE /* dladdr, RTLD_DEFAULT */
 #endif
 #include "safer_ring_facts.h"
-#include "loop.h"
+#include "loop/loop.h"
 #include <safer_ring/error.h>
 #include <dlfcn.h>
 #include <errno.h>

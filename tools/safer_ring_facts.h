@@ -8,9 +8,9 @@
 #ifndef SAFER_RING_FACTS_H
 #define SAFER_RING_FACTS_H
 
-#include "config_object.h"
-#include "probe.h"
-#include "quirk.h"
+#include "config/object.h"
+#include "machine/probe.h"
+#include "machine/quirk.h"
 #include "safer_ring_source.h"
 
 /* How far finding out went. */

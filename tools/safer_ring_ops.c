@@ -5,7 +5,7 @@
 #include "safer_ring_ops.h"
 #include "safer_ring_json.h"
 #include "safer_ring_text.h"
-#include "kernel.h"
+#include "machine/kernel.h"
 #include <string.h>
 
 enum {

@@ -10,7 +10,7 @@
 #define _GNU_SOURCE /* posix_openpt, pipe2 */
 #endif
 #include "safer_ring_reproduce.h"
-#include "kernel.h"
+#include "machine/kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -5,7 +5,7 @@
 #ifndef SAFER_RING_REPRODUCE_H
 #define SAFER_RING_REPRODUCE_H
 
-#include "feature.h"
+#include "machine/feature.h"
 
 enum reproduced {
 	REPRODUCE_UNTRIED, /* and why says what was in the way */
@@ -25,13 +25,13 @@ struct verdict {
 typedef void reproduce_fn(struct verdict *out);
 
 struct reproducer {
-	const char *source;     /* of the quirk, as lib/quirk.c has it */
+	const char *source;     /* of the quirk, as lib/machine/quirk.c has it */
 	sfr__features needs;    /* features without which there is nothing to try */
 	reproduce_fn *run;      /* NULL: it cannot be provoked, or must not be */
 	const char *impossible; /* then: why */
 };
 
-/* One for each bug that lib/quirk.c knows; NULL if there is none, which tests see to. */
+/* One for each bug that lib/machine/quirk.c knows; NULL if there is none, which tests see to. */
 const struct reproducer *reproducer_of(const char *source);
 
 #endif

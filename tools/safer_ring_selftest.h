@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Selftest: which of the bugs of io_uring that lib/quirk.c knows this kernel has, by trying.
+ * Selftest: which of the bugs of io_uring that lib/machine/quirk.c knows this kernel has, by trying.
  *
  * Results are plain data, so that tests can make them up, as with facts.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "safer_ring_source.h"
-#include "config_error.h"
-#include "config_file.h"
-#include "config_nearest.h"
+#include "config/error.h"
+#include "config/file.h"
+#include "config/nearest.h"
 #include <safer_ring/error.h>
 #include <safer_ring/log.h>
 #include <errno.h>

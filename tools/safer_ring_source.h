@@ -5,7 +5,7 @@
 #ifndef SAFER_RING_SOURCE_H
 #define SAFER_RING_SOURCE_H
 
-#include "config_object.h"
+#include "config/object.h"
 
 enum { SOURCE_TROUBLE_SIZE = 768 };
 

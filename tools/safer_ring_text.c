@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "safer_ring_text.h"
-#include "config_error.h"
-#include "machine.h"
+#include "config/error.h"
+#include "machine/machine.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>

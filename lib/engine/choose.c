@@ -2,12 +2,12 @@
 /*
  * Which engine a loop gets, and why, in one line for whoever administrates the machine.
  */
-#include "epoll.h"
-#include "uring.h"
-#include "../config.h"
-#include "../log.h"
-#include "../machine.h"
-#include "../shortage.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "engine/epoll/epoll.h"
+#include "engine/uring/uring.h"
+#include "machine/machine.h"
+#include "machine/shortage.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdio.h>

@@ -5,16 +5,16 @@
  * An engine provides a queue and the few calls below. The loop writes entries into the queue, calls
  * `enter` once a turn, and reaps; nothing else stands between an operation and its engine.
  *
- *	uring   the kernel: uring.c, and the ring it is given by uring_setup.c
- *	epoll   an interpreter: what SQEs mean is in interpreter.c, and how they are attempted in epoll.c
+ *	uring   the kernel: engine/uring/uring.c, and the ring it is given by engine/uring/setup.c
+ *	epoll   an interpreter: what SQEs mean is in engine/interpreter/interpreter.c, and how they are attempted in engine/epoll/epoll.c
  *
  * choose.c decides which of them a loop gets.
  */
 #ifndef SFR_LIB_ENGINE_ENGINE_H
 #define SFR_LIB_ENGINE_ENGINE_H
 
-#include "queue.h"
-#include "../feature.h"
+#include "engine/queue.h"
+#include "machine/feature.h"
 #include <stddef.h>
 #include <sys/uio.h>
 
@@ -80,11 +80,11 @@ struct sfr__engine {
 	uint64_t ops;           /* the opcodes it knows, a bit each */
 	int own[2];             /* its descriptors; -1: there is none */
 	bool locks;             /* registered buffers are locked: RLIMIT_MEMLOCK counts them */
-	bool position_lags;     /* it may leave the position of a file behind: see position.h */
-	bool splice_locks;      /* a splice that waits for a socket has its pipe locked meanwhile */
-	bool overflown;         /* more completions wait for room in the queue; may say no */
+	bool position_lags; /* it may leave the position of a file behind: see loop/position.h */
+	bool splice_locks;  /* a splice that waits for a socket has its pipe locked meanwhile */
+	bool overflown;     /* more completions wait for room in the queue; may say no */
 	/* For messages that are to be sent whole: MSG_DONTWAIT where the engine, when it tries one again, may send
-	 * what the try before left of it: see op_again.c. */
+	 * what the try before left of it: see op/again.c. */
 	unsigned send_flags;
 	uint64_t enters;
 	uint64_t syscalls; /* made to enter, and to do what operations ask for */

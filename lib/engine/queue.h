@@ -6,7 +6,7 @@
 #ifndef SFR_LIB_ENGINE_QUEUE_H
 #define SFR_LIB_ENGINE_QUEUE_H
 
-#include "../invariant.h"
+#include "base/invariant.h"
 #include <liburing.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reference model: what becomes of each operation of a batch, by the words of batch.h.
+ * The reference model: what becomes of each operation of a batch, by the words of batch/batch.h.
  *
  * It knows of each operation what comes of it if it runs, and of each dependency what it asks for; nothing
  * of chains, turns or engines.

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/process.h"
+#include "base/thread.h"
+#include <pthread.h>
+
+unsigned sfr__process_generation;
+
+/* In the child, which has this one thread: it gets a number of its own, so that who asks whether a thread
+ * is his need not ask for the process as well. */
+static void forked(void)
+{
+	sfr__process_generation++;
+	sfr__thread_number = 0;
+}
+
+static void watch(void)
+{
+	(void)pthread_atfork(
+		0, 0, forked); /* without memory forks go unnoticed, as they would without it */
+}
+
+void sfr__process_watch(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch);
+}

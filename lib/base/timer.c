@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/timer.h"
+#include "base/invariant.h"
+
+#define DIGIT_BITS 6
+#define NO_SLOT UINT16_MAX
+#define TICK_NS ((uint64_t)1 << SFR__TICK_SHIFT)
+
+static unsigned digit(uint64_t tick, unsigned level)
+{
+	return (unsigned)(tick >> (level * DIGIT_BITS)) & (SFR__WHEEL_SLOTS - 1);
+}
+
+void sfr__wheel_init(struct sfr__wheel *wheel, uint64_t now_ns)
+{
+	unsigned level, slot;
+
+	*wheel = (struct sfr__wheel){.tick = now_ns >> SFR__TICK_SHIFT};
+	for (level = 0; level < SFR__WHEEL_LEVELS; level++)
+		for (slot = 0; slot < SFR__WHEEL_SLOTS; slot++)
+			sfr__list_init(&wheel->slots[level][slot]);
+}
+
+static void wheel_place(struct sfr__wheel *wheel, struct sfr__timer *timer)
+{
+	uint64_t differs = timer->tick ^ wheel->tick;
+	unsigned level = differs ? (63 - (unsigned)__builtin_clzll(differs)) / DIGIT_BITS : 0;
+	unsigned slot = digit(timer->tick, level);
+
+	timer->slot = (uint16_t)(level * SFR__WHEEL_SLOTS + slot);
+	wheel->occupied[level] |= (uint64_t)1 << slot;
+	sfr__list_append(&wheel->slots[level][slot], &timer->link);
+}
+
+void sfr__wheel_add(struct sfr__wheel *wheel, struct sfr__timer *timer, uint64_t expires_ns)
+{
+	uint64_t tick = expires_ns > UINT64_MAX - TICK_NS
+				? UINT64_MAX >> SFR__TICK_SHIFT
+				: (expires_ns + TICK_NS - 1) >> SFR__TICK_SHIFT;
+
+	timer->tick = tick > wheel->tick ? tick : wheel->tick + 1;
+	wheel_place(wheel, timer);
+	wheel->count++;
+}
+
+static void slot_vacate(struct sfr__wheel *wheel, unsigned level, unsigned slot)
+{
+	wheel->occupied[level] &= ~((uint64_t)1 << slot);
+}
+
+void sfr__wheel_remove(struct sfr__wheel *wheel, struct sfr__timer *timer)
+{
+	unsigned level = timer->slot / SFR__WHEEL_SLOTS, slot = timer->slot % SFR__WHEEL_SLOTS;
+
+	sfr__list_unlink(&timer->link);
+	if (timer->slot != NO_SLOT && sfr__list_empty(&wheel->slots[level][slot]))
+		slot_vacate(wheel, level, slot);
+	wheel->count--;
+}
+
+/* The first tick after the present one at which a slot is due. A lower level is always due before a
+ * higher one. False if there is none. */
+static bool wheel_due(const struct sfr__wheel *wheel, uint64_t *tick_out)
+{
+	unsigned level;
+
+	for (level = 0; level < SFR__WHEEL_LEVELS; level++) {
+		unsigned shift = level * DIGIT_BITS, here = digit(wheel->tick, level);
+		uint64_t after = wheel->occupied[level] & (~(uint64_t)1 << here);
+
+		if (after) {
+			uint64_t above = wheel->tick >> shift >> DIGIT_BITS << DIGIT_BITS;
+
+			*tick_out = (above | (unsigned)__builtin_ctzll(after)) << shift;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The present tick begins a slot of this level: its timers move to lower ones. */
+static void slot_cascade(struct sfr__wheel *wheel, unsigned level)
+{
+	unsigned slot = digit(wheel->tick, level);
+	struct sfr__link moving;
+
+	sfr__list_move(&moving, &wheel->slots[level][slot]);
+	slot_vacate(wheel, level, slot);
+	while (!sfr__list_empty(&moving)) {
+		struct sfr__timer *timer = sfr__container(moving.next, struct sfr__timer, link);
+
+		sfr__list_unlink(&timer->link);
+		wheel_place(wheel, timer);
+		wheel->moved++;
+	}
+}
+
+static unsigned slot_fire(struct sfr__wheel *wheel)
+{
+	unsigned slot = digit(wheel->tick, 0), fired = 0;
+	struct sfr__link due, *link;
+
+	sfr__list_move(&due, &wheel->slots[0][slot]);
+	slot_vacate(wheel, 0, slot);
+	for (link = due.next; link != &due; link = link->next)
+		sfr__container(link, struct sfr__timer, link)->slot = NO_SLOT;
+	while (!sfr__list_empty(&due)) {
+		struct sfr__timer *timer = sfr__container(due.next, struct sfr__timer, link);
+
+		sfr__wheel_remove(wheel, timer);
+		timer->fire(timer);
+		fired++;
+	}
+	wheel->moved += fired;
+	return fired;
+}
+
+unsigned sfr__wheel_advance(struct sfr__wheel *wheel, uint64_t now_ns)
+{
+	uint64_t now = now_ns >> SFR__TICK_SHIFT, tick;
+	unsigned fired = 0, level;
+
+	while (wheel->count && wheel_due(wheel, &tick) && tick <= now) {
+		wheel->tick = tick;
+		for (level = SFR__WHEEL_LEVELS - 1; level > 0; level--)
+			if ((tick & (((uint64_t)1 << (level * DIGIT_BITS)) - 1)) == 0)
+				slot_cascade(wheel, level);
+		fired += slot_fire(wheel);
+	}
+	if (now > wheel->tick)
+		wheel->tick = now;
+	return fired;
+}
+
+int64_t sfr__wheel_next(const struct sfr__wheel *wheel, uint64_t now_ns)
+{
+	uint64_t tick, at;
+
+	if (!wheel->count || !wheel_due(wheel, &tick))
+		return -1;
+	at = tick << SFR__TICK_SHIFT;
+	return at > now_ns ? (int64_t)((at - now_ns) & INT64_MAX) : 0;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/batch.h"
+#include "op/inherit.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define OPS_MAX 32768
+
+/*
+ * Refusals.
+ */
+
+int sfr__batch_check(const sfr_batch *batch)
+{
+	if (sfr__unlikely(!batch))
+		return -ENOMEM; /* it could not be made */
+	if (sfr__unlikely(sfr__list_empty(&batch->link)))
+		return -SFR_ESTALE; /* its loop is gone */
+	return sfr__loop_check(batch->loop, "a batch was used");
+}
+
+int sfr__batch_check_building(const sfr_batch *batch)
+{
+	int r = sfr__batch_check(batch);
+
+	if (r < 0 || batch->state == SFR__BATCH_BUILDING)
+		return r;
+	return batch->state == SFR__BATCH_RUNNING ? -SFR_EOPSINFLIGHT : -SFR_ESTALE;
+}
+
+/* Of errors in building, the first is what submitting says. */
+static int batch_fail(sfr_batch *batch, int err)
+{
+	if (batch->error == 0)
+		batch->error = err;
+	return err;
+}
+
+/*
+ * Building.
+ */
+
+sfr_batch *sfr_batch_new(sfr_loop *loop)
+{
+	int r = sfr__loop_check(loop, "a batch was made");
+	sfr_batch *batch = r == 0 ? calloc(1, sizeof(*batch)) : NULL;
+
+	if (!batch) {
+		errno = r < 0 ? -r : ENOMEM;
+		return NULL;
+	}
+	batch->loop = loop;
+	batch->serial = loop->batch_serial++;
+	batch->ended = SFR__PLAN_NO_NODE;
+	sfr__list_init(&batch->link);
+	sfr__list_append(&loop->batches, &batch->link);
+	return batch;
+}
+
+/* Twice as much, or the old array stays. */
+static bool array_grow(void **array, size_t size, int32_t room)
+{
+	void *larger = realloc(*array, size * (size_t)room);
+
+	if (larger)
+		*array = larger;
+	return larger != NULL;
+}
+
+static int nodes_reserve(sfr_batch *batch)
+{
+	int32_t room = batch->node_room ? 2 * batch->node_room : 8;
+
+	if (batch->plan.node_count < batch->node_room)
+		return 0;
+	if (batch->plan.node_count == OPS_MAX)
+		return -EINVAL;
+	if (!array_grow((void **)&batch->nodes, sizeof(struct sfr__node), room) ||
+	    !array_grow((void **)&batch->plan.nodes, sizeof(struct sfr__plan_node), room))
+		return -ENOMEM;
+	batch->node_room = room;
+	return 0;
+}
+
+static int edges_reserve(sfr_batch *batch)
+{
+	int32_t room = batch->edge_room ? 2 * batch->edge_room : 8;
+
+	if (batch->plan.edge_count < batch->edge_room)
+		return 0;
+	if (!array_grow((void **)&batch->plan.edges, sizeof(struct sfr__plan_edge), room))
+		return -ENOMEM;
+	batch->edge_room = room;
+	return 0;
+}
+
+/* The search goes through the whole graph, so first what rules it out in nearly all cases. */
+static bool closes_cycle(sfr_batch *batch, int32_t from, int32_t to)
+{
+	return batch->backward && batch->nodes[from].waits && batch->nodes[to].awaited &&
+	       sfr__plan_closes_cycle(&batch->plan, from, to);
+}
+
+int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__edge_kind kind)
+{
+	int r = edges_reserve(batch);
+
+	if (r < 0)
+		return r;
+	batch->backward |= from > to;
+	if (from == to || closes_cycle(batch, from, to))
+		return -SFR_ECYCLE;
+	batch->plan.edges[batch->plan.edge_count++] = (struct sfr__plan_edge){
+		.from = from, .to = to, .kind = (uint8_t)kind, .must = kind != SFR__EDGE_ANY};
+	batch->nodes[to].waits++;
+	batch->nodes[from].awaited = true;
+	batch->planned = false;
+	return 0;
+}
+
+/* Its index, or why it cannot be added; it is the batch's then, too. */
+static int op_adopt(sfr_batch *batch, sfr_op *op)
+{
+	int32_t index = batch->plan.node_count;
+	int r = nodes_reserve(batch);
+	struct sfr__node *node;
+
+	if (r < 0)
+		return r;
+	node = &batch->nodes[index];
+	*node = (struct sfr__node){.batch = batch,
+				   .op = op,
+				   .source = SFR__PLAN_NO_NODE,
+				   .heir = SFR__PLAN_NO_NODE,
+				   .closes = SFR__PLAN_NO_NODE,
+				   .kind = op->kind};
+	if (op->flags & SFR__OP_SLOT && sfr__op_is(op, SFR__KIND_WINS)) {
+		node->fixed = true;
+		node->name = sfr__fixed_slot_name(op);
+	}
+	batch->plan.node_count++;
+	sfr__op_step(op, SFR__EV_ADD);
+	batch->planned = false;
+	r = sfr__batch_fds_adopt(batch, index, op);
+	return r < 0 ? r : index;
+}
+
+/* 0; or the op is not one for this batch. */
+static int op_fits(const sfr_batch *batch, const sfr_op *op)
+{
+	return op->loop == batch->loop && !sfr__op_is(op, SFR__KIND_MULTI) &&
+			       op->kind != SFR__OP_RAW
+		       ? 0
+		       : -EINVAL;
+}
+
+int sfr_batch_add(sfr_batch *batch, sfr_op *op)
+{
+	int r = op ? sfr__op_check(op) : 0;
+
+	if (r < 0) /* not the caller's to give */
+		return r;
+	r = sfr__batch_check_building(batch);
+	if (r < 0) {
+		sfr_op_discard(op);
+		return r;
+	}
+	if (!op)
+		return batch_fail(batch, -ENOMEM);
+	r = op_fits(batch, op);
+	if (r == 0)
+		r = op_adopt(batch, op);
+	if (r >= 0)
+		return r;
+	if (op->state == SFR__OP_BUILDING)
+		sfr_op_discard(op);
+	return batch_fail(batch, r);
+}
+
+static int edge_declare(sfr_batch *batch, int op, int dependency, enum sfr__edge_kind kind)
+{
+	int r = sfr__batch_check_building(batch);
+
+	if (r < 0)
+		return r;
+	if (op < 0 || dependency < 0)
+		return batch_fail(batch, op < -1 ? op : dependency < -1 ? dependency : -EINVAL);
+	if (!sfr__batch_has(batch, op) || !sfr__batch_has(batch, dependency))
+		return batch_fail(batch, -EINVAL);
+	r = sfr__batch_edge_add(batch, dependency, op, kind);
+	return r < 0 ? batch_fail(batch, r) : 0;
+}
+
+int sfr_batch_after(sfr_batch *batch, int op, int dependency)
+{
+	return edge_declare(batch, op, dependency, SFR__EDGE_AFTER);
+}
+
+int sfr_batch_after_any(sfr_batch *batch, int op, int dependency)
+{
+	return edge_declare(batch, op, dependency, SFR__EDGE_ANY);
+}
+
+static void heir_add(sfr_batch *batch, int32_t from, int32_t to)
+{
+	batch->nodes[to].source = from;
+	if (batch->nodes[from].heir < 0)
+		batch->nodes[from].heir = to;
+	else
+		batch->nodes[from].heirs = true;
+}
+
+int sfr_batch_then(sfr_batch *batch, int previous, sfr_op *op)
+{
+	bool inherits = sfr__op_is_hollow(op);
+	int index = sfr_batch_add(batch, op), r;
+
+	if (index < 0)
+		return index;
+	r = edge_declare(batch, index, previous, inherits ? SFR__EDGE_DATA : SFR__EDGE_AFTER);
+	if (r == 0 && inherits)
+		heir_add(batch, previous, index);
+	return r < 0 ? r : index;
+}
+
+int sfr_batch_within(sfr_batch *batch, uint64_t ns)
+{
+	int r = sfr__batch_check_building(batch);
+
+	if (r == 0)
+		batch->within_ns = ns ? ns : 1;
+	return r;
+}
+
+/*
+ * What came of it.
+ */
+
+static bool has_ended(const sfr_batch *batch, int index)
+{
+	return batch->state != SFR__BATCH_BUILDING && !batch->nodes[index].op;
+}
+
+int sfr_batch_result(const sfr_batch *batch, int op, int *result)
+{
+	int r = sfr__batch_check(batch);
+
+	if (r < 0)
+		return r;
+	if (!sfr__batch_has(batch, op))
+		return -EINVAL;
+	if (!has_ended(batch, op))
+		return -SFR_EPENDING;
+	*result = batch->nodes[op].result;
+	batch->nodes[op].claimed = true;
+	return 0;
+}
+
+int sfr_batch_error(const sfr_batch *batch, int *op_out)
+{
+	int r = sfr__batch_check(batch);
+	int32_t i;
+
+	if (r < 0)
+		return r;
+	if (batch->state != SFR__BATCH_DONE)
+		return -SFR_EPENDING;
+	for (i = 0; i < batch->plan.node_count; i++) {
+		if (batch->nodes[i].result >= 0 || batch->nodes[i].result == -SFR_EDEPFAILED)
+			continue;
+		if (op_out)
+			*op_out = i;
+		return batch->nodes[i].result;
+	}
+	return 0;
+}
+
+/* Why there is no buffer, for errno. */
+static int take_refusal(const sfr_batch *batch, int op)
+{
+	int r = sfr__batch_check(batch);
+
+	if (r < 0)
+		return -r;
+	if (!sfr__batch_has(batch, op))
+		return EINVAL;
+	if (!has_ended(batch, op))
+		return SFR_EPENDING;
+	if (batch->nodes[op].buf)
+		return 0;
+	return batch->nodes[op].gone ? SFR_ESTALE : ENODATA;
+}
+
+sfr_buf *sfr_batch_take(sfr_batch *batch, int op)
+{
+	int err = take_refusal(batch, op);
+	sfr_buf *buf;
+
+	if (err) {
+		errno = err;
+		return NULL;
+	}
+	buf = batch->nodes[op].buf;
+	batch->nodes[op].buf = NULL;
+	batch->nodes[op].gone = true;
+	return buf;
+}
+
+/*
+ * The end.
+ */
+
+/* What nobody took of one that is not running. */
+static void batch_empty(sfr_batch *batch)
+{
+	bool orphaned = sfr__list_empty(&batch->link);
+	int32_t i;
+
+	for (i = 0; i < batch->plan.node_count; i++) {
+		struct sfr__node *node = &batch->nodes[i];
+
+		if (node->op && !orphaned) /* else it went with its loop */
+			sfr_buf_release(sfr__op_unbuild(node->op));
+		sfr_buf_release(node->buf);
+		if (!node->op && !node->fixed && !node->claimed && node->result >= 0 &&
+		    sfr__kinds[node->kind].traits & SFR__KIND_WINS)
+			(void)close(node->result); /* never used: nothing to lose */
+	}
+	batch->plan.node_count = batch->plan.edge_count = 0;
+}
+
+int sfr_batch_reset(sfr_batch *batch)
+{
+	int r = sfr__batch_check(batch);
+
+	if (r < 0)
+		return r;
+	if (batch->state == SFR__BATCH_RUNNING)
+		return -SFR_EOPSINFLIGHT;
+	batch_empty(batch);
+	batch->serial = batch->loop->batch_serial++;
+	batch->state = SFR__BATCH_BUILDING;
+	batch->error = 0;
+	batch->left = batch->failed = 0;
+	batch->backward = batch->planned = batch->cancelled = batch->expired = false;
+	batch->within_ns = 0;
+	return 0;
+}
+
+/* 0, or why it must stay. */
+static int batch_check_free(const sfr_batch *batch)
+{
+	int r;
+
+	if (sfr__list_empty(&batch->link))
+		return 0;
+	r = sfr__loop_check(batch->loop, "a batch was freed");
+	if (r < 0 || batch->state != SFR__BATCH_RUNNING)
+		return r;
+	return sfr__loop_misuse(batch->loop, -SFR_EOPSINFLIGHT, "a batch was freed that runs");
+}
+
+void sfr_batch_free(sfr_batch *batch)
+{
+	int r = batch ? batch_check_free(batch) : 0;
+
+	if (r < 0)
+		errno = -r;
+	if (!batch || r < 0)
+		return;
+	batch_empty(batch);
+	sfr__list_unlink(&batch->link);
+	free(batch->plan.nodes);
+	free(batch->plan.edges);
+	free(batch->nodes);
+	free(batch);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Batch: operations, and what they wait for, as the files that make up batches share it.
+ *
+ *	batch/batch.c       built, asked for results, emptied
+ *	batch/fds.c    descriptors that its own ops will win
+ *	batch/links.c  which edges an engine could take over; batch/plan.c decides
+ *	batch/run.c   from the first op that starts to the callback after the last
+ */
+#ifndef SFR_LIB_BATCH_BATCH_H
+#define SFR_LIB_BATCH_BATCH_H
+
+#include "batch/plan.h"
+#include "op/op.h"
+
+enum sfr__edge_kind {
+	SFR__EDGE_AFTER, /* declared */
+	SFR__EDGE_ANY,   /* declared: for its end only */
+	SFR__EDGE_DATA,  /* an op that inherits: how much is not asked */
+	SFR__EDGE_FD,    /* an op that uses a descriptor */
+};
+
+enum sfr__batch_state { SFR__BATCH_BUILDING, SFR__BATCH_RUNNING, SFR__BATCH_DONE };
+
+/* What is left of an op when it has ended, and what must be known of it before. */
+struct sfr__node {
+	sfr_batch *batch;
+	sfr_op *op;              /* NULL: it has ended */
+	sfr_buf *buf;            /* after that, until somebody takes it */
+	int result;              /* after that */
+	const sfr_buf *expected; /* another's, that it will inherit if its link holds */
+	uint32_t whole;          /* bytes it is to transfer; known when it starts */
+	int32_t waits;           /* for so many that have not ended */
+	int32_t ended;           /* the next that has ended and is to be dealt with */
+	int32_t source;          /* whose buffer it inherits; SFR__PLAN_NO_NODE */
+	int32_t heir;            /* the first that inherits its own; SFR__PLAN_NO_NODE */
+	int32_t closes;          /* whose descriptor it closes; SFR__PLAN_NO_NODE */
+	bool heirs;              /* there are others */
+	bool lent;               /* others may have shares of what it inherits */
+	uint8_t kind;            /* enum sfr__op_kind */
+	bool awaited;            /* others wait for it */
+	bool failed;             /* one that it depends on did */
+	bool settled;            /* those after it know that it ended */
+	bool started;            /* it was released, and did not come back */
+	bool alone;              /* it came back from a broken chain: no more links */
+	bool unnamed;            /* it uses descriptors that are not known before it starts */
+	bool fixed;              /* it fills a slot of the fixed files, whose name is this: */
+	bool claimed;            /* the descriptor that it won is somebody's */
+	bool gone;               /* its buffer was taken, or inherited */
+	int name;
+};
+
+struct sfr__batch_waiter {
+	bool done;
+	int failed;
+};
+
+struct sfr_batch {
+	sfr_loop *loop;
+	struct sfr__link link; /* among those of the loop; on no list: the loop is gone */
+	struct sfr__node *nodes;
+	struct sfr__plan plan;
+	int32_t node_room, edge_room;
+	int32_t left;   /* ops that are not settled */
+	int32_t failed; /* ops that ended with an error */
+	int32_t ended;  /* the first to be dealt with */
+	int error;      /* why it cannot be submitted */
+	uint8_t state;  /* enum sfr__batch_state */
+	bool backward;  /* an op waits for a later one: there may be cycles */
+	bool planned;
+	bool settling;
+	bool cancelled; /* somebody asked, be it in vain */
+	bool expired;
+	uint16_t serial; /* in names of descriptors */
+	struct sfr__timer timer;
+	uint64_t within_ns; /* 0: it has no deadline */
+	sfr_batch_done *done;
+	void *arg;
+	struct sfr__batch_waiter *waiter;
+};
+
+/* 0 if there is one, its loop is there, and the caller may use it. And if it is being built. */
+int sfr__batch_check(const sfr_batch *batch);
+int sfr__batch_check_building(const sfr_batch *batch);
+
+static inline bool sfr__batch_has(const sfr_batch *batch, int index)
+{
+	return index >= 0 && index < batch->plan.node_count;
+}
+
+static inline int32_t sfr__node_index(const struct sfr__node *node)
+{
+	return (int32_t)(node - node->batch->nodes);
+}
+
+/* 0; -SFR_ECYCLE; -ENOMEM. */
+int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__edge_kind kind);
+
+/* An op was added: what it says of descriptors of the batch becomes edges. 0 or an error. */
+int sfr__batch_fds_adopt(sfr_batch *batch, int32_t index, sfr_op *op);
+
+/* It is about to start, or to be linked: put descriptors for their names. False if one is not known yet. */
+bool sfr__batch_fds_resolve(struct sfr__node *node);
+
+/* Make the plan if that is not done. 0, or why it cannot be submitted. */
+int sfr__batch_plan(sfr_batch *batch);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors of a batch that are not known yet go by names: numbers below every descriptor, and above the
+ * names of slots of the fixed files. A name says of which batch it is, so that one of another is told apart.
+ */
+#include "batch/batch.h"
+#include "op/inherit.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+#include <limits.h>
+
+enum { INDEX_BITS = 15, SERIAL_BITS = 15 };
+
+#define NAMES_FIRST (INT_MIN + SFR__FIXED_FILES_MAX)
+#define NAMES_END (NAMES_FIRST + (1 << (INDEX_BITS + SERIAL_BITS)))
+
+static bool is_name(int fd)
+{
+	return fd >= NAMES_FIRST && fd < NAMES_END;
+}
+
+static int name_first(const sfr_batch *batch)
+{
+	return NAMES_FIRST + ((batch->serial & ((1 << SERIAL_BITS) - 1)) << INDEX_BITS);
+}
+
+static bool wins_fd(const sfr_batch *batch, int index)
+{
+	return sfr__batch_has(batch, index) &&
+	       sfr__kinds[batch->nodes[index].kind].traits & SFR__KIND_WINS;
+}
+
+/* Which op of the batch a name is for; -EINVAL if it is for none of them that wins a descriptor. */
+static int32_t named(const sfr_batch *batch, int name)
+{
+	int32_t index = name - name_first(batch);
+
+	return wins_fd(batch, index) ? index : -EINVAL;
+}
+
+/* The fields of an op that hold descriptors. Returns how many there are, at most 2. */
+static int fd_fields(sfr_op *op, int32_t *fields[2])
+{
+	int count = 0;
+
+	if (sfr__op_is(op, SFR__KIND_ON_FD))
+		fields[count++] = &op->sqe.fd;
+	if (op->kind == SFR__OP_SPLICE && !(op->sqe.splice_flags & SPLICE_F_FD_IN_FIXED))
+		fields[count++] = &op->sqe.splice_fd_in;
+	if (op->kind == SFR__OP_RENAMEAT || op->kind == SFR__OP_LINKAT)
+		fields[count++] = (int32_t *)&op->sqe.len;
+	return count;
+}
+
+/* A descriptor of the batch: known if it is to be in a slot. 0 or an error. */
+static int fd_adopt(sfr_batch *batch, int32_t index, sfr_op *op, int32_t *field)
+{
+	int32_t from = named(batch, *field);
+	const struct sfr__node *opener = &batch->nodes[from < 0 ? 0 : from];
+
+	if (from < 0)
+		return from;
+	if (!opener->fixed) {
+		batch->nodes[index].unnamed = true;
+	} else if (sfr__op_is(op, SFR__KIND_DIRFD)) {
+		op->result = -SFR_EUNSUPPORTED; /* a path cannot begin there */
+	} else {
+		*field = opener->name;
+		if (op->kind == SFR__OP_CLOSE)
+			op->flags |= SFR__OP_SLOT;
+		if (field == &op->sqe.splice_fd_in)
+			sfr__fixed_splice(op);
+	}
+	return sfr__batch_edge_add(batch, from, index, SFR__EDGE_FD);
+}
+
+/* What is wrong already has no entry. */
+int sfr__batch_fds_adopt(sfr_batch *batch, int32_t index, sfr_op *op)
+{
+	int32_t *fields[2];
+	int count = op->result == 0 || sfr__op_is_hollow(op) ? fd_fields(op, fields) : 0;
+	int r = 0, i;
+
+	for (i = 0; r == 0 && i < count; i++)
+		if (is_name(*fields[i]))
+			r = fd_adopt(batch, index, op, fields[i]);
+	return r;
+}
+
+bool sfr__batch_fds_resolve(struct sfr__node *node)
+{
+	sfr_batch *batch = node->batch;
+	int32_t *fields[2];
+	int count = node->unnamed ? fd_fields(node->op, fields) : 0, i;
+
+	for (i = 0; i < count; i++) {
+		int32_t opener = is_name(*fields[i]) ? named(batch, *fields[i]) : -1;
+
+		if (opener < 0)
+			continue;
+		if (batch->nodes[opener].op || batch->nodes[opener].result < 0)
+			return false;
+		*fields[i] = batch->nodes[opener].result;
+		if (node->kind == SFR__OP_CLOSE)
+			node->closes = opener;
+	}
+	node->unnamed = false;
+	return true;
+}
+
+int sfr_batch_fd(const sfr_batch *batch, int op)
+{
+	return batch && wins_fd(batch, op) ? name_first(batch) + op : -1;
+}

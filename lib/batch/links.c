@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/batch.h"
+#include "op/chain.h"
+#include "op/inherit.h"
+#include "op/splice.h"
+
+/* Its slot of the fixed files, if it has one, is filled or emptied by the engine itself. */
+static bool slot_is_direct(const sfr_op *op)
+{
+	if (!(op->flags & (SFR__OP_SLOT | SFR__OP_SLOT_HELD)))
+		return true;
+	return sfr__has(op->loop->engine->features, SFR__FEATURE_DIRECT_FILES) &&
+	       (op->kind == SFR__OP_CLOSE || op->sqe.file_index);
+}
+
+static bool is_one_entry(const sfr_op *op)
+{
+	if (op->kind == SFR__OP_SPLICE)
+		return !sfr__splice_polls(op);
+	return !sfr__op_is(op, SFR__KIND_TIMER | SFR__KIND_HERE | SFR__KIND_STEPS);
+}
+
+/* It can be in a chain: it is one entry with one completion. */
+static bool can_be_chained(const struct sfr__node *node)
+{
+	const sfr_op *op = node->op;
+
+	return (op->result == 0 || sfr__op_is_hollow(op)) && is_one_entry(op) &&
+	       !(op->flags & SFR__OP_ERRAND) && slot_is_direct(op);
+}
+
+/* Whether an engine starts nothing softly linked behind it unless it succeeded in full. */
+static bool breaks_if_it_fails(const sfr_op *op)
+{
+	bool part_is_fine = sfr__op_is(op, SFR__KIND_LENGTH) && sfr__op_is(op, SFR__KIND_MESSAGE) &&
+			    !(op->flags & SFR__OP_WHOLE);
+
+	return sfr__op_is(op, SFR__KIND_BREAKS) && !part_is_fine;
+}
+
+/* What is handed on while the engine has the next one already goes to one, which may read into it only if
+ * nobody can have a share. And a descriptor is not known in time, unless it is in a slot. */
+static bool comes_in_time(const sfr_batch *batch, const struct sfr__plan_edge *edge)
+{
+	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
+
+	if (edge->kind == SFR__EDGE_DATA)
+		return edge->to == from->heir && !(to->lent && sfr__op_is(to->op, SFR__KIND_FILLS));
+	return edge->kind != SFR__EDGE_FD || from->fixed;
+}
+
+/* What lets go of something runs whatever is asked, and so would what is linked behind it. */
+static bool comes_after_cancelling(const sfr_op *from, const sfr_op *to)
+{
+	return sfr__op_is(from, SFR__KIND_ENDS) && !sfr__op_is(to, SFR__KIND_ENDS);
+}
+
+static enum sfr__plan_link edge_can(const sfr_batch *batch, const struct sfr__plan_edge *edge)
+{
+	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
+
+	if (!can_be_chained(from) || !can_be_chained(to) || to->op->flags & SFR__OP_TIMED ||
+	    comes_after_cancelling(from->op, to->op) || !comes_in_time(batch, edge))
+		return SFR__LINK_NONE;
+	if (edge->kind == SFR__EDGE_ANY) /* behind it, cancelling comes too late */
+		return sfr__op_is(to->op, SFR__KIND_ENDS) && !(from->op->flags & SFR__OP_WHOLE)
+			       ? SFR__LINK_HARD
+			       : SFR__LINK_NONE; /* nor would it wait for more than the first part */
+	return breaks_if_it_fails(from->op) && sfr__op_is_one_entry(from->op) ? SFR__LINK_SOFT
+									      : SFR__LINK_NONE;
+}
+
+/* Whose buffer others may have shares of: they were handed out where it, or one before it, got the buffer. */
+static void nodes_lend(sfr_batch *batch)
+{
+	int32_t i;
+
+	for (i = 0; i < batch->plan.node_count; i++) {
+		struct sfr__node *node = &batch->nodes[i];
+		const struct sfr__node *from = node->source < 0 ? NULL
+								: &batch->nodes[node->source];
+
+		node->lent = from && (from->heirs || from->lent); /* that one comes before it */
+	}
+}
+
+int sfr__batch_plan(sfr_batch *batch)
+{
+	const struct sfr__engine *engine = batch->loop->engine;
+	bool links = sfr__has(engine->features, SFR__FEATURE_LINKS);
+	int32_t i;
+
+	if (batch->error < 0)
+		return batch->error;
+	if (batch->planned)
+		return 0;
+	nodes_lend(batch);
+	for (i = 0; i < batch->plan.edge_count; i++)
+		batch->plan.edges[i].can = (uint8_t)(links ? edge_can(batch, &batch->plan.edges[i])
+							   : SFR__LINK_NONE);
+	batch->planned = true;
+	return sfr__plan_make(&batch->plan, (int32_t)engine->queue.sq_entries);
+}
+
+int sfr_batch_plan(const sfr_batch *batch, sfr_batch_plan_info *info)
+{
+	int r = sfr__batch_check(batch);
+
+	if (r == 0) /* what it is asked for is kept: the caller sees no change */
+		r = sfr__batch_plan((sfr_batch *)(uintptr_t)batch);
+	if (r == 0)
+		sfr__plan_describe(&batch->plan, info);
+	return r;
+}

@@ -1,4 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-#include "counted.h"
-
-_Thread_local uint64_t sfr__calls;

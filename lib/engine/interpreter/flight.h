@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Flight: the memory of requests, and those in flight by their user_data.
+ */
+#ifndef SFR_LIB_ENGINE_INTERPRETER_FLIGHT_H
+#define SFR_LIB_ENGINE_INTERPRETER_FLIGHT_H
+
+#include "engine/interpreter/interpreter.h"
+
+/* Memory for `count` requests at least. False if there is none. */
+bool sfr__requests_reserve(struct sfr__interpreter *interpreter, unsigned count);
+void sfr__requests_free_all(struct sfr__interpreter *interpreter);
+
+/* A request for an SQE; there must be memory for it. */
+struct sfr__request *sfr__request_take(struct sfr__interpreter *interpreter,
+				       const struct io_uring_sqe *sqe);
+void sfr__request_give(struct sfr__interpreter *interpreter, struct sfr__request *request);
+
+/* It is in flight from now on; or no longer. */
+void sfr__flight_enter(struct sfr__interpreter *interpreter, struct sfr__request *request);
+void sfr__flight_leave(struct sfr__interpreter *interpreter, struct sfr__request *request);
+
+/* The first request in flight with this user_data, or NULL. */
+struct sfr__request *sfr__flight_find(struct sfr__interpreter *interpreter, uint64_t user_data);
+
+#endif

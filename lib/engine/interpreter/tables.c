@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/interpreter/tables.h"
+#include "sqe/language.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sfr__buf_group *sfr__tables_group(struct sfr__interpreter *interpreter, unsigned number)
+{
+	unsigned i;
+
+	for (i = 0; i < interpreter->groups_count; i++)
+		if (interpreter->groups[i].number == number)
+			return &interpreter->groups[i];
+	return NULL;
+}
+
+/* The file at an index, or -EBADF. */
+static int fixed_file(const struct sfr__interpreter *interpreter, unsigned index)
+{
+	if (index >= interpreter->files_count || interpreter->files[index] < 0)
+		return -EBADF;
+	return interpreter->files[index];
+}
+
+static int files_resolve(const struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	if (request->sqe.flags & IOSQE_FIXED_FILE) {
+		request->fd = fixed_file(interpreter, (unsigned)request->sqe.fd);
+		request->number = -1;
+		if (request->fd < 0)
+			return request->fd;
+	}
+	if (request->sqe.opcode != IORING_OP_SPLICE ||
+	    !(request->sqe.splice_flags & SPLICE_F_FD_IN_FIXED))
+		return 0;
+	request->fd_in = fixed_file(interpreter, (unsigned)request->sqe.splice_fd_in);
+	return request->fd_in < 0 ? request->fd_in : 0;
+}
+
+/* Whether its bytes are inside the registered buffer that it names. */
+static int fixed_buffer(const struct sfr__interpreter *interpreter,
+			const struct sfr__request *request)
+{
+	uint64_t at = request->sqe.addr, len = request->sqe.len, base;
+	const struct iovec *buffer;
+
+	if (request->sqe.buf_index >= interpreter->buffers_count)
+		return -EFAULT;
+	buffer = &interpreter->buffers[request->sqe.buf_index];
+	base = (uint64_t)(uintptr_t)buffer->iov_base;
+	return at >= base && at - base <= buffer->iov_len && len <= buffer->iov_len - (at - base)
+		       ? 0
+		       : -EFAULT;
+}
+
+static bool uses_fixed_buffer(const struct sfr__request *request)
+{
+	return request->sqe.opcode == IORING_OP_READ_FIXED ||
+	       request->sqe.opcode == IORING_OP_WRITE_FIXED;
+}
+
+int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__request *request)
+{
+	int r = files_resolve(interpreter, request);
+
+	if (r == 0 && uses_fixed_buffer(request))
+		r = fixed_buffer(interpreter, request);
+	if (sfr__request_fills_slot(request))
+		sfr__request_close_on_exec(request); /* no program finds what only a slot names */
+	request->at = (unsigned char *)(uintptr_t)request->sqe.addr;
+	request->len = request->sqe.len;
+	return r;
+}
+
+/*
+ * The calls of the seam.
+ */
+
+static struct sfr__interpreter *interpreter_of(struct sfr__engine *engine)
+{
+	return sfr__container(engine, struct sfr__interpreter, engine);
+}
+
+int sfr__interpreter_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
+				  unsigned group)
+{
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+	size_t count = interpreter->groups_count;
+	struct sfr__buf_group *groups;
+
+	if (!entries || entries > 32768 || entries & (entries - 1))
+		return -EINVAL;
+	if (sfr__tables_group(interpreter, group))
+		return -EEXIST;
+	groups = realloc(interpreter->groups, (count + 1) * sizeof(*groups));
+	if (!groups)
+		return -ENOMEM;
+	interpreter->groups = groups;
+	groups[interpreter->groups_count++] = (struct sfr__buf_group){
+		.ring = ring, .entries = entries, .number = (uint16_t)group};
+	return 0;
+}
+
+static int slot_check(const struct sfr__interpreter *interpreter, unsigned slot)
+{
+	return !interpreter->files ? -ENXIO : slot >= interpreter->files_count ? -EINVAL : 0;
+}
+
+/* The table has this descriptor from now on; -1: none. */
+static void slot_put(struct sfr__interpreter *interpreter, unsigned slot, int fd)
+{
+	int before = interpreter->files[slot];
+
+	interpreter->files[slot] = fd;
+	if (before >= 0)
+		interpreter->calls->drop(interpreter, before);
+}
+
+int sfr__tables_win(struct sfr__interpreter *interpreter, const struct sfr__request *request,
+		    int fd)
+{
+	unsigned slot = request->sqe.file_index - 1;
+	int r = slot_check(interpreter, slot);
+
+	if (r == 0)
+		slot_put(interpreter, slot, fd);
+	else
+		interpreter->calls->drop(interpreter, fd);
+	return r;
+}
+
+int sfr__tables_close(struct sfr__interpreter *interpreter, unsigned slot)
+{
+	int r = slot_check(interpreter, slot);
+
+	if (r == 0 && interpreter->files[slot] < 0)
+		r = -EBADF;
+	if (r == 0)
+		slot_put(interpreter, slot, -1);
+	return r;
+}
+
+/* A slot gets a descriptor of its own. 0 or -errno, and it stays as it was. */
+static int slot_keep(struct sfr__interpreter *interpreter, unsigned slot, int fd)
+{
+	if (fd != -1)
+		fd = interpreter->calls->keep(interpreter, fd);
+	if (fd < -1)
+		return fd;
+	slot_put(interpreter, slot, fd);
+	return 0;
+}
+
+static void files_free(struct sfr__interpreter *interpreter)
+{
+	unsigned i;
+
+	for (i = 0; i < interpreter->files_count; i++)
+		slot_put(interpreter, i, -1);
+	free(interpreter->files);
+	interpreter->files = NULL;
+	interpreter->files_count = 0;
+}
+
+int sfr__interpreter_files_add(struct sfr__engine *engine, const int *fds, unsigned count)
+{
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+	unsigned i;
+	int r = 0;
+
+	if (interpreter->files)
+		return -EBUSY;
+	if (!count)
+		return -EINVAL;
+	interpreter->files = malloc(count * sizeof(*fds));
+	if (!interpreter->files)
+		return -ENOMEM;
+	interpreter->files_count = count;
+	for (i = 0; i < count; i++)
+		interpreter->files[i] = -1;
+	for (i = 0; r == 0 && i < count; i++)
+		r = slot_keep(interpreter, i, fds[i]);
+	if (r < 0)
+		files_free(interpreter);
+	return r;
+}
+
+int sfr__interpreter_files_update(struct sfr__engine *engine, unsigned slot, int fd)
+{
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+	int r = slot_check(interpreter, slot);
+
+	return r == 0 ? slot_keep(interpreter, slot, fd) : r;
+}
+
+int sfr__interpreter_files_remove(struct sfr__engine *engine)
+{
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+
+	if (!interpreter->files)
+		return -ENXIO;
+	files_free(interpreter);
+	return 0;
+}
+
+int sfr__interpreter_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
+				 unsigned count)
+{
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+
+	if (interpreter->buffers)
+		return -EBUSY;
+	interpreter->buffers = malloc(count * sizeof(*buffers));
+	if (!interpreter->buffers)
+		return -ENOMEM;
+	memcpy(interpreter->buffers, buffers, count * sizeof(*buffers));
+	interpreter->buffers_count = count;
+	return 0;
+}
+
+int sfr__interpreter_buffers_update(struct sfr__engine *engine, unsigned slot,
+				    const struct iovec *buffer)
+{
+	struct sfr__interpreter *interpreter = interpreter_of(engine);
+
+	if (!interpreter->buffers)
+		return -ENXIO;
+	if (slot >= interpreter->buffers_count)
+		return -EINVAL;
+	interpreter->buffers[slot] = *buffer;
+	return 0;
+}
+
+void sfr__tables_free(struct sfr__interpreter *interpreter)
+{
+	files_free(interpreter);
+	free(interpreter->groups);
+	free(interpreter->buffers);
+}

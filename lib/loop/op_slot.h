@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Op slots: where operations live, and the table of their lives.
+ *
+ * An op is built in a slot of two cache lines: the SQE as it will be submitted, and what to do when it
+ * completes. Slots never move, so a slot's address is what the engine carries through the CQE. A slot
+ * knows its index, and a ticket is index and generation: a stale one is an error, never somebody else's
+ * op.
+ *
+ * There is a slot for every buffer that exists, besides those that ops without buffer may use. So an
+ * op that carries a buffer can always be built.
+ */
+#ifndef SFR_LIB_LOOP_OP_SLOT_H
+#define SFR_LIB_LOOP_OP_SLOT_H
+
+#include "base/array.h"
+#include "base/invariant.h"
+#include "base/list.h"
+#include "base/timer.h"
+#include <safer_ring/op.h>
+#include <liburing.h>
+#include <stdlib.h>
+
+enum sfr__op_state {
+	SFR__OP_ILLEGAL, /* not a state: what the table says where there is no way */
+	SFR__OP_FREE,
+	SFR__OP_BUILDING,
+	SFR__OP_ADDED,      /* built, and of a batch that is not submitted */
+	SFR__OP_QUEUED,     /* submitted; the engine has no SQE of it */
+	SFR__OP_IN_FLIGHT,  /* the engine has its SQE, or the wheel its timer */
+	SFR__OP_CANCELLING, /* in flight, and asked to end */
+	SFR__OP_ORPHANED,   /* in flight, and nobody wants to know */
+	SFR__OP_DONE,       /* its result is known; the callback is due */
+	SFR__OP_STATES
+};
+
+enum sfr__op_event {
+	SFR__EV_BUILD,
+	SFR__EV_ADD,
+	SFR__EV_DISCARD,
+	SFR__EV_SUBMIT,
+	SFR__EV_TAKEN,   /* written to the engine's queue, or put on the wheel */
+	SFR__EV_REFUSED, /* known to fail, or cancelled, before the engine had it */
+	SFR__EV_CANCEL,
+	SFR__EV_ABANDON,
+	SFR__EV_CQE_MORE, /* a completion, and more will follow */
+	SFR__EV_REQUEUE,  /* it ended early, and is to be started again */
+	SFR__EV_CQE_LAST, /* the last completion */
+	SFR__EV_RECYCLE,
+	SFR__OP_EVENTS,
+	SFR__OP_EVENTS_ROOM = 16 /* a row of the table is a power of two long */
+};
+
+enum sfr__op_kind {
+	SFR__OP_NOP,
+	SFR__OP_READ,
+	SFR__OP_WRITE,
+	SFR__OP_RECV,
+	SFR__OP_SEND,
+	SFR__OP_ACCEPT,
+	SFR__OP_ACCEPT_MULTI,
+	SFR__OP_RECV_MULTI,
+	SFR__OP_CONNECT,
+	SFR__OP_TIMEOUT,
+	SFR__OP_INTERVAL,
+	SFR__OP_POLL,
+	SFR__OP_SHUTDOWN,
+	SFR__OP_CLOSE,
+	SFR__OP_SOCKET,
+	SFR__OP_OPENAT,
+	SFR__OP_STATX,
+	SFR__OP_FSYNC,
+	SFR__OP_FDATASYNC,
+	SFR__OP_FALLOCATE,
+	SFR__OP_FTRUNCATE,
+	SFR__OP_UNLINKAT,
+	SFR__OP_RENAMEAT,
+	SFR__OP_MKDIRAT,
+	SFR__OP_LINKAT,
+	SFR__OP_SYMLINKAT,
+	SFR__OP_WORK,
+	SFR__OP_SEND_ZC,
+	SFR__OP_SENDTO,
+	SFR__OP_RECVFROM,
+	SFR__OP_RECVFROM_MULTI,
+	SFR__OP_READ_MULTI,
+	SFR__OP_SPLICE,
+	SFR__OP_POLL_MULTI,
+	SFR__OP_WAITID,
+	SFR__OP_SIGNAL,
+	SFR__OP_MSG,
+	SFR__OP_RAW,
+	SFR__OP_KINDS
+};
+
+enum {
+	SFR__OP_BARE = 1,   /* built without buffer: counted against ring.ops_max */
+	SFR__OP_WHOLE = 2,  /* sfr_all(): it goes on after a part */
+	SFR__OP_ERRAND = 4, /* a worker of the loop does it */
+	SFR__OP_COPIES = 8, /* what it was passed by pointer is copied, to where sqe.addr says */
+	SFR__OP_GATHERED =
+		16,        /* it sends or writes a chain, by way of a gather: see op/gathered.h */
+	SFR__OP_SENT = 32, /* its result is known, and its buffer not back: see op/send_zc.c */
+	SFR__OP_SLOT =
+		64, /* it fills or empties a slot of the fixed files: see loop/fixed_file.h */
+	SFR__OP_HOLDS_FD = 128, /* sqe.fd is its own, and goes with it */
+	/* Whose its buffer is when it is done. Neither: handed back through the callback. */
+	SFR__OP_BUF_HIDDEN = 256, /* the op's own arguments; dropped */
+	SFR__OP_BUF_QUEUED = 512, /* of a send queue, perhaps a chain: passed through as it is */
+	/* Of batches: see op/chain.h. */
+	SFR__OP_LINKED = 1024,    /* sqe.user_data names the op behind it */
+	SFR__OP_CHAINED = 2048,   /* the engine has it as one of a chain */
+	SFR__OP_BEHIND = 4096,    /* and the one before it there has not ended */
+	SFR__OP_SLOT_HELD = 8192, /* SFR__OP_SLOT, once it starts */
+	SFR__OP_TIMED = 16384,    /* it has a deadline: see loop/deadline.h */
+};
+
+/* What the engine carries through a CQE: the address of an op, or one of these; and see SFR__CQE_UNSENT. */
+enum {
+	SFR__CQE_CANCEL = 1,  /* added to an op's address: the answer to a request to cancel it */
+	SFR__CQE_MAILBOX = 2, /* the poll that wakes the loop */
+};
+
+/* The time of a timeout or interval; such an op has no SQE. */
+struct sfr__op_time {
+	struct sfr__timer timer; /* first: the wheel hands it back */
+	uint64_t ns;             /* asked for */
+	uint64_t due_ns;         /* when it next fires */
+};
+
+struct sfr_op {
+	union {
+		struct io_uring_sqe sqe;
+		struct sfr__op_time time;
+	};
+	sfr_loop *loop;
+	sfr_done *done;
+	void *arg;
+	sfr_buf *buf;
+	struct sfr__link link; /* on one of the loop's lists, or of the free slots (next) */
+	uint32_t generation;
+	int32_t result; /* when DONE; while BUILDING what is wrong already, or 0 */
+	uint8_t state;  /* enum sfr__op_state; its one writer is sfr__op_step */
+	uint8_t kind;   /* enum sfr__op_kind */
+	uint16_t flags; /* SFR__OP_BARE ... */
+	uint32_t index; /* of its slot in the table */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct io_uring_sqe) == 64, "an SQE is one cache line");
+_Static_assert(sizeof(struct sfr_op) == 128, "an op is two cache lines");
+
+struct sfr__op_table {
+	sfr_op *free;
+	size_t made;       /* slots used at least once */
+	size_t bare;       /* ops in being that carry no buffer */
+	size_t bare_ready; /* how many may be, with the memory there is */
+	size_t bare_max;   /* how many may be */
+	size_t bufs;       /* buffers that exist: as many slots are set aside */
+	struct sfr__array slots;
+};
+
+void sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max);
+void sfr__op_table_fini(struct sfr__op_table *table);
+
+/* Set slots aside for this many buffers. 0 or -ENOMEM. */
+int sfr__op_table_reserve(struct sfr__op_table *table, size_t bufs);
+
+/* Memory for one more op without buffer. False if there is none, or ring.ops_max is reached. */
+bool sfr__op_table_extend(struct sfr__op_table *table);
+
+/* The op of a ticket; NULL if it is gone. */
+sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket);
+
+extern const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS_ROOM];
+
+/* Something happened to an op: move it to where that leads. It must lead somewhere. */
+static inline void sfr__op_step(sfr_op *op, enum sfr__op_event event)
+{
+	uint8_t next = sfr__op_after[op->state][event];
+
+	sfr__invariant(next != SFR__OP_ILLEGAL);
+	op->state = next;
+}
+
+/* Whether it is in flight, and was asked to end. */
+static inline bool sfr__op_is_ending(const sfr_op *op)
+{
+	return op->state == SFR__OP_CANCELLING || op->state == SFR__OP_ORPHANED;
+}
+
+/* The slot of an index below `made`. */
+static inline sfr_op *sfr__op_at(const struct sfr__op_table *table, size_t index)
+{
+	return sfr__array_at(&table->slots, index);
+}
+
+/* A slot that was never used. There is one. */
+sfr_op *sfr__op_slot_new(struct sfr__op_table *table);
+
+/* Forget what an op asked of the engine. liburing's helpers set what they have a use for, and leave the rest
+ * as it was: whoever prepares an op that was prepared before begins with this. */
+static inline void sfr__op_blank(sfr_op *op)
+{
+	op->sqe = (struct io_uring_sqe){0};
+}
+
+/* A slot in state BUILDING, blank, for an op with or without buffer. NULL if there is no memory: never for
+ * one with buffer. */
+static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
+{
+	sfr_op *op = table->free;
+
+	if (!with_buf) {
+		if (sfr__unlikely(table->bare >= table->bare_ready) && !sfr__op_table_extend(table))
+			return NULL;
+		table->bare++;
+	}
+	if (sfr__likely(op != NULL))
+		table->free = (sfr_op *)(void *)op->link.next;
+	else
+		op = sfr__op_slot_new(table);
+	sfr__list_init(&op->link);
+	sfr__op_step(op, SFR__EV_BUILD);
+	sfr__op_blank(op);
+	op->flags = with_buf ? 0 : SFR__OP_BARE;
+	op->result = 0;
+	op->buf = NULL;
+	return op;
+}
+
+/* From BUILDING or DONE to FREE. */
+static inline void sfr__op_give(struct sfr__op_table *table, sfr_op *op, enum sfr__op_event event)
+{
+	sfr__op_step(op, event);
+	table->bare -= op->flags & SFR__OP_BARE;
+	op->generation += 1 + (op->generation == UINT32_MAX); /* 0 is for tickets of no op */
+	op->link.next = (struct sfr__link *)(void *)table->free;
+	table->free = op;
+}
+
+static inline sfr_ticket sfr__op_ticket(const sfr_op *op)
+{
+	return (sfr_ticket)op->generation << 32 | op->index;
+}
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/position.h"
+#include "machine/kernel.h"
+#include "op/op.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* What O_DIRECT asks of addresses and lengths, at least. */
+#define DIRECT_ALIGN 512
+
+/* KEPT: of a copy that the loop has for itself. */
+enum kind { UNKNOWN, WITHOUT, WITH, KEPT };
+
+/* Where the op keeps it, whose entry has no use for that field. Negative: it was not noted. */
+static int64_t noted(const sfr_op *op)
+{
+	return (int64_t)op->sqe.addr3;
+}
+
+static bool is_write(const sfr_op *op)
+{
+	return op->sqe.opcode == IORING_OP_WRITE || op->sqe.opcode == IORING_OP_WRITEV ||
+	       op->sqe.opcode == IORING_OP_WRITE_FIXED;
+}
+
+static bool is_read(const sfr_op *op)
+{
+	return op->sqe.opcode == IORING_OP_READ || op->sqe.opcode == IORING_OP_READ_FIXED;
+}
+
+/* One of ours that moves the position, with an engine that may not. */
+static bool is_in_doubt(const sfr_op *op)
+{
+	return op->loop->engine->position_lags && op->kind != SFR__OP_RAW &&
+	       (is_read(op) || is_write(op));
+}
+
+static uint64_t bytes_asked_for(const sfr_op *op)
+{
+	const struct iovec *vectors = (const void *)(uintptr_t)op->sqe.addr;
+	uint64_t size = 0;
+	uint32_t i;
+
+	if (op->sqe.opcode != IORING_OP_WRITEV)
+		return op->sqe.len;
+	for (i = 0; i < op->sqe.len; i++)
+		size += vectors[i].iov_len;
+	return size;
+}
+
+/*
+ * Descriptors.
+ */
+
+static enum kind kind_of(int fd)
+{
+	struct stat stat;
+
+	if (fstat(fd, &stat) < 0)
+		return UNKNOWN;
+	return S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode) ? WITH : WITHOUT;
+}
+
+static enum kind kind_known(const struct sfr__positions *positions, int fd)
+{
+	const uint8_t *known = sfr__array_find(&positions->kinds, (size_t)fd);
+
+	return known ? (enum kind) * known : UNKNOWN;
+}
+
+/* False without memory. */
+static bool kind_note(struct sfr__positions *positions, int fd, enum kind kind)
+{
+	uint8_t *known = sfr__array_get(&positions->kinds, (size_t)fd);
+
+	if (known)
+		*known = (uint8_t)kind;
+	return known;
+}
+
+/* What cannot be noted is asked again each time. */
+static enum kind kind_learn(struct sfr__positions *positions, int fd)
+{
+	enum kind kind = kind_known(positions, fd);
+
+	if (kind == KEPT)
+		return KEPT;
+	kind = kind_of(fd);
+	(void)kind_note(positions, fd, kind);
+	return kind;
+}
+
+/* A descriptor of an op's file; -1 if there is none. */
+static int op_fd(const sfr_op *op)
+{
+	const int *kept;
+
+	if (!sfr__fd_is_fixed(op->sqe.fd))
+		return op->sqe.fd;
+	kept = sfr__array_find(&op->loop->positions.kept, sfr__fd_slot(op->sqe.fd));
+	return kept ? *kept - 1 : -1;
+}
+
+/*
+ * Noting and moving.
+ */
+
+/* Negative if there is none. */
+static int64_t position_of(sfr_op *op, int fd)
+{
+	struct sfr__positions *positions = &op->loop->positions;
+	enum kind kind = fd < 0 ? WITHOUT : kind_known(positions, fd);
+	int64_t position;
+
+	if (kind == UNKNOWN)
+		kind = kind_learn(positions, fd);
+	if (kind != WITH && kind != KEPT)
+		return -1;
+	position = lseek(fd, 0, SEEK_CUR);
+	if (position < 0)
+		(void)kind_learn(positions, fd); /* it is another file's number by now */
+	return position;
+}
+
+/* Where it will begin is not known if it is behind others that may write there. */
+void sfr__position_note(sfr_op *op, struct io_uring_sqe *sqe)
+{
+	if (!is_in_doubt(op))
+		return;
+	sqe->addr3 = 0;
+	op->sqe.addr3 = is_write(op) && op->flags & SFR__OP_BEHIND
+				? (uint64_t)-1
+				: (uint64_t)position_of(op, op_fd(op));
+}
+
+/* What was appended ends where the file does. */
+static void position_move(const sfr_op *op, int fd, int64_t by)
+{
+	if (is_write(op) && fcntl(fd, F_GETFL) & O_APPEND)
+		(void)lseek(fd, 0, SEEK_END);
+	else
+		(void)lseek(fd, by, SEEK_CUR); /* it could be asked where it is */
+}
+
+void sfr__position_mend(const sfr_op *op, int result)
+{
+	bool is_short, may_be_direct;
+	int fd;
+
+	if (!is_in_doubt(op))
+		return;
+	fd = op_fd(op);
+	is_short = (uint64_t)result < bytes_asked_for(op);
+	may_be_direct = result % DIRECT_ALIGN == 0 && op->sqe.addr % DIRECT_ALIGN == 0;
+	if (noted(op) >= 0 && (is_short || may_be_direct)) {
+		if (lseek(fd, 0, SEEK_CUR) == noted(op))
+			position_move(op, fd, result);
+	} else if (noted(op) < 0 && is_short && is_write(op) && fd >= 0) {
+		if (kind_learn(&op->loop->positions, fd) >= WITH)
+			position_move(op, fd, result);
+	}
+}
+
+void sfr__position_forget(sfr_loop *loop, int fd)
+{
+	uint8_t *known = fd < 0 ? NULL : sfr__array_find(&loop->positions.kinds, (size_t)fd);
+
+	if (known && *known != KEPT)
+		*known = UNKNOWN;
+}
+
+/*
+ * Registered files.
+ */
+
+/* One that cannot be kept, for want of descriptors or memory, is as one without a position. */
+static void slot_keep(struct sfr__positions *positions, unsigned slot, int fd)
+{
+	int *kept = kind_of(fd) == WITH ? sfr__array_get(&positions->kept, slot) : NULL;
+	int copy = kept ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (copy < 0)
+		return;
+	if (kind_note(positions, copy, KEPT))
+		*kept = copy + 1;
+	else
+		(void)close(copy); /* nothing was written to it */
+}
+
+static void slot_drop(struct sfr__positions *positions, unsigned slot)
+{
+	int *kept = sfr__array_find(&positions->kept, slot);
+
+	if (!kept || !*kept)
+		return;
+	(void)kind_note(positions, *kept - 1, UNKNOWN);
+	(void)close(*kept - 1); /* a copy: nothing was written to it */
+	*kept = 0;
+}
+
+void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count && loop->engine->position_lags; i++)
+		if (fds[i] >= 0)
+			slot_keep(&loop->positions, i, fds[i]);
+}
+
+void sfr__position_slot_emptied(sfr_loop *loop, unsigned slot)
+{
+	slot_drop(&loop->positions, slot);
+}
+
+void sfr__positions_drop(struct sfr__positions *positions)
+{
+	size_t slot = 0;
+
+	for (; (slot = sfr__array_next(&positions->kept, slot)) != SFR__ARRAY_NONE; slot++)
+		slot_drop(positions, (unsigned)slot);
+}
+
+bool sfr__position_is_kept(const struct sfr__positions *positions, int fd)
+{
+	return kind_known(positions, fd) == KEPT;
+}
+
+uint64_t sfr__positions_kept(const struct sfr__positions *positions)
+{
+	uint64_t bits = 0;
+	size_t slot = 0;
+
+	for (; (slot = sfr__array_next(&positions->kept, slot)) != SFR__ARRAY_NONE; slot++) {
+		int kept = *(const int *)sfr__array_at(&positions->kept, slot);
+
+		if (kept)
+			bits |= UINT64_C(1) << (unsigned)(kept - 1) % 64;
+	}
+	return bits;
+}
+
+void sfr__positions_init(struct sfr__positions *positions)
+{
+	sfr__array_init(&positions->kinds, sizeof(uint8_t), (size_t)INT_MAX + 1);
+	sfr__array_init(&positions->kept, sizeof(int), SFR__FIXED_FILES_MAX);
+}
+
+void sfr__positions_fini(struct sfr__positions *positions)
+{
+	sfr__positions_drop(positions);
+	sfr__array_fini(&positions->kinds);
+	sfr__array_fini(&positions->kept);
+}

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection: one receive, one send, and at most one other op at a time, each known by its ticket.
+ *
+ * Every change goes through sfr__conn_settle: it looks at what is true now and starts what should be in
+ * flight. Closing waits for all tickets to be gone, so no op of a connection can see the next owner of
+ * its descriptor's number.
+ */
+#include "net/conn.h"
+#include "net/address.h"
+#include "op/op.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static sfr_loop *loop_of(const sfr_conn *conn)
+{
+	return conn->net->loop;
+}
+
+static const struct sfr__settings *settings_of(const sfr_conn *conn)
+{
+	return &loop_of(conn)->settings;
+}
+
+/* Have sfr__conn_settle called before the engine is entered. */
+static void conn_touch(sfr_conn *conn)
+{
+	sfr__loop_stir(loop_of(conn));
+	if (sfr__list_empty(&conn->dirty))
+		sfr__list_append(&conn->net->dirty, &conn->dirty);
+}
+
+/*
+ * Receiving.
+ */
+
+static bool conn_may_receive(const sfr_conn *conn)
+{
+	return conn->state == SFR__CONN_OPEN && !conn->paused && !conn->choked &&
+	       !conn->peer_finished;
+}
+
+static void conn_peer_finished(sfr_conn *conn)
+{
+	conn->peer_finished = true;
+	if (!settings_of(conn)->server.half_open)
+		conn->local_finished = true;
+	else if (conn->handlers.on_data)
+		conn->handlers.on_data(conn, 0, NULL, conn->arg);
+}
+
+/* Bytes came that the kernel had when a send failed. */
+static void conn_heard(sfr_conn *conn, uint32_t count)
+{
+	if (conn->state != SFR__CONN_FAILED || !conn->unread_known)
+		return;
+	conn->unread -= count < conn->unread ? count : conn->unread;
+	if (!conn->unread)
+		sfr__conn_close(conn, conn->reason);
+}
+
+static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+
+	if (sfr__likely(result > 0)) {
+		if (conn->state <= SFR__CONN_FAILED && conn->handlers.on_data)
+			conn->handlers.on_data(conn, result, buf, conn->arg);
+		else
+			sfr_buf_release(buf);
+		if (sfr__unlikely(conn->state == SFR__CONN_FAILED))
+			conn_heard(conn, (uint32_t)result);
+		return;
+	}
+	conn->recv = 0;
+	if (conn->state == SFR__CONN_OPEN) {
+		if (result == 0)
+			conn_peer_finished(conn);
+		else if (result != -ECANCELED || loop->draining)
+			sfr__conn_close(conn, result);
+	}
+	conn_touch(conn);
+}
+
+static void conn_receive(sfr_conn *conn)
+{
+	sfr_op *op = sfr_recv_multi(loop_of(conn), conn->fd);
+
+	if (op)
+		conn->recv = sfr__op_submit(op, conn_received, conn);
+	else
+		sfr__conn_close(conn, -ENOMEM);
+}
+
+/*
+ * Sending.
+ */
+
+/*
+ * Nothing more can be sent. What the peer sent before that is its answer, and may say why. It may still be in the
+ * kernel, as a connection that is full receives nothing. So the operations end first, then what the kernel has at
+ * that moment is received, and no more, and then the connection closes.
+ */
+static void conn_fail(sfr_conn *conn, int reason)
+{
+	sfr_loop *loop = loop_of(conn);
+
+	if (conn->state == SFR__CONN_FAILED && !loop->draining)
+		return; /* by another send, or this is one that was cancelled for it */
+	if (conn->state != SFR__CONN_OPEN || loop->draining) {
+		sfr__conn_close(conn, reason);
+		return;
+	}
+	conn->state = SFR__CONN_FAILED;
+	conn->reason = reason;
+	sfr__ticket_cancel(loop, conn->recv); /* what it has received already it still delivers */
+	sfr__ticket_cancel(loop, conn->send);
+	sfr__send_queue_clear(&conn->queue);
+	conn_touch(conn);
+}
+
+/* Bytes that can be received now. */
+static uint32_t conn_unread(const sfr_conn *conn)
+{
+	int count = 0;
+
+	return ioctl(conn->fd, FIONREAD, &count) < 0 ? 0 : (uint32_t)count;
+}
+
+static void conn_choke(sfr_conn *conn)
+{
+	conn->choked = conn->choked || conn->queue.memory > settings_of(conn)->server.high_water;
+}
+
+/* The queue fell: below the low-water mark receiving goes on. */
+static void conn_unchoke(sfr_conn *conn)
+{
+	if (!conn->choked || conn->queue.memory > settings_of(conn)->server.low_water)
+		return;
+	conn->choked = false;
+	if (conn->handlers.on_drain)
+		conn->handlers.on_drain(conn, conn->arg);
+}
+
+bool sfr__conn_relieve(sfr_conn *conn, bool shared)
+{
+	const struct sfr__send_queue *queue = &conn->queue;
+
+	if (conn->state != SFR__CONN_OPEN || !conn->send ||
+	    !(shared ? queue->shared_bufs : queue->slab_bufs))
+		return false;
+	conn->relieve = true;
+	sfr__ticket_cancel(loop_of(conn), conn->send);
+	return true;
+}
+
+/* The result of a send that was cancelled to free its buffers says only how far it got. */
+static void conn_relieved(sfr_conn *conn)
+{
+	sfr_loop *loop = loop_of(conn);
+
+	conn->relieve = false;
+	loop->stats.copied_out += sfr__send_queue_copy_out(&conn->queue, loop->pool);
+}
+
+static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
+{
+	sfr_conn *conn = arg;
+	bool relieve = conn->relieve && !loop->draining;
+
+	conn->send = 0;
+	if (result == 0 || (result == -ECANCELED && relieve))
+		result = relieve ? 0 : -EPIPE; /* a stream that takes nothing has no reader */
+	if (conn->state != SFR__CONN_OPEN || result < 0) {
+		sfr__send_queue_drop(&conn->queue, chain);
+		conn_fail(conn, result);
+	} else {
+		sfr__send_queue_sent(&conn->queue, chain, (uint64_t)result);
+		if (relieve)
+			conn_relieved(conn);
+		conn_unchoke(conn);
+	}
+	conn_touch(conn);
+}
+
+static void conn_send_queued(sfr_conn *conn)
+{
+	sfr_buf *chain = sfr__send_queue_take(&conn->queue, SFR__GATHER_USUAL);
+	sfr_op *op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
+
+	if (sfr__unlikely(!op)) { /* no memory to gather with: one at a time needs none */
+		sfr__send_queue_sent(&conn->queue, chain, 0);
+		chain = sfr__send_queue_take(&conn->queue, 1);
+		op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
+	}
+	if (sfr__unlikely(
+		    !op)) { /* only a buffer of a stand-alone pool has no slot to be sent in */
+		sfr__send_queue_drop(&conn->queue, chain);
+		conn_fail(conn, -ENOMEM);
+		return;
+	}
+	conn->send = sfr__op_submit(op, conn_sent, conn);
+}
+
+/*
+ * Opening and closing.
+ */
+
+static void conn_other_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+
+	(void)loop;
+	(void)result; /* of a shutdown: a connection that is gone already needs none */
+	(void)buf;
+	conn->other = 0;
+	conn_touch(conn);
+}
+
+/* Shut down one direction or both. Without memory for an op, by a system call: it does not block. */
+static void conn_shut(sfr_conn *conn, int how)
+{
+	sfr_op *op = sfr_shutdown(loop_of(conn), conn->fd, how);
+
+	if (op)
+		conn->other = sfr__op_submit(op, conn_other_done, conn);
+	else
+		(void)shutdown(conn->fd, how); /* a peer that is gone needs not be told */
+}
+
+static void conn_free(sfr_conn *conn)
+{
+	sfr__list_unlink(&conn->dirty);
+	sfr__list_unlink(&conn->link);
+	sfr__list_append(&conn->net->spare, &conn->link);
+}
+
+static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+	sfr_server *server = conn->server;
+
+	(void)loop;
+	(void)result; /* the descriptor is gone in any case */
+	(void)buf;
+	conn->state = SFR__CONN_CLOSED;
+	conn->fd = -1; /* the number may be somebody else's already */
+	conn->other = 0;
+	if (conn->handlers.on_close)
+		conn->handlers.on_close(conn, conn->reason, conn->arg);
+	conn_free(conn);
+	if (server)
+		sfr__server_conn_closed(server);
+}
+
+void sfr__conn_close(sfr_conn *conn, int reason)
+{
+	sfr_loop *loop = loop_of(conn);
+
+	if (conn->state >= SFR__CONN_CLOSING)
+		return;
+	if (conn->state != SFR__CONN_FAILED) /* which has told its reason already */
+		conn->reason = reason;
+	if (conn->state == SFR__CONN_CONNECTING)
+		sfr__ticket_cancel(loop, conn->other);
+	else if ((conn->recv || conn->send) && !conn->other)
+		conn_shut(conn, SHUT_RDWR);
+	conn->state = SFR__CONN_CLOSING;
+	sfr__ticket_cancel(loop, conn->recv); /* a ticket that is 0 or stale has nothing to end */
+	sfr__ticket_cancel(loop, conn->send);
+	sfr__send_queue_clear(&conn->queue);
+	conn_touch(conn);
+}
+
+/* The last step. Without memory for an op, by a system call, which is no worse than late. */
+static void conn_close_fd(sfr_conn *conn)
+{
+	sfr_op *op = sfr_close(loop_of(conn), conn->fd);
+
+	if (op) {
+		conn->other = sfr__op_submit(op, conn_closed, conn);
+	} else {
+		(void)close(conn->fd); /* nothing is queued that could be lost */
+		loop_of(conn)->called++;
+		conn_closed(loop_of(conn), 0, NULL, conn);
+	}
+}
+
+/* What an open connection should have in flight, given what is true of it. */
+static void conn_settle_open(sfr_conn *conn)
+{
+	sfr_loop *loop = loop_of(conn);
+	bool sent;
+
+	if (!conn->send && conn->queue.head)
+		conn_send_queued(conn);
+	if (sfr__unlikely(conn->state != SFR__CONN_OPEN))
+		return;
+	sent = !conn->send;
+	if (sent && conn->peer_finished && conn->local_finished && !conn->other) {
+		sfr__conn_close(conn, 0);
+		sfr__conn_settle(conn);
+		return;
+	}
+	if (sent && conn->local_finished && !conn->told_peer && !conn->other) {
+		conn->told_peer = true;
+		conn_shut(conn, SHUT_WR);
+	}
+	if (conn_may_receive(conn)) {
+		if (!conn->recv)
+			conn_receive(conn);
+	} else if (conn->recv && !conn->peer_finished) {
+		sfr__ticket_cancel(loop, conn->recv);
+	}
+}
+
+/* All that was in flight has ended, or the receive of what the kernel had. */
+static void conn_settle_failed(sfr_conn *conn)
+{
+	if (!conn->unread_known) {
+		conn->unread_known = true;
+		conn->unread = conn_unread(conn);
+		if (conn->unread)
+			conn_receive(conn);
+	}
+	if (!conn->recv)
+		sfr__conn_close(conn, conn->reason);
+}
+
+void sfr__conn_settle(sfr_conn *conn)
+{
+	switch ((enum sfr__conn_state)conn->state) {
+	case SFR__CONN_CONNECTING:
+	case SFR__CONN_CLOSED:
+		break;
+	case SFR__CONN_OPEN:
+		conn_settle_open(conn);
+		break;
+	case SFR__CONN_FAILED:
+		if (!conn->recv && !conn->send)
+			conn_settle_failed(conn);
+		break;
+	case SFR__CONN_CLOSING:
+		if (conn->recv || conn->send || conn->other)
+			break;
+		conn_close_fd(conn);
+		break;
+	}
+}
+
+sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
+			const sfr_handlers *handlers, void *arg)
+{
+	sfr_conn *conn;
+
+	if (!sfr__list_empty(&net->spare)) {
+		conn = sfr__container(net->spare.next, sfr_conn, link);
+		sfr__list_unlink(&conn->link);
+	} else {
+		conn = malloc(sizeof(*conn));
+		if (!conn)
+			return NULL;
+		net->loop->stats.heap_allocs++;
+	}
+	*conn = (sfr_conn){
+		.net = net, .server = server, .fd = fd, .handlers = *handlers, .arg = arg};
+	sfr__list_append(&net->conns, &conn->link);
+	sfr__list_init(&conn->dirty);
+	return conn;
+}
+
+static void conn_open(sfr_conn *conn)
+{
+	conn->state = SFR__CONN_OPEN;
+	conn_touch(conn);
+	if (conn->handlers.on_open)
+		conn->handlers.on_open(conn, conn->arg);
+}
+
+bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,
+			const sfr_handlers *handlers, void *arg)
+{
+	sfr_conn *conn = sfr__conn_new(net, server, fd, handlers, arg);
+
+	if (conn)
+		conn_open(conn);
+	else
+		(void)close(fd); /* the peer sees it; there is nobody else to tell */
+	return conn != NULL;
+}
+
+static void conn_connected(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+
+	(void)buf;
+	conn->other = 0;
+	if (result == 0 && conn->state == SFR__CONN_CONNECTING && !loop->draining)
+		conn_open(conn);
+	else
+		sfr__conn_close(conn, result < 0 ? result : -ECANCELED);
+	conn_touch(conn);
+}
+
+void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t size)
+{
+	sfr_op *op = sfr_connect(loop_of(conn), conn->fd, addr, size);
+
+	if (op)
+		conn->other = sfr__op_submit(op, conn_connected, conn);
+	else
+		sfr__conn_close(conn, -ENOMEM);
+}
+
+/*
+ * The public calls.
+ */
+
+/* A send that cannot be: the connection ends with its reason. */
+static int conn_send_refused(sfr_conn *conn, int err)
+{
+	conn_fail(conn, err);
+	return err;
+}
+
+/* 0 if the caller is on the thread of its loop. */
+static int conn_check(const sfr_conn *conn)
+{
+	return sfr__loop_check(loop_of(conn), "a connection was used");
+}
+
+static int conn_send(sfr_conn *conn, sfr_buf *buf)
+{
+	int r = buf ? sfr__buf_give(loop_of(conn)->pool, buf) : -SFR_EPOOLEMPTY;
+	uint64_t len;
+	size_t parts;
+
+	if (sfr__unlikely(r == -SFR_EINFLIGHT || !buf))
+		return conn->state > SFR__CONN_OPEN ? -ECANCELED : conn_send_refused(conn, r);
+	len = sfr__chain_measure(buf, &parts);
+	if (conn->state > SFR__CONN_OPEN)
+		r = -ECANCELED;
+	else if (conn->local_finished)
+		r = -EPIPE;
+	else if (r < 0 || len > INT_MAX)
+		r = conn_send_refused(conn, r < 0 ? r : -EMSGSIZE);
+	else if (conn->queue.bytes + len > settings_of(conn)->server.queue_max)
+		r = conn_send_refused(conn, -ENOBUFS);
+	if (sfr__unlikely(r < 0 || len == 0)) {
+		sfr__buf_drop_chain(buf);
+		return r;
+	}
+	sfr__send_queue_push(&conn->queue, buf);
+	conn_choke(conn);
+	conn_touch(conn);
+	return (int)len;
+}
+
+int sfr_conn_send(sfr_conn *conn, sfr_buf *buf)
+{
+	int r = conn_check(conn);
+
+	if (sfr__likely(r == 0))
+		return conn_send(conn, buf);
+	sfr_buf_release(buf);
+	return r;
+}
+
+void sfr_conn_shutdown(sfr_conn *conn)
+{
+	if (conn_check(conn) < 0)
+		return;
+	conn->local_finished = true;
+	conn_touch(conn);
+}
+
+void sfr_conn_close(sfr_conn *conn)
+{
+	if (conn_check(conn) == 0)
+		sfr__conn_close(conn, -ECANCELED);
+}
+
+void sfr_conn_pause(sfr_conn *conn)
+{
+	if (conn_check(conn) < 0)
+		return;
+	conn->paused = true;
+	conn_touch(conn);
+}
+
+void sfr_conn_resume(sfr_conn *conn)
+{
+	if (conn_check(conn) < 0)
+		return;
+	conn->paused = false;
+	conn_touch(conn);
+}
+
+size_t sfr_conn_queued(const sfr_conn *conn)
+{
+	return (size_t)conn->queue.bytes;
+}
+
+sfr_loop *sfr_conn_loop(const sfr_conn *conn)
+{
+	return loop_of(conn);
+}
+
+void *sfr_conn_data(const sfr_conn *conn)
+{
+	return conn->data;
+}
+
+void sfr_conn_set_data(sfr_conn *conn, void *data)
+{
+	if (conn_check(conn) == 0)
+		conn->data = data;
+}
+
+int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size)
+{
+	struct sfr__address peer = {.size = sizeof(peer.addr)};
+
+	if (conn->fd < 0)
+		return -ENOTCONN;
+	if (getpeername(conn->fd, (struct sockaddr *)&peer.addr, &peer.size) < 0)
+		return -errno;
+	return sfr__address_print(&peer, out, size);
+}

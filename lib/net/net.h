@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Net: the connections and servers of a loop, as the one thing that lives on it.
+ */
+#ifndef SFR_LIB_NET_NET_H
+#define SFR_LIB_NET_NET_H
+
+#include "loop/loop.h"
+#include <safer_ring/server.h>
+
+/* All connections of a loop, and what they share. */
+struct sfr__net {
+	struct sfr__resident resident;
+	sfr_loop *loop;
+	struct sfr__link conns;
+	struct sfr__link dirty; /* connections with something to do before the engine is entered */
+	struct sfr__link spare; /* closed ones, for reuse */
+	struct sfr__link servers;
+	struct sfr__timer relief; /* on the wheel while relieving */
+	bool relieving;
+	uint16_t relief_tail; /* of the receive ring when relief began to watch */
+};
+
+/* The net of a loop, made when first asked for. NULL without memory. */
+struct sfr__net *sfr__net_of(sfr_loop *loop);
+
+/*
+ * What the net and its connections need of net/server.c.
+ */
+
+/* Accept again where accepting ended. */
+void sfr__servers_flush(struct sfr__net *net);
+bool sfr__servers_wait(const struct sfr__net *net); /* for that */
+
+/* Stop accepting. */
+void sfr__servers_drain(struct sfr__net *net);
+void sfr__servers_free(struct sfr__net *net);
+void sfr__server_conn_closed(sfr_server *server);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Send queue: buffers given to a connection and not yet sent, in order.
+ *
+ * It counts two things: the bytes that wait, and the memory that is held for them, which for small
+ * messages in large buffers is much more. Water marks look at memory, limits at bytes.
+ */
+#ifndef SFR_LIB_NET_SEND_QUEUE_H
+#define SFR_LIB_NET_SEND_QUEUE_H
+
+#include <safer_ring/buffer.h>
+
+struct sfr__pool;
+
+struct sfr__send_queue {
+	sfr_buf *head, *tail; /* those that wait; GIVEN */
+	uint64_t bytes;       /* these and what is in flight */
+	uint64_t memory;
+	uint32_t slab_bufs;   /* how many of these keep a block of the slab */
+	uint32_t shared_bufs; /* the same, but others may keep it as well */
+};
+
+/* All parts of a chain; what is empty is dropped. */
+void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain);
+
+/* Take a chain of at most `count` off the front, to be sent. Its bytes still count. */
+sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count);
+
+/* Of a chain that was taken, `sent` bytes are gone: drop those, put the rest back at the front. */
+void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t sent);
+
+/* Drop a chain that was taken, or all that waits. */
+void sfr__send_queue_drop(struct sfr__send_queue *queue, sfr_buf *chain);
+void sfr__send_queue_clear(struct sfr__send_queue *queue);
+
+/* Copy what waits to one buffer of the heap, so that the slab has its own back. Bytes copied; 0 if there
+ * was nothing to gain, or no memory. */
+uint64_t sfr__send_queue_copy_out(struct sfr__send_queue *queue, struct sfr__pool *pool);
+
+#endif

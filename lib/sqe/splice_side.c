@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "sqe/splice_side.h"
+#include "machine/kernel.h"
+#include "sqe/counted.h"
+
+struct sfr__side sfr__side_of(int fd, uint64_t off)
+{
+	struct stat stat;
+	struct sfr__side side = {.fd = fd, .off = off, .access = -1};
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fstat(fd, &stat) < 0)
+		return side;
+	side.kind = sfr__stat_kind(&stat) | (flags & O_NONBLOCK ? SFR__FD_NONBLOCKING : 0);
+	side.is_append = flags & O_APPEND;
+	side.access = flags & O_ACCMODE;
+	side.device = stat.st_dev;
+	side.number = stat.st_ino;
+	return side;
+}
+
+/* A pipe has no offsets, and neither has a socket or a terminal. */
+static bool has_offset(const struct sfr__side *side)
+{
+	return (int64_t)side->off >= 0 && lseek(side->fd, 0, SEEK_CUR) >= 0;
+}
+
+static bool side_is_wrong(const struct sfr__side *side, int access)
+{
+	return side->access < 0 || side->access == access ||
+	       (side->off != SFR__POSITION && !has_offset(side));
+}
+
+bool sfr__sides_are_wrong(const struct sfr__side *in, const struct sfr__side *out)
+{
+	return side_is_wrong(in, O_WRONLY) || side_is_wrong(out, O_RDONLY) ||
+	       !((in->kind | out->kind) & SFR__FD_PIPE) ||
+	       (out->is_append && !(out->kind & SFR__FD_PIPE)) ||
+	       (in->kind & SFR__FD_PIPE && in->device == out->device && in->number == out->number);
+}
+
+bool sfr__side_may_wait(const struct sfr__side *side)
+{
+	return side->access >= 0 && sfr__kind_may_wait(side->kind);
+}
