@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library's version, as its headers have it. tests/test_version.c compares it with the build's.
+ * The library's version, as its headers have it. tests/base/test_version.c compares it with the build's.
  */
 #include <safer_ring/version.h>
 

@@ -5,7 +5,7 @@
  * A host that is not woken sleeps for ever, so a lost wake ends a test by its time; one that is woken for
  * nothing takes more turns than something happened, and they are counted.
  */
-#include "../pending.h"
+#include "pending.h"
 #include "host.h"
 #include <errno.h>
 #include <pthread.h>

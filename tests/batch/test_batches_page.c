@@ -100,8 +100,9 @@ START_TEST(the_example_is_everywhere_the_one_that_is_tested)
 		"sfr_batch_then(copy, write, sfr_fsync(loop, to));\n",
 		"r = sfr_batch_submit(copy, copied, arg); // the first error of any line above\n",
 	};
-	static const char *const places[] = {"tests/test_recipes.c", "include/safer_ring/batch.h",
-					     "docs/batches.md", "README.md"};
+	static const char *const places[] = {"tests/batch/test_recipes.c",
+					     "include/safer_ring/batch.h", "docs/batches.md",
+					     "README.md"};
 	size_t place, line;
 
 	for (place = 0; place < sizeof(places) / sizeof(places[0]); place++) {
