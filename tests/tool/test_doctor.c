@@ -4,12 +4,12 @@
  *
  * UPDATE_GOLDEN=1 in the environment writes those files anew: read the difference.
  */
-#include "safer_ring_advice.h"
-#include "safer_ring_doctor.h"
-#include "safer_ring_json.h"
-#include "safer_ring_ops.h"
-#include "safer_ring_selftest.h"
-#include "safer_ring_text.h"
+#include "advice.h"
+#include "doctor.h"
+#include "json.h"
+#include "ops.h"
+#include "selftest.h"
+#include "text.h"
 #include "cases.h"
 #include <safer_ring/error.h>
 #include <errno.h>
