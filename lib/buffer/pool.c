@@ -12,16 +12,6 @@
 #define RARE __attribute__((noinline)) /* or the usual way would save registers for it */
 #define PAGE ((size_t)4096) /* what large buffers are aligned to, whatever the page is here */
 
-/* Said again, or gcc would forget it here. */
-_Thread_local uintptr_t sfr__thread_number __attribute__((tls_model("initial-exec")));
-
-uintptr_t sfr__thread_number_new(void)
-{
-	static atomic_uintptr_t last;
-
-	return sfr__thread_number = atomic_fetch_add(&last, 2) + 2;
-}
-
 /* Stands in `returned` once the loop is gone. */
 static sfr_buf closed;
 #define CLOSED (&closed)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/position.h"
+#include "loop/loop.h"
+#include "loop/op_kind.h"
 #include "machine/kernel.h"
-#include "op/op.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
