@@ -12,6 +12,7 @@
 #include "batch/batch.h"
 #include "op/chain.h"
 #include "op/inherit.h"
+#include "run/run.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 

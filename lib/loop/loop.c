@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop as an object: made, asked, freed. loop_dispose accepts what is half built, so there is one
- * way out.
+ * The loop as an object: which descriptors it has for itself, which rules its callers broke, and what it
+ * can be asked and told from outside. run/open.c makes and frees it.
  */
 #include "loop/loop.h"
 #include "base/log.h"
-#include "machine/shortage.h"
-#include "op/errand.h"
-#include "op/op.h"
 #include <safer_ring/error.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* What else a loop takes comes from the allocator, which asks the system for as much at a time. */
-#define HEAP_SIZE ((uint64_t)256 * 1024)
 
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what)
 {
@@ -57,26 +50,6 @@ bool sfr__loop_owns(const sfr_loop *loop, int fd)
 	return sfr__position_is_kept(&loop->positions, fd);
 }
 
-static bool is_forked(const sfr_loop *loop)
-{
-	return sfr__pool_is_forked(loop->pool);
-}
-
-static int ops_reserve(void *above, size_t bufs)
-{
-	sfr_loop *loop = above;
-
-	return sfr__op_table_reserve(&loop->ops, bufs);
-}
-
-static void loop_wake(void *above)
-{
-	sfr_loop *loop = above;
-
-	if (!is_forked(loop)) /* the parent sleeps there, and nobody here */
-		sfr__mailbox_knock(&loop->mailbox);
-}
-
 int sfr__loop_nested(const sfr_loop *loop, const void *frame, const char *what)
 {
 	if (sfr__likely(!loop->nesting.mark))
@@ -87,181 +60,6 @@ int sfr__loop_nested(const sfr_loop *loop, const void *frame, const char *what)
 		loop, -ENOTRECOVERABLE,
 		"a callback was left by longjmp or an exception: the loop cannot go "
 		"on, and is not freed, as the kernel may still write to its buffers");
-}
-
-/* Batches outlive their loop, and see by this that it is gone. */
-static void batches_leave(sfr_loop *loop)
-{
-	while (!sfr__list_empty(&loop->batches))
-		sfr__list_unlink(loop->batches.next);
-}
-
-static void loop_dispose(sfr_loop *loop)
-{
-	batches_leave(loop);
-	if (loop->resident)
-		loop->resident->free(loop->resident);
-	if (loop->engine)
-		loop->engine->calls->close(loop->engine);
-	loop->engine = NULL;
-	if (loop->pool) {
-		sfr__fixed_bufs_fini(loop);
-		sfr__recv_ring_fini(&loop->recv, loop->pool);
-		sfr__pool_close(loop->pool);
-	}
-	sfr__errands_fini(loop);
-	sfr__gather_free_all(&loop->gathers);
-	sfr__array_fini(&loop->deadlines);
-	sfr__fixed_files_fini(&loop->files);
-	sfr__positions_fini(&loop->positions);
-	sfr__op_table_fini(&loop->ops);
-	sfr__mailbox_fini(&loop->mailbox);
-	sfr__face_fini(&loop->face);
-	free(loop);
-}
-
-static struct sfr__pool_plan plan_of(const struct sfr__settings *settings)
-{
-	const bool grows = settings->buffers.budget > 0;
-
-	return (struct sfr__pool_plan){
-		.size = (uint32_t)settings->buffers.size,
-		.count = settings->buffers.count,
-		.small = grows ? (uint32_t)settings->buffers.small : 0,
-		.large = grows ? (uint32_t)settings->buffers.large : 0,
-		.budget = settings->buffers.budget,
-		.extra_max = settings->ring.ops_max,
-		.huge = settings->buffers.huge_pages,
-	};
-}
-
-uint64_t sfr__loop_addresses(const struct sfr__settings *settings)
-{
-	const struct sfr__pool_plan plan = plan_of(settings);
-	uint64_t entries = settings->ring.entries, cq_entries = settings->ring.cq_entries;
-	uint64_t queues = 2 * entries *
-			  sizeof(struct io_uring_sqe); /* powers of two, with indexes */
-
-	queues += 2 * (cq_entries ? cq_entries : 4 * entries) * sizeof(struct io_uring_cqe);
-	return sfr__pool_addresses(&plan) + sfr__array_addresses(sizeof(sfr_op), plan.count) +
-	       queues + HEAP_SIZE;
-}
-
-/* No loop can be made without `what`, of so many bytes: say so. Returns err. */
-static int loop_lacks(const struct sfr__settings *settings, int err, const char *what,
-		      uint64_t size)
-{
-	char why[SFR__SHORTAGE_SIZE];
-
-	sfr__log(settings ? (enum sfr_log_level)settings->log.level : SFR_LOG_ERROR, SFR_LOG_ERROR,
-		 "no loop can be made: %s: %s", what, sfr__shortage_now(err, size, why));
-	return err;
-}
-
-static int loop_build(sfr_loop *loop)
-{
-	const struct sfr__settings *settings = &loop->settings;
-	const struct sfr__pool_plan plan = plan_of(settings);
-	size_t bufs = sfr__pool_blocks_max(&plan), bare_max = settings->ring.ops_max;
-	int r;
-
-	r = sfr__mailbox_init(&loop->mailbox);
-	if (r < 0)
-		return loop_lacks(settings, r, "its mailbox", 0);
-	sfr__op_table_init(&loop->ops, bare_max, bufs + bare_max);
-	sfr__array_init(&loop->deadlines, sizeof(struct sfr__deadline), bufs + 2 * bare_max);
-	loop->pool = sfr__pool_new(&plan);
-	if (!loop->pool)
-		return loop_lacks(settings, -ENOMEM, "its buffers", sfr__loop_addresses(settings));
-	loop->pool->abort = settings->safety.abort;
-	loop->pool->poison = settings->safety.poison;
-	sfr__pool_watch(loop->pool, false);
-	r = sfr__pool_bind(loop->pool, loop, ops_reserve, loop_wake);
-	if (r < 0)
-		return loop_lacks(settings, r, "operations with its buffers",
-				  sfr__array_addresses(sizeof(sfr_op), plan.count));
-	r = sfr__engine_open(&loop->engine, settings, loop->engine_reason);
-	if (r == 0)
-		sfr__loop_note_own(loop);
-	return r;
-}
-
-static int loop_new(sfr_loop **out, const sfr_config *cfg)
-{
-	sfr_config_error err;
-	sfr_loop *loop;
-	int r;
-
-	r = sfr__config_check(cfg, &err);
-	if (r < 0) {
-		sfr__log(SFR_LOG_ERROR, SFR_LOG_ERROR, "%s: %s", err.key, err.message);
-		return r;
-	}
-	loop = calloc(1, sizeof(*loop));
-	if (!loop)
-		return loop_lacks(sfr__config_settings(cfg), -ENOMEM, "the loop itself",
-				  sizeof(*loop));
-	loop->settings = *sfr__config_settings(cfg);
-	loop->mailbox.fd = -1;
-	sfr__face_init(&loop->face);
-	sfr__positions_init(&loop->positions);
-	sfr__errands_init(loop);
-	loop->now = sfr__clock_ns();
-	sfr__wheel_init(&loop->wheel, loop->now);
-	sfr__list_init(&loop->backlog);
-	sfr__list_init(&loop->parked);
-	sfr__list_init(&loop->served);
-	sfr__list_init(&loop->unfed);
-	sfr__list_init(&loop->later);
-	sfr__list_init(&loop->ready);
-	sfr__list_init(&loop->cancels);
-	sfr__list_init(&loop->signals);
-	sfr__list_init(&loop->batches);
-	loop->signal_watch.mailbox = &loop->mailbox;
-	loop->signal_watch.alerted = &loop->alerted;
-	r = loop_build(loop);
-	if (r < 0) {
-		loop_dispose(loop);
-		return r;
-	}
-	*out = loop;
-	return 0;
-}
-
-int sfr_loop_new(sfr_loop **out, const sfr_config *cfg)
-{
-	sfr_config *preset = NULL;
-	int r = cfg ? 0 : sfr_config_new(&preset, NULL);
-
-	if (r == 0)
-		r = loop_new(out, cfg ? cfg : preset);
-	else if (r != -SFR_ECONFIG) /* which was said */
-		(void)loop_lacks(NULL, r, "its configuration", 0);
-	sfr_config_free(preset);
-	return r;
-}
-
-static bool loop_busy(const sfr_loop *loop)
-{
-	return loop->inflight || (loop->resident && loop->resident->busy(loop->resident));
-}
-
-int sfr_loop_free(sfr_loop *loop)
-{
-	int r;
-
-	if (!loop)
-		return 0;
-	if (is_forked(loop))
-		return sfr__pool_foreign(loop->pool, "the loop was freed");
-	r = sfr__loop_nested(loop, SFR__FRAME(), "the loop was freed inside a callback");
-	if (r < 0)
-		return r;
-	if (loop_busy(loop))
-		return -SFR_EOPSINFLIGHT;
-	sfr__ops_forget_built(loop);
-	loop_dispose(loop);
-	return 0;
 }
 
 size_t sfr_loop_inflight(const sfr_loop *loop)
@@ -296,14 +94,14 @@ const char *sfr_loop_refusal(const sfr_loop *loop)
 
 int sfr_loop_post(sfr_loop *loop, void (*fn)(sfr_loop *loop, void *arg), void *arg)
 {
-	if (is_forked(loop))
+	if (sfr__pool_is_forked(loop->pool))
 		return sfr__pool_foreign(loop->pool, "a function was posted");
 	return sfr__mailbox_post(&loop->mailbox, fn, arg);
 }
 
 void sfr_loop_stop(sfr_loop *loop)
 {
-	if (is_forked(loop)) /* perhaps in a signal handler: not a word */
+	if (sfr__pool_is_forked(loop->pool)) /* perhaps in a signal handler: not a word */
 		return;
 	atomic_store(&loop->mailbox.stop, true);
 	sfr__mailbox_knock(&loop->mailbox);
@@ -333,40 +131,4 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	stats.bytes_max = pool->bytes_max;
 	stats.heap_allocs += loop->pool->heap_allocs;
 	memcpy(out, &stats, size < sizeof(stats) ? size : sizeof(stats));
-}
-
-/*
- * Buffers of a loop.
- */
-
-/* Somebody takes one who may not: errno says why. Not inlined, or the usual way would save registers for it. */
-static __attribute__((noinline)) sfr_buf *take_refused(const sfr_loop *loop)
-{
-	errno = -sfr__pool_foreign(loop->pool, "a buffer was taken");
-	return NULL;
-}
-
-sfr_buf *sfr_buf_get(sfr_loop *loop, size_t min_cap)
-{
-	return sfr__likely(sfr__pool_is_open(loop->pool)) ? sfr__pool_get(loop->pool, min_cap)
-							  : take_refused(loop);
-}
-
-sfr_buf *sfr_buf_from(sfr_loop *loop, const void *bytes, size_t len)
-{
-	sfr_buf *buf = sfr_buf_get(loop, len);
-
-	if (buf) {
-		if (len)
-			memcpy(buf->data, bytes, len);
-		buf->len = (uint32_t)len;
-	}
-	return buf;
-}
-
-sfr_buf *sfr_buf_wrap(sfr_loop *loop, void *mem, size_t cap,
-		      void (*on_release)(void *mem, void *arg), void *arg)
-{
-	return sfr__pool_is_open(loop->pool) ? sfr__pool_wrap(loop->pool, mem, cap, on_release, arg)
-					     : take_refused(loop);
 }

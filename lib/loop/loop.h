@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loop: what a run loop consists of. How it turns is run/turn.c's concern.
+ * Loop: what a run loop consists of. run/ makes it and turns it.
  */
 #ifndef SFR_LIB_LOOP_LOOP_H
 #define SFR_LIB_LOOP_LOOP_H
@@ -92,9 +92,6 @@ struct sfr_loop {
 	struct sfr__array deadlines; /* by the index of an op */
 };
 
-/* How many bytes of addresses suffice to make a loop, on either engine; a loop takes hardly fewer. */
-uint64_t sfr__loop_addresses(const struct sfr__settings *settings);
-
 /*
  * Descriptors that the loop has for itself. Nobody was told their numbers, so an operation on one uses a number that
  * once was another descriptor's. It would take the count that is to wake the loop, or close one of these.
@@ -121,9 +118,6 @@ static inline void sfr__loop_stir(sfr_loop *loop)
 	if (sfr__unlikely(loop->face.asleep))
 		sfr__face_nudge(&loop->face);
 }
-
-/* Take turns until somebody sets *reached, for a call of that frame. 0, or as sfr_loop_step(). */
-int sfr__loop_run_until(sfr_loop *loop, const bool *reached, const void *frame);
 
 /* 0 if nobody runs the loop. Else the call of this frame, which did `what`, is misuse: -SFR_ENESTED inside a
  * callback, -ENOTRECOVERABLE if a callback was left. */

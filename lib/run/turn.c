@@ -11,6 +11,7 @@
  * memory to close it through the engine. What they start waits for the next turn, so no callback can keep
  * others from theirs.
  */
+#include "run/run.h"
 #include "base/thread.h"
 #include "op/errand.h"
 #include "op/msg.h"

@@ -5,7 +5,7 @@
  * What is measured is the size of this process, so no other thread may map anything meanwhile.
  */
 #include "world.h"
-#include "loop/loop.h"
+#include "run/run.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 #define _GNU_SOURCE /* dladdr, RTLD_DEFAULT */
 #endif
 #include "facts.h"
-#include "loop/loop.h"
+#include "run/run.h"
 #include <safer_ring/error.h>
 #include <dlfcn.h>
 #include <errno.h>
