@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/batch.h"
+#include "op/end.h"
 #include "op/inherit.h"
+#include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -11,7 +11,8 @@
 #define SFR_LIB_BATCH_BATCH_H
 
 #include "batch/plan.h"
-#include "op/op.h"
+#include "loop/loop.h"
+#include "loop/op_kind.h"
 
 enum sfr__edge_kind {
 	SFR__EDGE_AFTER, /* declared */

@@ -10,8 +10,12 @@
  * Who has ended is dealt with in a list, not by recursion: a path may be as long as a batch.
  */
 #include "batch/batch.h"
+#include "op/build.h"
+#include "op/cancel.h"
 #include "op/chain.h"
+#include "op/end.h"
 #include "op/inherit.h"
+#include "op/start.h"
 #include "run/run.h"
 #include <safer_ring/error.h>
 #include <errno.h>

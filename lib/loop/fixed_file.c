@@ -4,7 +4,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "op/inherit.h"
-#include "op/op.h"
+#include "op/start.h"
 #include <safer_ring/error.h>
 #include <safer_ring/registry.h>
 #include <errno.h>

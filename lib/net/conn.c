@@ -8,7 +8,9 @@
  */
 #include "net/conn.h"
 #include "net/address.h"
-#include "op/op.h"
+#include "op/build.h"
+#include "op/cancel.h"
+#include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "net/address.h"
 #include "net/conn.h"
-#include "op/op.h"
+#include "op/cancel.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -9,7 +9,7 @@
  * tried again after a while, and less and less often, as the epoll engine does.
  */
 #include "op/again.h"
-#include "op/op.h"
+#include "op/end.h"
 #include "op/socket_type.h"
 #include <errno.h>
 #include <fcntl.h>

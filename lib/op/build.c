@@ -5,10 +5,11 @@
  * A builder never refuses. What is wrong already is kept as the op's result, and submitting such an op
  * leads straight to its callback.
  */
+#include "op/build.h"
 #include "machine/kernel.h"
+#include "op/end.h"
 #include "op/gathered.h"
 #include "op/inherit.h"
-#include "op/op.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>

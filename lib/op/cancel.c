@@ -3,11 +3,12 @@
  * Cancelling: a request, and letting go. The callback comes with the last completion, if anybody still
  * wants it.
  */
+#include "op/cancel.h"
 #include "op/again.h"
+#include "op/end.h"
 #include "op/errand.h"
 #include "op/inherit.h"
 #include "op/on_signal.h"
-#include "op/op.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 

@@ -3,6 +3,7 @@
 #include "buffer/buf.h"
 #include "loop/gather.h"
 #include "op/again.h"
+#include "op/write.h"
 #include <errno.h>
 
 /* Beside the address of the op behind it. */
@@ -44,50 +45,16 @@ static unsigned link_flag(const sfr_op *op)
 	return op->sqe.user_data & HARD ? IOSQE_IO_HARDLINK : IOSQE_IO_LINK;
 }
 
-/*
- * A slot of the fixed files is its op's from when it starts: before that others may fill and empty it.
- */
-
-static void slot_unhold(sfr_op *op)
-{
-	if (op->flags & SFR__OP_SLOT_HELD)
-		op->flags ^= SFR__OP_SLOT_HELD | SFR__OP_SLOT;
-}
-
-static void slot_hold(sfr_op *op)
-{
-	if (op->flags & SFR__OP_SLOT)
-		op->flags ^= SFR__OP_SLOT_HELD | SFR__OP_SLOT;
-}
-
 /* A member that starts behind another one; `ahead` is the slot that was last filled in its chain. False if
  * its slot is not to be had now. */
 static bool slot_begin_behind(sfr_op *op, unsigned ahead)
 {
-	slot_unhold(op);
+	sfr__slot_unhold(op);
 	if (!(op->flags & SFR__OP_SLOT) || sfr__slot_begin(op, ahead) == 0)
 		return true;
-	slot_hold(op);
+	sfr__slot_hold(op);
 	return false;
 }
-
-void sfr__op_hold(sfr_op *op, sfr_done *done, void *arg)
-{
-	if (sfr__op_comes_late(op))
-		op->result = -ECANCELED;
-	slot_hold(op);
-	sfr__op_enter(op, done, arg);
-}
-
-void sfr__op_release(sfr_op *op)
-{
-	slot_unhold(op);
-	sfr__op_start(op);
-}
-
-/*
- * Chains.
- */
 
 /* The member that the engine may start by itself behind this one; NULL: there is none, and the rest is still
  * held. */
@@ -165,7 +132,7 @@ bool sfr__chain_broke(sfr_op *op, int *result)
 	op->flags &= (uint16_t) ~(SFR__OP_CHAINED | SFR__OP_BEHIND);
 	if (op->flags & SFR__OP_SLOT)
 		(void)sfr__slot_end(op, -ECANCELED);
-	slot_hold(op);
+	sfr__slot_hold(op);
 	op->loop->stats.links_broken++;
 	op->done(op->loop, SFR__LINK_BROKEN, NULL, op->arg);
 	return true;

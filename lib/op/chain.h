@@ -12,13 +12,11 @@
 #ifndef SFR_LIB_OP_CHAIN_H
 #define SFR_LIB_OP_CHAIN_H
 
-#include "op/op.h"
+#include "loop/loop.h"
+#include "loop/op_kind.h"
 #include <limits.h>
 
 #define SFR__LINK_BROKEN INT_MIN /* a result that no op ends with */
-
-/* Submit an op that is not to start yet. */
-void sfr__op_hold(sfr_op *op, sfr_done *done, void *arg);
 
 static inline bool sfr__op_is_held(const sfr_op *op)
 {
@@ -36,21 +34,24 @@ bool sfr__op_is_one_entry(const sfr_op *op);
 /* The same undone, as long as the engine has none of them. */
 void sfr__op_unlink(sfr_op *op);
 
-/* A held op may start, and those that are linked to it behind it. */
-void sfr__op_release(sfr_op *op);
+/*
+ * A slot of the fixed files is its op's from when it starts: before that others may fill and empty it.
+ */
 
-/* A held op never will: it is called back at once, so only in a turn. */
-void sfr__op_fail(sfr_op *op, int result);
+static inline void sfr__slot_unhold(sfr_op *op)
+{
+	if (op->flags & SFR__OP_SLOT_HELD)
+		op->flags ^= SFR__OP_SLOT_HELD | SFR__OP_SLOT;
+}
+
+static inline void sfr__slot_hold(sfr_op *op)
+{
+	if (op->flags & SFR__OP_SLOT)
+		op->flags ^= SFR__OP_SLOT_HELD | SFR__OP_SLOT;
+}
 
 /* The one before it in its chain has ended. */
 void sfr__op_leads(sfr_op *op);
-
-/*
- * For the rest of the ops.
- */
-
-/* From QUEUED on its way. */
-void sfr__op_start(sfr_op *op);
 
 /* Write a chain, from its head on. False if there is no room for all of it. */
 bool sfr__chain_write(sfr_op *head);

@@ -14,7 +14,8 @@
 #include "base/log.h"
 #include "machine/kernel.h"
 #include "op/again.h"
-#include "op/op.h"
+#include "op/build.h"
+#include "op/end.h"
 #include <safer_ring/error.h>
 #include <safer_ring/system.h>
 #include <errno.h>

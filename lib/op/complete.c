@@ -2,30 +2,21 @@
 /*
  * Completing: what a completion means for its op, and which ops go on after one.
  */
+#include "op/complete.h"
 #include "machine/kernel.h"
 #include "op/again.h"
 #include "op/chain.h"
 #include "op/child.h"
 #include "op/datagram.h"
+#include "op/end.h"
 #include "op/gathered.h"
 #include "op/normal.h"
-#include "op/op.h"
 #include "op/raw.h"
 #include "op/receive.h"
 #include "op/send_zc.h"
 #include "op/splice.h"
 #include <safer_ring/error.h>
 #include <errno.h>
-
-void sfr__op_go_on(sfr_op *op, struct sfr__link *queue)
-{
-	if (op->state == SFR__OP_IN_FLIGHT) {
-		sfr__op_step(op, SFR__EV_REQUEUE);
-		sfr__list_append(queue, &op->link);
-	} else {
-		sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
-	}
-}
 
 static void accept_multi_complete(sfr_op *op, int result, bool more)
 {

@@ -4,6 +4,8 @@
 #endif
 #include "op/datagram.h"
 #include "base/log.h"
+#include "op/build.h"
+#include "op/end.h"
 #include "op/gathered.h"
 #include "op/socket_type.h"
 #include <safer_ring/datagram.h>

@@ -12,7 +12,8 @@
 #ifndef SFR_LIB_OP_DATAGRAM_H
 #define SFR_LIB_OP_DATAGRAM_H
 
-#include "op/op.h"
+#include "loop/loop.h"
+#include "loop/op_kind.h"
 
 /* 0 if the blocks of the slab and this descriptor can be used to receive datagrams again and again. */
 int sfr__datagrams_check(const sfr_loop *loop, int fd);

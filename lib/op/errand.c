@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/errand.h"
-#include "op/op.h"
+#include "op/complete.h"
 #include "sqe/syscalls.h"
 #include <safer_ring/system.h>
 #include <errno.h>

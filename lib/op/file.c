@@ -7,7 +7,7 @@
  */
 #include "base/log.h"
 #include "machine/kernel.h"
-#include "op/op.h"
+#include "op/build.h"
 #include <safer_ring/error.h>
 #include <safer_ring/file.h>
 #include <safer_ring/system.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/normal.h"
-#include "op/op.h"
+#include "loop/loop.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/on_signal.h"
-#include "op/op.h"
+#include "op/build.h"
+#include "op/end.h"
 #include <safer_ring/system.h>
 #include <errno.h>
 #include <signal.h>

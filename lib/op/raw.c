@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/raw.h"
 #include "base/log.h"
-#include "op/op.h"
+#include "op/build.h"
+#include "op/end.h"
 #include <safer_ring/error.h>
 #include <safer_ring/system.h>
 #include <errno.h>

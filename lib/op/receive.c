@@ -18,8 +18,9 @@
 #include "base/fd_kind.h"
 #include "machine/kernel.h"
 #include "op/again.h"
+#include "op/build.h"
 #include "op/datagram.h"
-#include "op/op.h"
+#include "op/end.h"
 #include "op/socket_type.h"
 #include <safer_ring/datagram.h>
 #include <safer_ring/error.h>

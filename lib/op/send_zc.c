@@ -8,9 +8,10 @@
  */
 #include "op/send_zc.h"
 #include "op/again.h"
+#include "op/build.h"
+#include "op/end.h"
 #include "op/gathered.h"
 #include "op/inherit.h"
-#include "op/op.h"
 #include <errno.h>
 #include <sys/socket.h>
 

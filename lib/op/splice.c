@@ -16,7 +16,7 @@
 #endif
 #include "op/splice.h"
 #include "machine/kernel.h"
-#include "op/op.h"
+#include "op/end.h"
 #include "sqe/splice_side.h"
 #include <fcntl.h>
 #include <limits.h>

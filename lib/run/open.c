@@ -2,11 +2,11 @@
 /*
  * A loop is made and freed. loop_dispose accepts what is half built, so there is one way out.
  */
-#include "run/run.h"
 #include "base/log.h"
 #include "machine/shortage.h"
+#include "op/end.h"
 #include "op/errand.h"
-#include "op/op.h"
+#include "run/run.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -11,12 +11,16 @@
  * memory to close it through the engine. What they start waits for the next turn, so no callback can keep
  * others from theirs.
  */
-#include "run/run.h"
 #include "base/thread.h"
+#include "op/cancel.h"
+#include "op/complete.h"
+#include "op/end.h"
 #include "op/errand.h"
+#include "op/flush.h"
 #include "op/msg.h"
 #include "op/on_signal.h"
-#include "op/op.h"
+#include "op/start.h"
+#include "run/run.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 

@@ -3,8 +3,8 @@
  * What the kernel gives up with EAGAIN, though nobody asked it not to wait: where poll says "ready" and nothing
  * is to be had, and the descriptor is O_NONBLOCK. Here it waits, on every engine, and costs next to nothing.
  */
-#include "op/op.h"
 #include "pending.h"
+#include "op/cancel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>

@@ -7,9 +7,10 @@
 #define _GNU_SOURCE /* for liburing.h where the C library is musl */
 #endif
 #include "deadlines.h"
-#include "loop/loop.h"
-#include "op/op.h"
 #include "pending.h"
+#include "loop/loop.h"
+#include "op/cancel.h"
+#include "op/complete.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The flush, once a turn: what waits for room in the engine's queue is written, in order: requests to cancel, the
+ * backlog, and as many receives as the ring has buffers for. So no op needs a system call of its own when the
+ * queue is full.
+ */
+#include "op/flush.h"
+#include "op/chain.h"
+#include "op/receive.h"
+#include "op/write.h"
+
+static bool cancel_write(sfr_op *op)
+{
+	struct io_uring_sqe *sqe = sfr__queue_sqe(&op->loop->engine->queue);
+
+	if (!sqe)
+		return false;
+	io_uring_prep_cancel64(sqe, (uint64_t)(uintptr_t)op, 0);
+	sqe->user_data = (uint64_t)(uintptr_t)op | SFR__CQE_CANCEL;
+	return true;
+}
+
+/* Write from a list, in order, at most `count`, as long as there is room. Returns how many. */
+static size_t list_write(struct sfr__link *list, bool (*write)(sfr_op *), size_t count)
+{
+	size_t written;
+
+	for (written = 0; written < count && !sfr__list_empty(list); written++) {
+		sfr_op *op = sfr__container(list->next, sfr_op, link);
+
+		if (!write(op))
+			break;
+		sfr__list_unlink(&op->link);
+	}
+	return written;
+}
+
+/* One that waited for room; a chain goes in one piece. */
+static bool backlog_write(sfr_op *op)
+{
+	return op->flags & SFR__OP_LINKED ? sfr__chain_write(op) : sfr__op_write(op) != NULL;
+}
+
+/* A receive that waited for the ring to have buffers. */
+static bool ration_write(sfr_op *op)
+{
+	uint16_t usual = op->sqe.ioprio;
+	bool written;
+
+	if (op->loop->rationed)
+		op->sqe.ioprio = sfr__receive_ration(op);
+	written = sfr__op_write(op) != NULL;
+	op->sqe.ioprio = usual;
+	return written;
+}
+
+/* How many receives find a buffer in the ring now, after those that wait for a block of the slab. */
+static uint32_t recv_room(sfr_loop *loop)
+{
+	sfr__receives_feed(loop);
+	if (!loop->recv.ring)
+		return 0;
+	sfr__recv_ring_fill(&loop->recv, loop->pool);
+	return loop->recv.filled;
+}
+
+/* The same; and if those that wait find none, whoever releases one is told to wake us. */
+static uint32_t recv_feed(sfr_loop *loop)
+{
+	uint32_t room = recv_room(loop);
+	bool starving = (sfr__receives_wait(loop) && !room) || !sfr__list_empty(&loop->unfed);
+
+	if (starving != atomic_load_explicit(&loop->pool->starving, memory_order_relaxed))
+		atomic_store(&loop->pool->starving, starving);
+	if (starving) { /* who released before that store did not wake us (see buffer/pool.h) */
+		sfr__pool_collect(loop->pool);
+		room = recv_room(loop);
+	}
+	return room;
+}
+
+/* Whether the next that waits for room is a chain, which may need all of it. */
+static bool chain_waits(const sfr_loop *loop)
+{
+	return !sfr__list_empty(&loop->backlog) &&
+	       sfr__container(loop->backlog.next, sfr_op, link)->flags & SFR__OP_LINKED;
+}
+
+bool sfr__ops_flush(sfr_loop *loop)
+{
+	size_t room = recv_feed(loop), armed;
+
+	if (sfr__unlikely(loop->chain_first))
+		list_write(&loop->backlog, backlog_write, 1);
+	list_write(&loop->cancels, cancel_write, SIZE_MAX);
+	list_write(&loop->backlog, backlog_write, SIZE_MAX);
+	loop->chain_first = chain_waits(loop) && !loop->chain_first;
+	armed = list_write(&loop->parked, ration_write, room);
+	if (!loop->engine->overflown) /* with completions of those who found no buffer, perhaps */
+		list_write(&loop->served, ration_write, room - armed);
+	loop->rationed -= loop->rationed > 0;
+	return !sfr__list_empty(&loop->cancels) || !sfr__list_empty(&loop->backlog) ||
+	       (sfr__receives_wait(loop) && room);
+}
