@@ -2,6 +2,7 @@
 #include "batch/batch.h"
 #include "op/end.h"
 #include "op/inherit.h"
+#include "op/registered.h"
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>

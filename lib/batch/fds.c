@@ -5,6 +5,7 @@
  */
 #include "batch/batch.h"
 #include "op/inherit.h"
+#include "op/registered.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>

@@ -13,7 +13,6 @@
 #ifndef SFR_LIB_LOOP_FIXED_FILE_H
 #define SFR_LIB_LOOP_FIXED_FILE_H
 
-#include <safer_ring/op.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,7 +48,7 @@ extern const uint8_t sfr__slot_after[SFR__SLOT_STATES][SFR__SLOT_EVENTS];
 #define SFR__NO_SLOT UINT_MAX
 
 struct sfr__slot {
-	uint8_t state; /* enum sfr__slot_state; its one writer is slot_step */
+	uint8_t state; /* enum sfr__slot_state; its one writer is sfr__slot_step */
 	uint8_t kind;  /* of its file: SFR__FD_PIPE ...; 0 also of one that was opened into it */
 };
 
@@ -68,37 +67,22 @@ static inline unsigned sfr__fd_slot(int fd)
 	return (unsigned)fd - (unsigned)INT_MIN;
 }
 
-struct io_uring_sqe;
+/* Something happens to a slot. False if that is refused, and then nothing has changed. */
+bool sfr__slot_step(struct sfr__slot *slot, enum sfr__slot_event event);
 
-/* Make the entry of an op that has a name for a descriptor one that the engine understands. */
-void sfr__fixed_file_write(const sfr_op *op, struct io_uring_sqe *sqe);
+static inline bool sfr__slot_has_file(const struct sfr__slot *slot)
+{
+	return slot->state == SFR__SLOT_FULL || slot->state == SFR__SLOT_CLOSING;
+}
 
-/* The other descriptor of a splice has its slot in the entry from the first. And by which name it goes. */
-void sfr__fixed_splice(sfr_op *op);
-int sfr__fixed_splice_in(const sfr_op *op);
-
-/* Whether an op has the name of a slot that is not full. */
-bool sfr__fixed_file_is_missing(const sfr_op *op);
+/* Whether this is a name, and of a slot that has no file or does not exist. */
+bool sfr__name_is_empty(const struct sfr__fixed_files *files, int fd);
 
 /* Of the file behind a name what sfr__fd_kind() says of a descriptor; SFR__FD_FILE if there is none. */
 unsigned sfr__fixed_file_kind(const struct sfr__fixed_files *files, int fd);
 
 /* Whether the file behind a name, or the one that an op that is submitted fills its slot with, is O_NONBLOCK. */
 bool sfr__fixed_file_is_nonblocking(const struct sfr__fixed_files *files, int fd);
-
-/* A worker of the loop was to do an op, and has no descriptor to do it with: why not. */
-int sfr__fixed_file_refuse(const sfr_op *op);
-
-/* The name of the slot that an op with SFR__OP_SLOT is to fill. */
-int sfr__fixed_slot_name(const sfr_op *op);
-
-/* The number of the slot that an op with SFR__OP_SLOT fills; SFR__NO_SLOT if it fills none. */
-unsigned sfr__slot_filled_by(const sfr_op *op);
-
-/* An op with SFR__OP_SLOT starts, and the engine has it wait for the end of an op that fills the slot
- * `ahead`, or of none (SFR__NO_SLOT); and it is done: what its result comes to. 0 or an error. */
-int sfr__slot_begin(const sfr_op *op, unsigned ahead);
-int sfr__slot_end(const sfr_op *op, int result);
 
 void sfr__fixed_files_fini(struct sfr__fixed_files *files);
 

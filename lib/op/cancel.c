@@ -9,6 +9,7 @@
 #include "op/errand.h"
 #include "op/inherit.h"
 #include "op/on_signal.h"
+#include "op/registered.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 

@@ -34,22 +34,6 @@ bool sfr__op_is_one_entry(const sfr_op *op);
 /* The same undone, as long as the engine has none of them. */
 void sfr__op_unlink(sfr_op *op);
 
-/*
- * A slot of the fixed files is its op's from when it starts: before that others may fill and empty it.
- */
-
-static inline void sfr__slot_unhold(sfr_op *op)
-{
-	if (op->flags & SFR__OP_SLOT_HELD)
-		op->flags ^= SFR__OP_SLOT_HELD | SFR__OP_SLOT;
-}
-
-static inline void sfr__slot_hold(sfr_op *op)
-{
-	if (op->flags & SFR__OP_SLOT)
-		op->flags ^= SFR__OP_SLOT_HELD | SFR__OP_SLOT;
-}
-
 /* The one before it in its chain has ended. */
 void sfr__op_leads(sfr_op *op);
 

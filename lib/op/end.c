@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "op/again.h"
 #include "op/gathered.h"
+#include "op/registered.h"
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>

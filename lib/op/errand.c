@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/errand.h"
 #include "op/complete.h"
+#include "op/registered.h"
 #include "sqe/syscalls.h"
 #include <safer_ring/system.h>
 #include <errno.h>

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "machine/kernel.h"
 #include "op/build.h"
+#include "op/registered.h"
 #include <safer_ring/error.h>
 #include <safer_ring/file.h>
 #include <safer_ring/system.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/normal.h"
 #include "loop/loop.h"
+#include "op/registered.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 

@@ -17,6 +17,7 @@
 #include "op/splice.h"
 #include "machine/kernel.h"
 #include "op/end.h"
+#include "op/registered.h"
 #include "sqe/splice_side.h"
 #include <fcntl.h>
 #include <limits.h>

@@ -10,6 +10,7 @@
 #include "op/errand.h"
 #include "op/msg.h"
 #include "op/on_signal.h"
+#include "op/registered.h"
 #include "op/write.h"
 #include <safer_ring/error.h>
 #include <errno.h>

@@ -5,6 +5,7 @@
  */
 #include "op/write.h"
 #include "machine/kernel.h"
+#include "op/registered.h"
 #include "op/splice.h"
 
 typedef volatile uint32_t __attribute__((may_alias)) sqe_word;

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registered files and ops: an op on a name finds its file, an op that fills or empties a slot has the slot
+ * for itself until it is done, and the table stays while an op needs it.
+ */
+#include "op/registered.h"
+#include "base/fd_kind.h"
+#include "base/log.h"
+#include "op/inherit.h"
+#include "op/start.h"
+#include <safer_ring/error.h>
+#include <safer_ring/registry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct sfr__slot slot_of_file(int fd)
+{
+	return (struct sfr__slot){fd < 0 ? SFR__SLOT_EMPTY : SFR__SLOT_FULL,
+				  (uint8_t)sfr__fd_kind(fd)};
+}
+
+int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_out)
+{
+	int r = sfr__loop_check(loop, "files were registered");
+	struct sfr__slot *slots;
+	unsigned i;
+
+	if (r < 0)
+		return r;
+	if (!fds || !fixed_out || n == 0 || n > SFR__FIXED_FILES_MAX)
+		return -EINVAL;
+	if (loop->files.slots)
+		return -EBUSY;
+	for (i = 0; i < n; i++)
+		if (sfr__loop_owns(loop, fds[i]))
+			return -EBADF;
+	slots = calloc(n, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	r = loop->engine->calls->files_add(loop->engine, fds, n);
+	if (r < 0) {
+		free(slots);
+		return r;
+	}
+	for (i = 0; i < n; i++) {
+		slots[i] = slot_of_file(fds[i]);
+		fixed_out[i] = INT_MIN + (int)i;
+	}
+	loop->files = (struct sfr__fixed_files){slots, n};
+	sfr__positions_keep(loop, fds, n);
+	sfr__loop_note_own(loop);
+	return 0;
+}
+
+/* Submitted, not done, and on a name or with a slot to fill. Raw ones may have a slot's number. */
+static bool op_needs_table(const sfr_op *op)
+{
+	if (op->state < SFR__OP_QUEUED || !sfr__op_has_entry(op))
+		return false;
+	return op->flags & (SFR__OP_SLOT | SFR__OP_SLOT_HELD) ||
+	       (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE) ||
+	       (op->kind == SFR__OP_SPLICE && sfr__fd_is_fixed(sfr__fixed_splice_in(op))) ||
+	       (sfr__op_is(op, SFR__KIND_ON_FD) && sfr__fd_is_fixed(op->sqe.fd));
+}
+
+static bool table_is_needed(const sfr_loop *loop)
+{
+	size_t i;
+
+	for (i = 0; i < loop->ops.made; i++)
+		if (op_needs_table(sfr__op_at(&loop->ops, i)))
+			return true;
+	return false;
+}
+
+int sfr_files_unregister(sfr_loop *loop)
+{
+	int r = sfr__loop_check(loop, "files were unregistered");
+
+	if (r < 0)
+		return r;
+	if (!loop->files.slots)
+		return -SFR_ENOTREGISTERED;
+	if (table_is_needed(loop))
+		return -SFR_EOPSINFLIGHT;
+	r = loop->engine->calls->files_remove(loop->engine);
+	if (r == 0) {
+		sfr__fixed_files_fini(&loop->files);
+		sfr__positions_drop(&loop->positions);
+		sfr__loop_note_own(loop);
+	}
+	return r;
+}
+
+static bool has_direct_files(const sfr_loop *loop)
+{
+	return sfr__has(loop->engine->features, SFR__FEATURE_DIRECT_FILES);
+}
+
+/* What is a name is that even if there is no such slot: the engine says so when it looks. */
+void sfr__fixed_file_write(const sfr_op *op, struct io_uring_sqe *sqe)
+{
+	unsigned slot = sfr__fd_slot(op->sqe.fd);
+
+	if (!sfr__op_is(op, SFR__KIND_ON_FD))
+		return;
+	if (op->kind != SFR__OP_CLOSE) {
+		sqe->fd = (int)slot;
+		sqe->flags |= IOSQE_FIXED_FILE;
+	} else if (has_direct_files(op->loop)) {
+		sqe->fd = 0;
+		sqe->file_index = slot + 1;
+	} else { /* an older kernel would close descriptor 0: the slot is emptied when this is done */
+		sqe->opcode = IORING_OP_NOP;
+		sqe->fd = -1;
+	}
+}
+
+void sfr__fixed_splice(sfr_op *op)
+{
+	if (!sfr__fd_is_fixed(op->sqe.splice_fd_in))
+		return;
+	op->sqe.splice_fd_in = (int)sfr__fd_slot(op->sqe.splice_fd_in);
+	op->sqe.splice_flags |= SPLICE_F_FD_IN_FIXED;
+}
+
+int sfr__fixed_splice_in(const sfr_op *op)
+{
+	bool fixed = op->sqe.splice_flags & SPLICE_F_FD_IN_FIXED;
+
+	return fixed ? INT_MIN + op->sqe.splice_fd_in : op->sqe.splice_fd_in;
+}
+
+bool sfr__fixed_file_is_missing(const sfr_op *op)
+{
+	const struct sfr__fixed_files *files = &op->loop->files;
+
+	if (op->kind == SFR__OP_SPLICE && sfr__name_is_empty(files, sfr__fixed_splice_in(op)))
+		return true;
+	return sfr__op_is(op, SFR__KIND_ON_FD) && sfr__name_is_empty(files, op->sqe.fd);
+}
+
+int sfr__fixed_file_refuse(const sfr_op *op)
+{
+	if (sfr__fixed_file_is_missing(op))
+		return -SFR_ENOTREGISTERED;
+	sfr__log(
+		(enum sfr_log_level)op->loop->settings.log.level, SFR_LOG_WARN,
+		"sfr_%s: not on a registered file: this kernel has no opcode for it, and a worker of "
+		"the loop needs a descriptor",
+		sfr__kinds[op->kind].name);
+	return -SFR_EUNSUPPORTED;
+}
+
+static bool can_fill(const sfr_op *op)
+{
+	return op->kind == SFR__OP_ACCEPT || op->kind == SFR__OP_OPENAT ||
+	       op->kind == SFR__OP_SOCKET;
+}
+
+/* Have the engine do it at once. There is no descriptor whose flag for programs that are executed could be
+ * set, and kernels refuse it. */
+static void fill_directly(sfr_op *op, unsigned slot)
+{
+	op->sqe.file_index = slot + 1;
+	if (op->kind == SFR__OP_OPENAT)
+		op->sqe.open_flags &= ~(unsigned)O_CLOEXEC;
+	else if (op->kind == SFR__OP_ACCEPT)
+		op->sqe.accept_flags &= ~(unsigned)SOCK_CLOEXEC;
+	else
+		op->sqe.off &= ~(uint64_t)SOCK_CLOEXEC; /* its type */
+}
+
+sfr_op *sfr_into(sfr_op *op, int fixed)
+{
+	if (!op || sfr__op_check(op) < 0 || op->result < 0)
+		return op;
+	if (!can_fill(op)) {
+		op->result = -EINVAL;
+		return op;
+	}
+	if (!sfr__fd_is_fixed(fixed)) {
+		op->result = -SFR_ENOTREGISTERED;
+		return op;
+	}
+	op->flags |= SFR__OP_SLOT;
+	if (has_direct_files(op->loop) && !(op->flags & SFR__OP_ERRAND))
+		fill_directly(op, sfr__fd_slot(fixed));
+	else
+		op->sqe.addr3 = sfr__fd_slot(
+			fixed); /* of which engines take no notice in these ops */
+	return op;
+}
+
+static unsigned slot_of(const sfr_op *op)
+{
+	if (op->kind == SFR__OP_CLOSE)
+		return sfr__fd_slot(op->sqe.fd);
+	return op->sqe.file_index ? op->sqe.file_index - 1 : (unsigned)op->sqe.addr3;
+}
+
+int sfr__fixed_slot_name(const sfr_op *op)
+{
+	return INT_MIN + (int)slot_of(op);
+}
+
+unsigned sfr__slot_filled_by(const sfr_op *op)
+{
+	return op->flags & SFR__OP_SLOT && op->kind != SFR__OP_CLOSE ? slot_of(op) : SFR__NO_SLOT;
+}
+
+/* What will be in the slot. What is opened can be anything. */
+static unsigned fill_kind(const sfr_op *op)
+{
+	bool waits;
+
+	if (op->kind == SFR__OP_OPENAT)
+		return op->sqe.open_flags & O_NONBLOCK ? SFR__FD_NONBLOCKING : 0;
+	waits = op->kind == SFR__OP_ACCEPT ? !(op->sqe.accept_flags & SOCK_NONBLOCK)
+					   : !(op->sqe.off & SOCK_NONBLOCK); /* its type */
+	return SFR__FD_SOCKET | (waits ? 0 : SFR__FD_NONBLOCKING);
+}
+
+int sfr__slot_begin(const sfr_op *op, unsigned ahead)
+{
+	const struct sfr__fixed_files *files = &op->loop->files;
+	unsigned slot = slot_of(op);
+	enum sfr__slot_event event = op->kind != SFR__OP_CLOSE ? SFR__SLOT_FILL
+				     : slot == ahead           ? SFR__SLOT_CLOSE_BEHIND
+							       : SFR__SLOT_CLOSE;
+
+	if (slot >= files->count)
+		return -SFR_ENOTREGISTERED;
+	if (!sfr__slot_step(&files->slots[slot], event))
+		return -EBUSY;
+	if (event == SFR__SLOT_FILL)
+		files->slots[slot].kind = (uint8_t)fill_kind(op);
+	return 0;
+}
+
+static int slot_update(const sfr_loop *loop, unsigned slot, int fd)
+{
+	return loop->engine->calls->files_update(loop->engine, slot, fd);
+}
+
+/* The engine gave a descriptor: it goes into the slot in a step of its own. */
+static int slot_move_in(const sfr_loop *loop, unsigned slot, int fd)
+{
+	int r = slot_update(loop, slot, fd);
+
+	(void)close(fd); /* never used by itself */
+	return r;
+}
+
+static int fill_end(const sfr_op *op, struct sfr__slot *slot, int result)
+{
+	if (result >= 0 && !op->sqe.file_index)
+		result = slot_move_in(op->loop, slot_of(op), result);
+	if (result >= 0 && !op->done) {
+		(void)slot_update(op->loop, slot_of(op),
+				  -1); /* else the next to come replaces it */
+		result = -ECANCELED;
+	}
+	sfr__invariant(sfr__slot_step(slot, result < 0 ? SFR__SLOT_NOT_FILLED : SFR__SLOT_FILLED));
+	return result;
+}
+
+static int empty_end(const sfr_op *op, struct sfr__slot *slot, int result)
+{
+	bool closed;
+
+	if (result == 0 && !has_direct_files(op->loop))
+		result = sfr__slot_has_file(slot) ? slot_update(op->loop, slot_of(op), -1) : -EBADF;
+	if (result == -EBADF)
+		result = -SFR_ENOTREGISTERED;
+	closed = result == 0 || result == -SFR_ENOTREGISTERED;
+	if (closed)
+		sfr__position_slot_emptied(op->loop, slot_of(op));
+	sfr__invariant(sfr__slot_step(slot, closed ? SFR__SLOT_CLOSED : SFR__SLOT_NOT_CLOSED));
+	return result;
+}
+
+int sfr__slot_end(const sfr_op *op, int result)
+{
+	struct sfr__slot *slot = &op->loop->files.slots[slot_of(op)];
+
+	return op->kind == SFR__OP_CLOSE ? empty_end(op, slot, result) : fill_end(op, slot, result);
+}
