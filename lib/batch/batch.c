@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A batch that is built, asked for results, emptied and freed. What it does in between is run.c's concern.
+ */
 #include "batch/batch.h"
 #include "op/end.h"
 #include "op/inherit.h"
@@ -62,16 +65,6 @@ sfr_batch *sfr_batch_new(sfr_loop *loop)
 	return batch;
 }
 
-/* Twice as much, or the old array stays. */
-static bool array_grow(void **array, size_t size, int32_t room)
-{
-	void *larger = realloc(*array, size * (size_t)room);
-
-	if (larger)
-		*array = larger;
-	return larger != NULL;
-}
-
 static int nodes_reserve(sfr_batch *batch)
 {
 	int32_t room = batch->node_room ? 2 * batch->node_room : 8;
@@ -80,46 +73,11 @@ static int nodes_reserve(sfr_batch *batch)
 		return 0;
 	if (batch->plan.node_count == OPS_MAX)
 		return -EINVAL;
-	if (!array_grow((void **)&batch->nodes, sizeof(struct sfr__node), room) ||
-	    !array_grow((void **)&batch->plan.nodes, sizeof(struct sfr__plan_node), room))
+	if (!sfr__batch_array_grow((void **)&batch->nodes, sizeof(struct sfr__node), room) ||
+	    !sfr__batch_array_grow((void **)&batch->plan.nodes, sizeof(struct sfr__plan_node),
+				   room))
 		return -ENOMEM;
 	batch->node_room = room;
-	return 0;
-}
-
-static int edges_reserve(sfr_batch *batch)
-{
-	int32_t room = batch->edge_room ? 2 * batch->edge_room : 8;
-
-	if (batch->plan.edge_count < batch->edge_room)
-		return 0;
-	if (!array_grow((void **)&batch->plan.edges, sizeof(struct sfr__plan_edge), room))
-		return -ENOMEM;
-	batch->edge_room = room;
-	return 0;
-}
-
-/* The search goes through the whole graph, so first what rules it out in nearly all cases. */
-static bool closes_cycle(sfr_batch *batch, int32_t from, int32_t to)
-{
-	return batch->backward && batch->nodes[from].waits && batch->nodes[to].awaited &&
-	       sfr__plan_closes_cycle(&batch->plan, from, to);
-}
-
-int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__edge_kind kind)
-{
-	int r = edges_reserve(batch);
-
-	if (r < 0)
-		return r;
-	batch->backward |= from > to;
-	if (from == to || closes_cycle(batch, from, to))
-		return -SFR_ECYCLE;
-	batch->plan.edges[batch->plan.edge_count++] = (struct sfr__plan_edge){
-		.from = from, .to = to, .kind = (uint8_t)kind, .must = kind != SFR__EDGE_ANY};
-	batch->nodes[to].waits++;
-	batch->nodes[from].awaited = true;
-	batch->planned = false;
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 /*
  * Batch: operations, and what they wait for, as the files that make up batches share it.
  *
- *	batch/batch.c       built, asked for results, emptied
+ *	batch/batch.c  built, asked for results, emptied
+ *	batch/edges.c  who waits for whom, without cycles
  *	batch/fds.c    descriptors that its own ops will win
  *	batch/links.c  which edges an engine could take over; batch/plan.c decides
  *	batch/run.c   from the first op that starts to the callback after the last
@@ -93,6 +94,9 @@ static inline int32_t sfr__node_index(const struct sfr__node *node)
 {
 	return (int32_t)(node - node->batch->nodes);
 }
+
+/* Give an array, of elements of a size, this much room. False without memory: the old array stays. */
+bool sfr__batch_array_grow(void **array, size_t size, int32_t room);
 
 /* 0; -SFR_ECYCLE; -ENOMEM. */
 int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__edge_kind kind);
