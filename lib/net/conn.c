@@ -244,6 +244,7 @@ static void conn_free(sfr_conn *conn)
 static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	sfr_conn *conn = arg;
+	struct sfr__net *net = conn->net;
 	sfr_server *server = conn->server;
 
 	(void)loop;
@@ -256,7 +257,7 @@ static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 		conn->handlers.on_close(conn, conn->reason, conn->arg);
 	conn_free(conn);
 	if (server)
-		sfr__server_conn_closed(server);
+		net->conn_closed(server);
 }
 
 void sfr__conn_close(sfr_conn *conn, int reason)

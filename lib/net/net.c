@@ -3,7 +3,7 @@
  * Net: what a loop asks of its connections once a turn, when receivers starve, and when it drains.
  */
 #include "net/net.h"
-#include "net/conn.h"
+#include "net/server.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -136,6 +136,7 @@ struct sfr__net *sfr__net_of(sfr_loop *loop)
 					       .busy = net_busy,
 					       .free = net_free};
 	net->loop = loop;
+	net->conn_closed = sfr__server_conn_closed;
 	net->relief.fire = relief_fired;
 	sfr__list_init(&net->conns);
 	sfr__list_init(&net->dirty);

@@ -17,24 +17,13 @@ struct sfr__net {
 	struct sfr__link spare; /* closed ones, for reuse */
 	struct sfr__link servers;
 	struct sfr__timer relief; /* on the wheel while relieving */
+	/* Hook of the servers: one of them has one connection less. */
+	void (*conn_closed)(sfr_server *server);
 	bool relieving;
 	uint16_t relief_tail; /* of the receive ring when relief began to watch */
 };
 
 /* The net of a loop, made when first asked for. NULL without memory. */
 struct sfr__net *sfr__net_of(sfr_loop *loop);
-
-/*
- * What the net and its connections need of net/server.c.
- */
-
-/* Accept again where accepting ended. */
-void sfr__servers_flush(struct sfr__net *net);
-bool sfr__servers_wait(const struct sfr__net *net); /* for that */
-
-/* Stop accepting. */
-void sfr__servers_drain(struct sfr__net *net);
-void sfr__servers_free(struct sfr__net *net);
-void sfr__server_conn_closed(sfr_server *server);
 
 #endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * To serve and to dial: an address becomes a socket, and the socket a server or a connection. Where that
+ * fails, sfr_loop_refusal() says why.
+ */
+#include "base/log.h"
+#include "net/address.h"
+#include "net/server.h"
+#include <safer_ring/error.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 2, 3))) static void refusal_set(sfr_loop *loop, const char *format,
+							      ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(loop->refusal, sizeof(loop->refusal), format, args);
+	va_end(args);
+	sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_ERROR, "%s", loop->refusal);
+}
+
+static void refusal_clear(sfr_loop *loop)
+{
+	loop->refusal[0] = '\0';
+}
+
+static void option_set(int fd, int level, int name, bool on)
+{
+	int value = 1;
+
+	if (on)
+		(void)setsockopt(fd, level, name, &value, sizeof(value)); /* works without, too */
+}
+
+/* A socket for an address; the refusal says what is wrong. The descriptor or -errno. */
+static int socket_for(sfr_loop *loop, const char *text, struct sfr__address *address)
+{
+	char why[128];
+	int fd, r;
+
+	if (loop->draining) {
+		refusal_set(loop, "address %s: the loop is draining", text ? text : "(null)");
+		return -ECANCELED;
+	}
+	r = sfr__address_parse(address, text, why, sizeof(why));
+	if (r < 0) {
+		refusal_set(loop, "address %s: %s", text ? text : "(null)", why);
+		return r;
+	}
+	fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		r = -errno;
+		refusal_set(loop, "address %s: no socket: %s", text, sfr_strerror(r));
+		return r;
+	}
+	option_set(fd, IPPROTO_TCP, TCP_NODELAY, loop->settings.server.no_delay); /* inherited */
+	return fd;
+}
+
+static int socket_listen(sfr_loop *loop, int fd, const char *text,
+			 const struct sfr__address *address)
+{
+	option_set(fd, SOL_SOCKET, SO_REUSEADDR, true);
+	option_set(fd, SOL_SOCKET, SO_REUSEPORT, loop->settings.server.reuse_port);
+	if (bind(fd, (const struct sockaddr *)&address->addr, address->size) < 0 ||
+	    listen(fd, (int)loop->settings.server.backlog) < 0) {
+		int r = -errno;
+
+		refusal_set(loop, "address %s: cannot listen: %s%s", text, sfr_strerror(r),
+			    r == -EADDRINUSE      ? " (another program has this port; see ss -ltnp)"
+			    : r == -EACCES        ? " (ports below 1024 are for root)"
+			    : r == -EADDRNOTAVAIL ? " (this machine does not have that address)"
+						  : "");
+		return r;
+	}
+	return 0;
+}
+
+int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
+	      sfr_server **out)
+{
+	int r = sfr__loop_check(loop, "a server was started");
+	struct sfr__address parsed;
+	struct sfr__net *net;
+	sfr_server *server;
+
+	if (r < 0)
+		return r;
+	net = sfr__net_of(loop);
+	server = calloc(1, sizeof(*server));
+	refusal_clear(loop);
+	r = net && server ? socket_for(loop, address, &parsed) : -ENOMEM;
+	if (r < 0)
+		goto free_server;
+	*server = (sfr_server){.net = net, .fd = r, .handlers = *handlers, .arg = arg};
+	r = socket_listen(loop, server->fd, address, &parsed);
+	if (r < 0)
+		goto close_fd;
+	sfr__list_append(&net->servers, &server->link);
+	sfr__server_accept(server);
+	if (out)
+		*out = server;
+	return 0;
+close_fd:
+	(void)close(server->fd); /* never used */
+free_server:
+	free(server);
+	return r;
+}
+
+int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
+	     sfr_conn **out)
+{
+	int fd = sfr__loop_check(loop, "a connection was dialled");
+	struct sfr__address parsed;
+	struct sfr__net *net;
+	sfr_conn *conn;
+
+	if (fd < 0)
+		return fd;
+	net = sfr__net_of(loop);
+	refusal_clear(loop);
+	fd = net ? socket_for(loop, address, &parsed) : -ENOMEM;
+	if (fd < 0)
+		return fd;
+	conn = sfr__conn_new(net, NULL, fd, handlers, arg);
+	if (!conn) {
+		(void)close(fd); /* never used */
+		return -ENOMEM;
+	}
+	sfr__conn_connect(conn, (const struct sockaddr *)&parsed.addr, parsed.size);
+	if (out)
+		*out = conn;
+	return 0;
+}

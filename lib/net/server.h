@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Server: a listening socket, and what the net and those who make servers need of it.
+ */
+#ifndef SFR_LIB_NET_SERVER_H
+#define SFR_LIB_NET_SERVER_H
+
+#include "net/conn.h"
+
+enum sfr__server_state { SFR__SERVER_LISTENING, SFR__SERVER_STOPPING, SFR__SERVER_STOPPED };
+
+struct sfr_server {
+	struct sfr__link link;
+	struct sfr__net *net;
+	int fd;
+	uint8_t state;     /* enum sfr__server_state */
+	bool given_up;     /* by the user: free it when it is STOPPED and empty */
+	bool complained;   /* about the accept error that lasts */
+	sfr_ticket accept; /* or the wait before the next */
+	size_t conns;
+	sfr_handlers handlers;
+	void *arg;
+};
+
+/* Start to accept, which is not going on. */
+void sfr__server_accept(sfr_server *server);
+
+/* Accept again where accepting ended. */
+void sfr__servers_flush(struct sfr__net *net);
+bool sfr__servers_wait(const struct sfr__net *net); /* for that */
+
+/* Stop accepting. */
+void sfr__servers_drain(struct sfr__net *net);
+void sfr__servers_free(struct sfr__net *net);
+
+/* A connection of a server has closed. */
+void sfr__server_conn_closed(sfr_server *server);
+
+#endif
