@@ -31,9 +31,9 @@ int sfr__batch_check_building(const sfr_batch *batch)
 {
 	int r = sfr__batch_check(batch);
 
-	if (r < 0 || batch->state == SFR__BATCH_BUILDING)
+	if (r < 0 || sfr__batch_is_building(batch))
 		return r;
-	return batch->state == SFR__BATCH_RUNNING ? -SFR_EOPSINFLIGHT : -SFR_ESTALE;
+	return sfr__batch_runs(batch) ? -SFR_EOPSINFLIGHT : -SFR_ESTALE;
 }
 
 /* Of errors in building, the first is what submitting says. */
@@ -58,6 +58,7 @@ sfr_batch *sfr_batch_new(sfr_loop *loop)
 		return NULL;
 	}
 	batch->loop = loop;
+	batch->state = SFR__BATCH_BUILDING;
 	batch->serial = loop->batch_serial++;
 	batch->ended = SFR__PLAN_NO_NODE;
 	sfr__list_init(&batch->link);
@@ -96,14 +97,15 @@ static int op_adopt(sfr_batch *batch, sfr_op *op)
 				   .source = SFR__PLAN_NO_NODE,
 				   .heir = SFR__PLAN_NO_NODE,
 				   .closes = SFR__PLAN_NO_NODE,
-				   .kind = op->kind};
+				   .kind = op->kind,
+				   .state = SFR__NODE_ADDED};
 	if (op->flags & SFR__OP_SLOT && sfr__op_is(op, SFR__KIND_WINS)) {
 		node->fixed = true;
 		node->name = sfr__fixed_slot_name(op);
 	}
 	batch->plan.node_count++;
 	sfr__op_step(op, SFR__EV_ADD);
-	batch->planned = false;
+	sfr__batch_step(batch, SFR__BATCH_CHANGE);
 	r = sfr__batch_fds_adopt(batch, index, op);
 	return r < 0 ? r : index;
 }
@@ -199,11 +201,6 @@ int sfr_batch_within(sfr_batch *batch, uint64_t ns)
  * What came of it.
  */
 
-static bool has_ended(const sfr_batch *batch, int index)
-{
-	return batch->state != SFR__BATCH_BUILDING && !batch->nodes[index].op;
-}
-
 int sfr_batch_result(const sfr_batch *batch, int op, int *result)
 {
 	int r = sfr__batch_check(batch);
@@ -212,7 +209,7 @@ int sfr_batch_result(const sfr_batch *batch, int op, int *result)
 		return r;
 	if (!sfr__batch_has(batch, op))
 		return -EINVAL;
-	if (!has_ended(batch, op))
+	if (!sfr__node_has_ended(&batch->nodes[op]))
 		return -SFR_EPENDING;
 	*result = batch->nodes[op].result;
 	batch->nodes[op].claimed = true;
@@ -226,7 +223,7 @@ int sfr_batch_error(const sfr_batch *batch, int *op_out)
 
 	if (r < 0)
 		return r;
-	if (batch->state != SFR__BATCH_DONE)
+	if (!sfr__batch_is_done(batch))
 		return -SFR_EPENDING;
 	for (i = 0; i < batch->plan.node_count; i++) {
 		if (batch->nodes[i].result >= 0 || batch->nodes[i].result == -SFR_EDEPFAILED)
@@ -247,7 +244,7 @@ static int take_refusal(const sfr_batch *batch, int op)
 		return -r;
 	if (!sfr__batch_has(batch, op))
 		return EINVAL;
-	if (!has_ended(batch, op))
+	if (!sfr__node_has_ended(&batch->nodes[op]))
 		return SFR_EPENDING;
 	if (batch->nodes[op].buf)
 		return 0;
@@ -257,16 +254,12 @@ static int take_refusal(const sfr_batch *batch, int op)
 sfr_buf *sfr_batch_take(sfr_batch *batch, int op)
 {
 	int err = take_refusal(batch, op);
-	sfr_buf *buf;
 
 	if (err) {
 		errno = err;
 		return NULL;
 	}
-	buf = batch->nodes[op].buf;
-	batch->nodes[op].buf = NULL;
-	batch->nodes[op].gone = true;
-	return buf;
+	return sfr__node_take(&batch->nodes[op]);
 }
 
 /*
@@ -298,14 +291,14 @@ int sfr_batch_reset(sfr_batch *batch)
 
 	if (r < 0)
 		return r;
-	if (batch->state == SFR__BATCH_RUNNING)
+	if (sfr__batch_runs(batch))
 		return -SFR_EOPSINFLIGHT;
 	batch_empty(batch);
 	batch->serial = batch->loop->batch_serial++;
-	batch->state = SFR__BATCH_BUILDING;
+	sfr__batch_step(batch, SFR__BATCH_RESET);
 	batch->error = 0;
 	batch->left = batch->failed = 0;
-	batch->backward = batch->planned = batch->cancelled = batch->expired = false;
+	batch->backward = false;
 	batch->within_ns = 0;
 	return 0;
 }
@@ -318,7 +311,7 @@ static int batch_check_free(const sfr_batch *batch)
 	if (sfr__list_empty(&batch->link))
 		return 0;
 	r = sfr__loop_check(batch->loop, "a batch was freed");
-	if (r < 0 || batch->state != SFR__BATCH_RUNNING)
+	if (r < 0 || !sfr__batch_runs(batch))
 		return r;
 	return sfr__loop_misuse(batch->loop, -SFR_EOPSINFLIGHT, "a batch was freed that runs");
 }

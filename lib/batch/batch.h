@@ -4,6 +4,7 @@
  *
  *	batch/batch.c  built, asked for results, emptied
  *	batch/edges.c  who waits for whom, without cycles
+ *	batch/life.c   what may happen to a batch and to a node of it
  *	batch/fds.c    descriptors that its own ops will win
  *	batch/links.c  which edges an engine could take over; batch/plan.c decides
  *	batch/run.c   from the first op that starts to the callback after the last
@@ -11,6 +12,7 @@
 #ifndef SFR_LIB_BATCH_BATCH_H
 #define SFR_LIB_BATCH_BATCH_H
 
+#include "batch/life.h"
 #include "batch/plan.h"
 #include "loop/loop.h"
 #include "loop/op_kind.h"
@@ -22,12 +24,10 @@ enum sfr__edge_kind {
 	SFR__EDGE_FD,    /* an op that uses a descriptor */
 };
 
-enum sfr__batch_state { SFR__BATCH_BUILDING, SFR__BATCH_RUNNING, SFR__BATCH_DONE };
-
 /* What is left of an op when it has ended, and what must be known of it before. */
 struct sfr__node {
 	sfr_batch *batch;
-	sfr_op *op;              /* NULL: it has ended */
+	sfr_op *op;              /* NULL from ENDED on */
 	sfr_buf *buf;            /* after that, until somebody takes it */
 	int result;              /* after that */
 	const sfr_buf *expected; /* another's, that it will inherit if its link holds */
@@ -37,19 +37,18 @@ struct sfr__node {
 	int32_t source;          /* whose buffer it inherits; SFR__PLAN_NO_NODE */
 	int32_t heir;            /* the first that inherits its own; SFR__PLAN_NO_NODE */
 	int32_t closes;          /* whose descriptor it closes; SFR__PLAN_NO_NODE */
-	bool heirs;              /* there are others */
-	bool lent;               /* others may have shares of what it inherits */
+	int name;                /* of the registered file that it fills, if `fixed` */
 	uint8_t kind;            /* enum sfr__op_kind */
-	bool awaited;            /* others wait for it */
-	bool failed;             /* one that it depends on did */
-	bool settled;            /* those after it know that it ended */
-	bool started;            /* it was released, and did not come back */
-	bool alone;              /* it came back from a broken chain: no more links */
-	bool unnamed;            /* it uses descriptors that are not known before it starts */
-	bool fixed;              /* it fills a slot of the fixed files, whose name is this: */
-	bool claimed;            /* the descriptor that it won is somebody's */
-	bool gone;               /* its buffer was taken, or inherited */
-	int name;
+	uint8_t state;           /* enum sfr__node_state; its one writer is sfr__node_step */
+	/* As the batch was built; none of these changes while it runs. */
+	bool heirs;   /* others inherit its buffer, beside `heir` */
+	bool lent;    /* others may have shares of what it inherits */
+	bool awaited; /* others wait for it */
+	bool unnamed; /* it uses descriptors that are not known before it starts */
+	bool fixed;   /* it fills a place of the registered files */
+	/* What became of what it left. */
+	bool claimed; /* somebody has the descriptor that it won */
+	bool gone;    /* somebody has the buffer: see sfr__node_take */
 };
 
 struct sfr__batch_waiter {
@@ -63,16 +62,12 @@ struct sfr_batch {
 	struct sfr__node *nodes;
 	struct sfr__plan plan;
 	int32_t node_room, edge_room;
-	int32_t left;   /* ops that are not settled */
-	int32_t failed; /* ops that ended with an error */
-	int32_t ended;  /* the first to be dealt with */
-	int error;      /* why it cannot be submitted */
-	uint8_t state;  /* enum sfr__batch_state */
-	bool backward;  /* an op waits for a later one: there may be cycles */
-	bool planned;
-	bool settling;
-	bool cancelled; /* somebody asked, be it in vain */
-	bool expired;
+	int32_t left;    /* ops that are not settled */
+	int32_t failed;  /* ops that ended with an error */
+	int32_t ended;   /* the first to be dealt with */
+	int error;       /* why it cannot be submitted */
+	uint8_t state;   /* enum sfr__batch_state; its one writer is sfr__batch_step */
+	bool backward;   /* as it was built: an op waits for a later one, so there may be cycles */
 	uint16_t serial; /* in names of descriptors */
 	struct sfr__timer timer;
 	uint64_t within_ns; /* 0: it has no deadline */
@@ -93,6 +88,37 @@ static inline bool sfr__batch_has(const sfr_batch *batch, int index)
 static inline int32_t sfr__node_index(const struct sfr__node *node)
 {
 	return (int32_t)(node - node->batch->nodes);
+}
+
+static inline bool sfr__batch_is_building(const sfr_batch *batch)
+{
+	return batch->state == SFR__BATCH_BUILDING || batch->state == SFR__BATCH_PLANNED;
+}
+
+static inline bool sfr__batch_is_done(const sfr_batch *batch)
+{
+	return batch->state == SFR__BATCH_DONE || batch->state == SFR__BATCH_CANCELLED;
+}
+
+/* Submitted, and not done. */
+static inline bool sfr__batch_runs(const sfr_batch *batch)
+{
+	return !sfr__batch_is_building(batch) && !sfr__batch_is_done(batch);
+}
+
+static inline bool sfr__node_has_ended(const struct sfr__node *node)
+{
+	return node->state >= SFR__NODE_ENDED;
+}
+
+/* What an op left, for somebody who has it from now on. */
+static inline sfr_buf *sfr__node_take(struct sfr__node *node)
+{
+	sfr_buf *buf = node->buf;
+
+	node->buf = NULL;
+	node->gone = true;
+	return buf;
 }
 
 /* Give an array, of elements of a size, this much room. False without memory: the old array stays. */

@@ -49,6 +49,6 @@ int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__ed
 		.from = from, .to = to, .kind = (uint8_t)kind, .must = kind != SFR__EDGE_ANY};
 	batch->nodes[to].waits++;
 	batch->nodes[from].awaited = true;
-	batch->planned = false;
+	sfr__batch_step(batch, SFR__BATCH_CHANGE);
 	return 0;
 }

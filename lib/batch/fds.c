@@ -99,13 +99,12 @@ bool sfr__batch_fds_resolve(struct sfr__node *node)
 
 		if (opener < 0)
 			continue;
-		if (batch->nodes[opener].op || batch->nodes[opener].result < 0)
+		if (!sfr__node_has_ended(&batch->nodes[opener]) || batch->nodes[opener].result < 0)
 			return false;
 		*fields[i] = batch->nodes[opener].result;
 		if (node->kind == SFR__OP_CLOSE)
 			node->closes = opener;
 	}
-	node->unnamed = false;
 	return true;
 }
 

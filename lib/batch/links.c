@@ -89,17 +89,20 @@ int sfr__batch_plan(sfr_batch *batch)
 	const struct sfr__engine *engine = batch->loop->engine;
 	bool links = sfr__has(engine->features, SFR__FEATURE_LINKS);
 	int32_t i;
+	int r;
 
 	if (batch->error < 0)
 		return batch->error;
-	if (batch->planned)
+	if (batch->state != SFR__BATCH_BUILDING)
 		return 0;
 	nodes_lend(batch);
 	for (i = 0; i < batch->plan.edge_count; i++)
 		batch->plan.edges[i].can = (uint8_t)(links ? edge_can(batch, &batch->plan.edges[i])
 							   : SFR__LINK_NONE);
-	batch->planned = true;
-	return sfr__plan_make(&batch->plan, (int32_t)engine->queue.sq_entries);
+	r = sfr__plan_make(&batch->plan, (int32_t)engine->queue.sq_entries);
+	if (r == 0)
+		sfr__batch_step(batch, SFR__BATCH_PLAN);
+	return r;
 }
 
 int sfr_batch_plan(const sfr_batch *batch, sfr_batch_plan_info *info)

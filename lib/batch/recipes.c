@@ -398,7 +398,7 @@ static void copy_window_done(sfr_loop *loop, sfr_batch *batch, void *arg)
 
 	(void)loop;
 	if (r > 0 && copy->copied < copy->len) {
-		r = copy->batch->cancelled ? -ECANCELED : sfr_batch_reset(batch);
+		r = batch->state == SFR__BATCH_CANCELLED ? -ECANCELED : sfr_batch_reset(batch);
 		if (r == 0)
 			r = copy_window(copy);
 		if (r == 0)

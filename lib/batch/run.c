@@ -58,7 +58,8 @@ static bool node_expect(struct sfr__node *node)
 /* A soft link that the plan has behind an op holds: what it inherited may be more than it could know. */
 static bool link_holds(const struct sfr__plan_node *place, const struct sfr__node *node)
 {
-	return !node->alone && (place->link == SFR__LINK_HARD || sfr__op_is_one_entry(node->op));
+	return node->state != SFR__NODE_ALONE &&
+	       (place->link == SFR__LINK_HARD || sfr__op_is_one_entry(node->op));
 }
 
 /* Link what the plan has behind an op that is about to start, as far as that is possible now. */
@@ -70,8 +71,8 @@ static void chain_link(sfr_batch *batch, int32_t index)
 	for (; next >= 0; index = next, next = places[index].next) {
 		struct sfr__node *node = &batch->nodes[next];
 
-		if (!link_holds(&places[index], &batch->nodes[index]) || !node->op ||
-		    !sfr__op_is_held(node->op) || node->failed || node->alone ||
+		if (!link_holds(&places[index], &batch->nodes[index]) ||
+		    node->state != SFR__NODE_WAITING || !sfr__op_is_held(node->op) ||
 		    node->waits != sfr__plan_waits_on_chain(&batch->plan, next, head) ||
 		    !sfr__batch_fds_resolve(node) || !node_expect(node) ||
 		    sfr__op_is_on_own(node->op))
@@ -86,8 +87,8 @@ static void chain_link(sfr_batch *batch, int32_t index)
 /* All that it waited for has ended: it starts, or never will. */
 static void node_start(struct sfr__node *node)
 {
-	node->started = true;
-	if (node->failed) {
+	sfr__node_step(node, SFR__NODE_START);
+	if (node->state == SFR__NODE_REFUSED) {
 		sfr__op_fail(node->op, -SFR_EDEPFAILED);
 		return;
 	}
@@ -112,7 +113,7 @@ static void batch_expired(struct sfr__timer *timer)
 {
 	sfr_batch *batch = sfr__container(timer, sfr_batch, timer);
 
-	batch->expired = true;
+	sfr__batch_step(batch, SFR__BATCH_EXPIRE);
 	batch_cancel(batch);
 }
 
@@ -122,7 +123,7 @@ static void batch_expired(struct sfr__timer *timer)
 
 static void timer_stop(sfr_batch *batch)
 {
-	if (batch->within_ns && !batch->expired)
+	if (batch->within_ns && batch->state != SFR__BATCH_EXPIRED)
 		sfr__wheel_remove(&batch->loop->wheel, &batch->timer);
 }
 
@@ -130,7 +131,7 @@ static void timer_stop(sfr_batch *batch)
 static void batch_finish(sfr_batch *batch)
 {
 	timer_stop(batch);
-	batch->state = SFR__BATCH_DONE;
+	sfr__batch_step(batch, SFR__BATCH_END);
 	if (batch->waiter)
 		*batch->waiter = (struct sfr__batch_waiter){true, batch->failed};
 	batch->waiter = NULL;
@@ -194,9 +195,7 @@ static void buf_hand_on(struct sfr__node *node)
 	}
 	if (!first)
 		return;
-	sfr__op_inherit(first, node->buf);
-	node->buf = NULL;
-	node->gone = true;
+	sfr__op_inherit(first, sfr__node_take(node));
 }
 
 /* The engine starts what it has behind an op that has ended, unless the link broke. */
@@ -204,7 +203,7 @@ static void chain_advance(const sfr_batch *batch, const struct sfr__plan_node *p
 {
 	const struct sfr__node *next = place->next < 0 ? NULL : &batch->nodes[place->next];
 
-	if (next && next->op && (place->link == SFR__LINK_HARD || !next->failed))
+	if (next && next->op && (place->link == SFR__LINK_HARD || next->state != SFR__NODE_DOOMED))
 		sfr__op_leads(next->op);
 }
 
@@ -212,7 +211,7 @@ static void node_settle_later(struct sfr__node *node)
 {
 	sfr_batch *batch = node->batch;
 
-	node->settled = true;
+	sfr__node_step(node, SFR__NODE_MET);
 	node->ended = batch->ended;
 	batch->ended = sfr__node_index(node);
 }
@@ -222,9 +221,9 @@ static void node_start_if_due(struct sfr__node *node)
 {
 	if (node->waits > 0)
 		return;
-	if (!node->op && !node->settled)
+	if (node->state == SFR__NODE_ENDED)
 		node_settle_later(node);
-	else if (node->op && sfr__op_is_held(node->op) && !node->started)
+	else if (node->state <= SFR__NODE_RETURNED && sfr__op_is_held(node->op))
 		node_start(node);
 }
 
@@ -241,7 +240,8 @@ static void node_settle(struct sfr__node *node)
 	for (e = place->out; e >= 0; e = batch->plan.edges[e].next_out) {
 		struct sfr__node *next = &batch->nodes[batch->plan.edges[e].to];
 
-		next->failed |= !satisfied(node, &batch->plan.edges[e]);
+		if (!satisfied(node, &batch->plan.edges[e]))
+			sfr__node_step(next, SFR__NODE_FAIL);
 		next->waits--;
 	}
 	chain_advance(batch, place);
@@ -251,15 +251,15 @@ static void node_settle(struct sfr__node *node)
 
 static void batch_settle(sfr_batch *batch)
 {
-	batch->settling = true;
 	while (batch->ended >= 0) {
 		struct sfr__node *node = &batch->nodes[batch->ended];
 
 		batch->ended = node->ended;
+		sfr__invariant(batch->left > 0);
 		batch->left--;
+		sfr__node_step(node, SFR__NODE_SETTLE);
 		node_settle(node);
 	}
-	batch->settling = false;
 	if (batch->left == 0)
 		batch_finish(batch);
 }
@@ -277,25 +277,28 @@ static void member_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	struct sfr__node *node = arg;
 	sfr_batch *batch = node->batch;
+	bool refused = node->state == SFR__NODE_REFUSED;
 
 	(void)loop;
 	if (result == SFR__LINK_BROKEN) {
-		node->alone = true;
-		node->started = false;
+		sfr__node_step(node, SFR__NODE_BREAK);
 		node_start_if_due(node);
+		batch_settle(batch); /* it may be over, as it was refused */
 		return;
 	}
+	sfr__node_step(node, SFR__NODE_END);
 	node->op = NULL;
 	node->buf = buf;
 	if (node->closes >= 0 && result != -SFR_EDEPFAILED)
 		batch->nodes[node->closes].claimed = true;
-	node->result = result == -ECANCELED && batch->expired ? -ETIMEDOUT : result;
+	node->result = result == -ECANCELED && batch->state == SFR__BATCH_EXPIRED ? -ETIMEDOUT
+										  : result;
 	batch->failed += result < 0;
 	chain_forget(batch, sfr__node_index(node));
 	if (node->waits > 0)
 		return;
 	node_settle_later(node);
-	if (!batch->settling)
+	if (!refused) /* else this is inside of node_start(), and its caller settles */
 		batch_settle(batch);
 }
 
@@ -326,8 +329,10 @@ static void batch_begin(sfr_batch *batch)
 	int32_t i, count = batch->plan.node_count;
 
 	batch->left = count;
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
 		sfr__op_hold(batch->nodes[i].op, member_done, &batch->nodes[i]);
+		sfr__node_step(&batch->nodes[i], SFR__NODE_SUBMIT);
+	}
 	for (i = 0; i < count; i++)
 		if (batch->nodes[i].waits == 0)
 			node_start(&batch->nodes[i]);
@@ -345,7 +350,7 @@ int sfr_batch_submit(sfr_batch *batch, sfr_batch_done *done, void *arg)
 		return r;
 	batch->done = done;
 	batch->arg = arg;
-	batch->state = SFR__BATCH_RUNNING;
+	sfr__batch_step(batch, SFR__BATCH_SUBMIT);
 	if (batch->within_ns) {
 		batch->timer.fire = batch_expired;
 		sfr__wheel_add(&batch->loop->wheel, &batch->timer,
@@ -365,11 +370,11 @@ int sfr_batch_await(sfr_batch *batch)
 	r = sfr__loop_nested(batch->loop, SFR__FRAME(), "a batch was awaited inside a callback");
 	if (r < 0)
 		return r;
-	if (batch->state == SFR__BATCH_BUILDING)
+	if (sfr__batch_is_building(batch))
 		r = sfr_batch_submit(batch, NULL, NULL);
 	if (r < 0)
 		return r;
-	if (batch->state == SFR__BATCH_DONE)
+	if (sfr__batch_is_done(batch))
 		return batch->failed;
 	batch->waiter = &waiter;
 	r = sfr__loop_run_until(batch->loop, &waiter.done, SFR__FRAME());
@@ -384,9 +389,9 @@ int sfr_batch_cancel(sfr_batch *batch)
 
 	if (r < 0)
 		return r;
-	if (batch->state != SFR__BATCH_RUNNING)
+	if (!sfr__batch_runs(batch))
 		return -SFR_ESTALE;
-	batch->cancelled = true;
+	sfr__batch_step(batch, SFR__BATCH_CANCEL);
 	batch_cancel(batch);
 	return 0;
 }
