@@ -236,6 +236,7 @@ static void conn_shut(sfr_conn *conn, int how)
 
 static void conn_free(sfr_conn *conn)
 {
+	sfr__invariant(!(conn->recv | conn->send | conn->other));
 	sfr__list_unlink(&conn->dirty);
 	sfr__list_unlink(&conn->link);
 	sfr__list_append(&conn->net->spare, &conn->link);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/send_queue.h"
+#include "base/invariant.h"
 #include "buffer/pool.h"
 #include <string.h>
 
@@ -59,8 +60,11 @@ static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
 {
 	sfr_buf *rest = chain->next;
 
+	sfr__invariant(queue->bytes >= sfr__buf_len(chain));
 	queue->bytes -= sfr__buf_len(chain);
+	sfr__invariant(queue->memory >= sfr__buf(chain)->size);
 	queue->memory -= sfr__buf(chain)->size;
+	sfr__invariant(*count_of(queue, chain) >= is_of_slab(chain));
 	*count_of(queue, chain) -= is_of_slab(chain);
 	sfr__buf_drop(chain);
 	return rest;
@@ -77,6 +81,7 @@ void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_
 	if (!chain)
 		return;
 	sfr__buf_advance(chain, (uint32_t)sent);
+	sfr__invariant(queue->bytes >= sent);
 	queue->bytes -= sent;
 	for (last = chain; last->next;)
 		last = last->next;

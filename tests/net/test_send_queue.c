@@ -5,6 +5,7 @@
 #include "net/send_queue.h"
 #include "peers.h"
 #include "buffer/pool.h"
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,6 +242,21 @@ START_TEST(any_sequence_of_calls_agrees_with_the_model)
 }
 END_TEST
 
+/* A chain goes that was counted as less than it is: in bytes, in memory, in blocks, or after a part of it. */
+START_TEST(a_count_that_would_wrap_stops_the_program)
+{
+	sfr_buf *chain;
+
+	ck_assert(push(10));
+	chain = sfr__send_queue_take(&queue, 1);
+	queue.bytes -= _i == 0 || _i == 3 ? 8 : 0;
+	queue.memory -= _i == 1;
+	queue.slab_bufs -= _i == 2;
+
+	sfr__send_queue_sent(&queue, chain, _i == 3 ? 5 : 10);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("send queue");
@@ -253,5 +269,7 @@ int main(void)
 	tcase_add_test(tcase, copying_out_frees_the_slab_and_keeps_the_bytes);
 	tcase_add_test(tcase, an_empty_queue_has_nothing_to_clear_or_copy);
 	tcase_add_test(tcase, any_sequence_of_calls_agrees_with_the_model);
+	tcase_add_loop_test_raise_signal(tcase, a_count_that_would_wrap_stops_the_program, SIGABRT,
+					 0, 4);
 	return world_run(suite);
 }
