@@ -57,7 +57,7 @@ struct sfr__settings {
 		bool poison;
 	} safety;
 	struct {
-		uint32_t level; /* enum sfr_log_level */
+		enum sfr_log_level level;
 	} log;
 };
 

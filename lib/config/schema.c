@@ -248,6 +248,9 @@ const struct sfr__config_setting *sfr__config_preset(enum sfr__config_preset_ind
 	return presets[index];
 }
 
+_Static_assert(sizeof(enum sfr_log_level) == sizeof(uint32_t),
+	       "log.level is read as other enums are");
+
 uint64_t sfr__settings_get(const struct sfr__settings *settings, const struct sfr__config_key *key)
 {
 	const char *field = (const char *)settings + key->offset;

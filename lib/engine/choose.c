@@ -26,8 +26,8 @@ static void engine_lacks(const struct sfr__settings *settings, const char *name,
 {
 	char why[SFR__SHORTAGE_SIZE];
 
-	sfr__log((enum sfr_log_level)settings->log.level, SFR_LOG_ERROR,
-		 "engine %s does not work here: %s", name, sfr__shortage_now(err, 0, why));
+	sfr__log(settings->log.level, SFR_LOG_ERROR, "engine %s does not work here: %s", name,
+		 sfr__shortage_now(err, 0, why));
 }
 
 static int epoll_choose(struct sfr__engine **out, const struct sfr__settings *settings,
@@ -39,15 +39,15 @@ static int epoll_choose(struct sfr__engine **out, const struct sfr__settings *se
 	if (r < 0)
 		engine_lacks(settings, "epoll", r);
 	else
-		sfr__log((enum sfr_log_level)settings->log.level,
-			 wanted ? SFR_LOG_INFO : SFR_LOG_WARN, "engine epoll: %s", reason);
+		sfr__log(settings->log.level, wanted ? SFR_LOG_INFO : SFR_LOG_WARN,
+			 "engine epoll: %s", reason);
 	return r;
 }
 
 int sfr__engine_open(struct sfr__engine **out, const struct sfr__settings *settings,
 		     char reason[SFR__REASON_SIZE])
 {
-	enum sfr_log_level limit = (enum sfr_log_level)settings->log.level;
+	enum sfr_log_level limit = settings->log.level;
 	char described[SFR__REASON_SIZE];
 	struct sfr__refusal refusal;
 	int r;

@@ -58,7 +58,7 @@ static int table_add(const sfr_loop *loop, unsigned pieces, bool with_slab)
 
 static void slab_refused(const sfr_loop *loop, int r)
 {
-	sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_INFO,
+	sfr__log(loop->settings.log.level, SFR_LOG_INFO,
 		 "features.fixed_buffers: off: the buffers cannot be locked in memory: %s "
 		 "(twice buffers.size x buffers.count in RLIMIT_MEMLOCK would do)",
 		 sfr_errname(r));
@@ -179,7 +179,7 @@ static void bufs_refused(const sfr_loop *loop, sfr_buf *const *bufs, unsigned n)
 
 	for (i = 0; i < n; i++)
 		size += bufs[i] ? sfr__buf(bufs[i])->size : 0;
-	sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
+	sfr__log(loop->settings.log.level, SFR_LOG_WARN,
 		 "sfr_buffers_register: %" PRIu64 " bytes cannot be locked in memory (raise "
 		 "RLIMIT_MEMLOCK by as much)",
 		 size);

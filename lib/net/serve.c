@@ -23,7 +23,7 @@ __attribute__((format(printf, 2, 3))) static void refusal_set(sfr_loop *loop, co
 	va_start(args, format);
 	vsnprintf(loop->refusal, sizeof(loop->refusal), format, args);
 	va_end(args);
-	sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_ERROR, "%s", loop->refusal);
+	sfr__log(loop->settings.log.level, SFR_LOG_ERROR, "%s", loop->refusal);
 }
 
 static void refusal_clear(sfr_loop *loop)

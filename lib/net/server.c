@@ -13,11 +13,6 @@
 
 #define ACCEPT_RETRY_NS 100000000U
 
-static enum sfr_log_level log_limit(const sfr_server *server)
-{
-	return (enum sfr_log_level)server->net->loop->settings.log.level;
-}
-
 /*
  * The end of a server.
  */
@@ -118,7 +113,7 @@ static void server_wait(sfr_server *server, int err)
 	sfr_op *wait = sfr_timeout(server->net->loop, ACCEPT_RETRY_NS);
 
 	if (!server->complained)
-		sfr__log(log_limit(server), SFR_LOG_WARN,
+		sfr__log(server->net->loop->settings.log.level, SFR_LOG_WARN,
 			 "cannot accept connections: %s (%s); trying again every 100 ms%s",
 			 sfr_strerror(err), sfr_errname(err),
 			 err == -EMFILE ? ": raise RLIMIT_NOFILE or lower server.connections_max"

@@ -40,7 +40,7 @@ static int child_check(int idtype, int options)
 
 static int unsupported(const sfr_loop *loop)
 {
-	sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
+	sfr__log(loop->settings.log.level, SFR_LOG_WARN,
 		 "waitid: the engine %s waits for the end of one child here, and for nothing else; "
 		 "for that it takes io_uring on Linux 6.7",
 		 loop->engine->calls->name);

@@ -59,7 +59,7 @@ static uint32_t head_write(struct sfr__buf *b, uint32_t namelen, uint32_t size, 
 
 static int without_room(const sfr_loop *loop, uint32_t size)
 {
-	sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
+	sfr__log(loop->settings.log.level, SFR_LOG_WARN,
 		 "a datagram needs a buffer of more than %d bytes, for its sender's address: this "
 		 "one has %u (buffers.size)",
 		 SFR_PEER_ROOM, size);

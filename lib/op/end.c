@@ -212,7 +212,7 @@ void sfr__ops_forget_built(sfr_loop *loop)
 		count++;
 	}
 	if (count)
-		sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
+		sfr__log(loop->settings.log.level, SFR_LOG_WARN,
 			 "%u operations were built and never submitted when their loop was freed",
 			 count);
 }

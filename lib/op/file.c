@@ -41,7 +41,7 @@ static sfr_op *op_ready(sfr_op *op)
 	op_assign(op);
 	if (!begins_at_fixed(op))
 		return op;
-	sfr__log((enum sfr_log_level)op->loop->settings.log.level, SFR_LOG_WARN,
+	sfr__log(op->loop->settings.log.level, SFR_LOG_WARN,
 		 "sfr_%s: a path cannot begin at a registered file, which has no descriptor",
 		 sfr__kinds[op->kind].name);
 	op->result = -SFR_EUNSUPPORTED;

@@ -51,7 +51,7 @@ void sfr__msg_arrived(sfr_loop *loop, uint64_t value)
 	sfr_msg_fn *fn = atomic_load(&loop->on_msg);
 
 	if (!fn) {
-		sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
+		sfr__log(loop->settings.log.level, SFR_LOG_WARN,
 			 "a message was dropped: its handler was removed before it arrived");
 		return;
 	}

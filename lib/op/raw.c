@@ -28,9 +28,8 @@ static int sqe_check(const sfr_loop *loop, const struct io_uring_sqe *sqe)
 		return -EINVAL;
 	if (engine_knows(loop->engine, sqe->opcode))
 		return 0;
-	sfr__log((enum sfr_log_level)loop->settings.log.level, SFR_LOG_WARN,
-		 "raw: the engine %s has no opcode %u here", loop->engine->calls->name,
-		 sqe->opcode);
+	sfr__log(loop->settings.log.level, SFR_LOG_WARN, "raw: the engine %s has no opcode %u here",
+		 loop->engine->calls->name, sqe->opcode);
 	return -SFR_EUNSUPPORTED;
 }
 

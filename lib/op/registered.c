@@ -148,7 +148,7 @@ int sfr__fixed_file_refuse(const sfr_op *op)
 	if (sfr__fixed_file_is_missing(op))
 		return -SFR_ENOTREGISTERED;
 	sfr__log(
-		(enum sfr_log_level)op->loop->settings.log.level, SFR_LOG_WARN,
+		op->loop->settings.log.level, SFR_LOG_WARN,
 		"sfr_%s: not on a registered file: this kernel has no opcode for it, and a worker of "
 		"the loop needs a descriptor",
 		sfr__kinds[op->kind].name);

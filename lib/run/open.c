@@ -93,7 +93,7 @@ static int loop_lacks(const struct sfr__settings *settings, int err, const char 
 {
 	char why[SFR__SHORTAGE_SIZE];
 
-	sfr__log(settings ? (enum sfr_log_level)settings->log.level : SFR_LOG_ERROR, SFR_LOG_ERROR,
+	sfr__log(settings ? settings->log.level : SFR_LOG_ERROR, SFR_LOG_ERROR,
 		 "no loop can be made: %s: %s", what, sfr__shortage_now(err, size, why));
 	return err;
 }

@@ -101,7 +101,7 @@ int sfr__uring_setup(struct sfr__ring *ring, const struct sfr__settings *setting
 		i++;
 	}
 	if (r == 0 && entries < settings->ring.entries)
-		sfr__log((enum sfr_log_level)settings->log.level, SFR_LOG_WARN,
+		sfr__log(settings->log.level, SFR_LOG_WARN,
 			 "ring: memory for %u entries only, not for the %u of ring.entries "
 			 "(raise RLIMIT_MEMLOCK)",
 			 entries, settings->ring.entries);

@@ -344,7 +344,7 @@ static const struct sfr__engine_calls uring_calls = {
 static sfr__features features_allowed(const struct sfr__settings *settings, sfr__features offered,
 				      bool sqpoll)
 {
-	enum sfr_log_level limit = (enum sfr_log_level)settings->log.level;
+	enum sfr_log_level limit = settings->log.level;
 	sfr__features allowed = 0;
 	struct utsname name;
 	unsigned i;
@@ -369,7 +369,7 @@ static sfr__features features_allowed(const struct sfr__settings *settings, sfr_
 /* Whether to use kernel polling: 1, 0, or -SFR_ECONFIG if it is asked for and must not be. */
 static int sqpoll_decide(const struct sfr__settings *settings)
 {
-	enum sfr_log_level limit = (enum sfr_log_level)settings->log.level;
+	enum sfr_log_level limit = settings->log.level;
 	const struct sfr__quirk *quirk;
 	struct sfr__machine machine;
 	char why[128];
