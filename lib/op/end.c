@@ -128,7 +128,6 @@ static void op_call_back(sfr_op *op)
 	if (!done)
 		result_reclaim(op, result);
 	sfr__op_give(&loop->ops, op, SFR__EV_RECYCLE);
-	sfr__invariant(loop->inflight > 0);
 	loop->inflight--;
 	if (sfr__likely(done != NULL)) {
 		loop->called++;

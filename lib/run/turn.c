@@ -202,6 +202,7 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 	sfr__ops_call_ready(loop);
 	loop->called += sfr__mailbox_run(&loop->mailbox, loop, sfr__msg_arrived);
 	stats_turn(loop);
+	sfr__invariant(loop->inflight <= loop->ops.made);
 	return (int)loop->called;
 }
 
