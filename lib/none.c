@@ -200,6 +200,7 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 
 #define SILENT(X)                                                         \
 	X(sfr_loop_stop, (sfr_loop * loop))                               \
+	X(sfr_loop_dump, (const sfr_loop *loop, FILE *out))               \
 	X(sfr_loop_on_msg, (sfr_loop * loop, sfr_msg_fn * fn, void *arg)) \
 	X(sfr_buf_release, (sfr_buf * buf))                               \
 	X(sfr_op_discard, (sfr_op * op))                                  \

@@ -21,6 +21,7 @@
 #define SAFER_RING_LOOP_H
 
 #include <safer_ring/base.h>
+#include <stdio.h>
 
 SFR_BEGIN_DECLS
 
@@ -102,9 +103,9 @@ SFR_API int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns);
  * @param loop Taken if the result is 0. NULL is nothing.
  * @return 0, and buffers that somebody still holds stay good until they are released;
  *         -SFR_EOPSINFLIGHT, and nothing freed, while operations are in flight or connections open: the
- *         loop still works, see sfr_loop_drain(); -SFR_ENESTED in a callback; -ENOTRECOVERABLE, and
- *         nothing freed, after a callback was left by longjmp() or an exception; -SFR_EFORKED in a
- *         child of fork, whose copy goes with it.
+ *         loop still works, see sfr_loop_drain(), and sfr_loop_dump() names them; -SFR_ENESTED in a callback;
+ *         -ENOTRECOVERABLE, and nothing freed, after a callback was left by longjmp() or an exception;
+ *         -SFR_EFORKED in a child of fork, whose copy goes with it.
  * @thread Any, but no other may be using the loop, and its own may not be releasing buffers of it.
  * @since 0.1
  */
@@ -231,6 +232,33 @@ typedef struct sfr_loop_stats {
  * @since 0.1
  */
 SFR_API void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size);
+
+/**
+ * Write who holds what, for people: which operations wait and where, what keeps a loop from being freed, where the
+ * buffers are. Each line begins with what it is about:
+ *
+ *	loop         engine, turns, operations in flight
+ *	op           each operation that was built: ticket, kind, where it waits, descriptor, deadline, buffer, callback
+ *	batch        each batch, and each operation of one that runs
+ *	server       each server: address, connections
+ *	conn         each connection: state, peer, what is queued, whether it is paused, its operations by their tickets
+ *	buffers      how many are with the user, with the loop, in batches, shared, registered
+ *	registered   files, timers, posted functions, workers: how many of each
+ *
+ * The time is that of sfr_loop_now(), so in a callback all ages are those at the beginning of the turn. The age of an
+ * operation is known if it has a deadline or was abandoned. A program should not read what is written: the words
+ * change from one version to the next.
+ *
+ * Nothing is changed, no callback runs, and the loop allocates nothing, though `out` may take a buffer of its own.
+ * So it may be called in a callback. In a debugger that has stopped the loop's thread:
+ *
+ *	(gdb) call (void)sfr_loop_dump(loop, stderr)
+ *
+ * @param out Written to, neither flushed nor closed. It keeps errors of its own: see ferror(3).
+ * @thread The loop's. On another one, and in a child of fork, the one line that is written says why there are no more.
+ * @since 0.2
+ */
+SFR_API void sfr_loop_dump(const sfr_loop *loop, FILE *out);
 
 SFR_END_DECLS
 

@@ -55,4 +55,12 @@ bool sfr__workers_take_back(struct sfr__workers *workers, struct sfr__work *work
 /* All that is done, as a list of works, onto an empty one. */
 void sfr__workers_collect(struct sfr__workers *workers, struct sfr__link *done_out);
 
+struct sfr__workers_count {
+	unsigned threads, threads_max, idle;
+	unsigned waiting; /* work that nobody has begun */
+};
+
+/* How many there are now. */
+void sfr__workers_look(struct sfr__workers *workers, struct sfr__workers_count *out);
+
 #endif

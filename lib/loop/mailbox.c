@@ -108,6 +108,16 @@ unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop,
 	return count;
 }
 
+void sfr__mailbox_count(const struct sfr__mailbox *mailbox, size_t *functions_out,
+			size_t *values_out)
+{
+	const struct sfr__post *post = atomic_load(&mailbox->posts);
+
+	*functions_out = *values_out = 0;
+	for (; post; post = post->next)
+		++*(post->fn ? functions_out : values_out);
+}
+
 void sfr__mailbox_arm(struct sfr__mailbox *mailbox, struct io_uring_sqe *sqe)
 {
 	io_uring_prep_poll_add(sqe, mailbox->fd, POLLIN);

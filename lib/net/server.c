@@ -4,10 +4,12 @@
  */
 #include "net/server.h"
 #include "base/log.h"
+#include "loop/dump.h"
 #include "net/address.h"
 #include "op/cancel.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -209,4 +211,35 @@ int sfr_server_address(const sfr_server *server, char *out, size_t size)
 size_t sfr_server_conns(const sfr_server *server)
 {
 	return server->conns;
+}
+
+static const char *state_name(const sfr_server *server)
+{
+	switch ((enum sfr__server_state)server->state) {
+	case SFR__SERVER_LISTENING:
+		return server->complained ? "cannot accept, tries again" : "listening";
+	case SFR__SERVER_STOPPING:
+		return "stopping";
+	case SFR__SERVER_STOPPED:
+		return "stopped";
+	}
+	return "?";
+}
+
+void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump)
+{
+	const struct sfr__link *link;
+	char address[64]; /* room for the longest there is */
+
+	for (link = net->servers.next; link != &net->servers; link = link->next) {
+		const sfr_server *server = sfr__container(link, const sfr_server, link);
+
+		if (sfr_server_address(server, address, sizeof(address)) < 0)
+			*address = '\0';
+		sfr__dump_say(
+			dump,
+			"server %p: %s, fd %d, %s, %zu connections, accepts by op 0x%" PRIx64 "\n",
+			(const void *)server, state_name(server), server->fd,
+			*address ? address : "no address", server->conns, (uint64_t)server->accept);
+	}
 }

@@ -33,6 +33,10 @@ bool sfr__servers_wait(const struct sfr__net *net); /* for that */
 void sfr__servers_drain(struct sfr__net *net);
 void sfr__servers_free(struct sfr__net *net);
 
+/* Their lines, for sfr_loop_dump(). */
+struct sfr__dump;
+void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump);
+
 /* A connection of a server has closed. */
 void sfr__server_conn_closed(sfr_server *server);
 

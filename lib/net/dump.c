@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sfr_loop_dump(), which asks every room, and the lines of servers and connections.
+ */
+#include "loop/dump.h"
+#include "batch/dump.h"
+#include "net/conn.h"
+#include "net/server.h"
+#include "op/dump.h"
+#include <safer_ring/error.h>
+#include <inttypes.h>
+
+static const char *state_name(const sfr_conn *conn)
+{
+	switch ((enum sfr__conn_state)conn->state) {
+	case SFR__CONN_CONNECTING:
+		return "connecting";
+	case SFR__CONN_OPEN:
+		return "open";
+	case SFR__CONN_FAILED:
+		return "failed";
+	case SFR__CONN_CLOSING:
+		return "closing";
+	case SFR__CONN_CLOSED:
+		return "closed";
+	}
+	return "?";
+}
+
+static void ticket_dump(const struct sfr__dump *dump, const char *what, sfr_ticket ticket)
+{
+	if (ticket)
+		sfr__dump_say(dump, ", %s 0x%" PRIx64, what, (uint64_t)ticket);
+}
+
+static void conn_dump(struct sfr__dump *dump, const sfr_conn *conn)
+{
+	const struct sfr__send_queue *queue = &conn->queue;
+	char peer[64]; /* room for the longest address that there is */
+	size_t parts;
+
+	if (sfr_conn_peer(conn, peer, sizeof(peer)) < 0)
+		*peer = '\0';
+	(void)sfr__chain_measure(queue->head, &parts);
+	dump->bufs_queued += parts;
+	sfr__dump_say(dump, "conn %p: %s, fd %d", (const void *)conn, state_name(conn), conn->fd);
+	if (conn->server)
+		sfr__dump_say(dump, ", server %p", (const void *)conn->server);
+	if (*peer)
+		sfr__dump_say(dump, ", peer %s", peer);
+	sfr__dump_say(dump, ", %" PRIu64 " bytes queued, %zu buffers wait%s%s%s%s", queue->bytes,
+		      parts, conn->paused ? ", paused" : "",
+		      conn->choked ? ", above the high-water mark" : "",
+		      conn->peer_finished ? ", the peer has finished" : "",
+		      conn->local_finished ? ", finished here" : "");
+	ticket_dump(dump, "receives by op", conn->recv);
+	ticket_dump(dump, "sends by op", conn->send);
+	ticket_dump(dump, "waits for op", conn->other);
+	sfr__dump_say(dump, "\n");
+}
+
+static void net_dump(struct sfr__dump *dump)
+{
+	const struct sfr__resident *resident = dump->loop->resident;
+	const struct sfr__link *link;
+	const struct sfr__net *net;
+
+	if (!resident)
+		return;
+	net = sfr__container(resident, const struct sfr__net, resident);
+	sfr__servers_dump(net, dump);
+	for (link = net->conns.next; link != &net->conns; link = link->next)
+		conn_dump(dump, sfr__container(link, const sfr_conn, link));
+}
+
+void sfr_loop_dump(const sfr_loop *loop, FILE *out)
+{
+	struct sfr__dump dump = {.loop = loop, .out = out};
+	int r = sfr__loop_check(loop, "a loop was dumped");
+
+	if (r < 0) {
+		sfr__dump_say(&dump, "loop %p: not shown: %s\n", (const void *)loop,
+			      sfr_strerror(r));
+		return;
+	}
+	sfr__loop_dump_head(&dump);
+	sfr__ops_dump(&dump);
+	sfr__batches_dump(&dump);
+	net_dump(&dump);
+	sfr__loop_dump_parts(&dump);
+}
