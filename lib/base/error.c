@@ -2,6 +2,7 @@
 /*
  * Errors: one table of our own names, and the system's for the rest.
  */
+#undef _GNU_SOURCE /* the strerror_r of POSIX, which every C library has */
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <limits.h>

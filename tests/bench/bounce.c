@@ -7,7 +7,6 @@
  * Virtual cores move: this time changes by a factor of five between one phase and the next, and every
  * server's cost with it. Only runs of one phase can be compared.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>

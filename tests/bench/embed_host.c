@@ -8,7 +8,6 @@
  * its own. ours is a loop, of which the host knows one descriptor; alone is our loop without any host.
  * The first line it prints is where lines are served, the second where the guest is.
  */
-#define _GNU_SOURCE
 #include "line_server.h"
 #include "listener.h"
 #include <safer_ring.h>

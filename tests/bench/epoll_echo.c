@@ -13,7 +13,6 @@
  * The size of the buffer decides at large messages: with 16 KiB, as often seen, 64 KiB messages cost
  * 2.6 times as much as with 256 KiB.
  */
-#define _GNU_SOURCE
 #include "listener.h"
 #include <getopt.h>
 #include <stdbool.h>

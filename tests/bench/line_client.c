@@ -8,7 +8,6 @@
  * its connection had to wait: so a server that stalls is charged for all that it kept waiting. When the client
  * itself woke too late nobody is charged.
  */
-#define _GNU_SOURCE
 #include "listener.h"
 #include <getopt.h>
 #include <poll.h>

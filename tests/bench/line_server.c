@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE
 #include "line_server.h"
 #include "listener.h"
 #include <sys/epoll.h>

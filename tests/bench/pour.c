@@ -7,7 +7,6 @@
  * without the flooder and then with it, so that both see the same phase of the machine. The flooder has a
  * thread that runs only when the pingers wait (SCHED_IDLE): what they feel of it is the server's doing.
  */
-#define _GNU_SOURCE
 #include "listener.h"
 #include <safer_ring.h>
 #include <fcntl.h>

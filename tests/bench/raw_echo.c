@@ -17,7 +17,6 @@
  * A measure, not a server for everyone: a peer that never reads keeps its blocks, and enough such
  * peers stop all others.
  */
-#define _GNU_SOURCE
 #include "listener.h"
 #include <getopt.h>
 #include <liburing.h>

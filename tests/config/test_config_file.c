@@ -2,7 +2,6 @@
 /*
  * Files: what is understood, and what is refused where and with which words.
  */
-#define _GNU_SOURCE /* strcasestr */
 #include "config_world.h"
 #include <errno.h>
 #include <fcntl.h>

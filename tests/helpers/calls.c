@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #define BASIC_STATS 0x7ffU /* linux/stat.h, which not every C library agrees with */
-#define _GNU_SOURCE        /* for statx; before any other header */
 #include "calls.h"
 #include "pending.h"
 #include <errno.h>

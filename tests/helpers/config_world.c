@@ -2,7 +2,6 @@
 /*
  * The world of the configuration tests.
  */
-#define _GNU_SOURCE /* nftw */
 #include "config_world.h"
 #include "config/value.h"
 #include <errno.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* for liburing.h where the C library is musl: before any other header */
 #include "peers.h"
 #include "net/address.h"
 #include "net/conn.h"

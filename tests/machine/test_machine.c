@@ -5,7 +5,6 @@
  * Small trees stand for machines. Limits, affinity and the release are those of the process that
  * runs the test, which may change its own.
  */
-#define _GNU_SOURCE /* sched_setaffinity */
 #include "config_world.h"
 #include "machine/machine.h"
 #include <sched.h>

@@ -7,7 +7,6 @@
  * is outstanding comes back; then all shut down their sending direction, and the server has to close.
  * A connection that fails is closed, counted and told; the others go on.
  */
-#define _GNU_SOURCE
 #include "histogram.h"
 #include "options.h"
 #include "report.h"
