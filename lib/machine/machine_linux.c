@@ -5,9 +5,6 @@
  * A file that is missing, unreadable or not what it should be leaves its fact unknown: nothing here
  * can fail. Nothing is allocated either, so that a configuration can be made anew at any time.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_getaffinity, secure_getenv */
-#endif
 #include "machine/machine.h"
 #include <fcntl.h>
 #include <inttypes.h>

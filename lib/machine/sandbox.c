@@ -13,9 +13,6 @@
  * ends, so the program sees no SIGCHLD, and a wait for any child does not find it. It writes into shared memory how
  * far it came, so the answer is known even if somebody else waited for it.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* syscall, __WALL */
-#endif
 #include "machine/sandbox.h"
 #include "machine/machine.h"
 #include <errno.h>

@@ -7,9 +7,6 @@
  * one has waited for it, there is nothing to be had, and it is asked for now and then. No descriptor tells of stopped children, or of
  * any of several: without the opcode those cannot be waited for.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "op/child.h"
 #include "base/log.h"
 #include "machine/kernel.h"

@@ -11,9 +11,6 @@
  * there is room for. If another operation takes that away in between, the worker can still end up waiting: like
  * receives, splices from one socket, or into one, are to be submitted one after another.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "op/splice.h"
 #include "machine/kernel.h"
 #include "op/end.h"

@@ -3,9 +3,6 @@
  * Connect: by a call that does not wait, and then by waiting for what came of it; on a socket that blocks, a
  * worker makes that call.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "sqe/connect.h"
 #include "sqe/step.h"
 #include <sys/socket.h>

@@ -10,9 +10,6 @@
 #ifndef SFR_LIB_SQE_COUNTED_H
 #define SFR_LIB_SQE_COUNTED_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* splice */
-#endif
 #include "sqe/splice.h"
 #include "sqe/splice_side.h"
 #include "sqe/step.h"

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* accept4, fallocate */
-#endif
 #include "sqe/syscalls.h"
 #include "base/fd_kind.h"
 #include "machine/kernel.h"

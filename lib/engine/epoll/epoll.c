@@ -3,9 +3,6 @@
  * The interpreter on epoll: each request is tried at once; what would wait is watched, and tried again
  * when its descriptor is ready; files cannot be waited for, and go to workers.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "engine/epoll/epoll.h"
 #include "base/clock.h"
 #include "base/workers.h"

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* dup3 */
-#endif
 #include "engine/epoll/watch.h"
 #include "sqe/counted.h"
 #include <errno.h>
