@@ -3,9 +3,6 @@
  * Recipes: copying, replacing, reading, sending; each as it should be, with each step failing, cancelled and
  * drained at each turn, and without memory.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "loop/loop.h"
 #include "world.h"
 #include <dirent.h>

@@ -3,9 +3,6 @@
  * Replacing a file, in a process that is killed at any moment: whoever looks finds one of the contents,
  * whole.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "world.h"
 #include <dirent.h>
 #include <errno.h>

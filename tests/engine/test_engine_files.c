@@ -2,9 +2,6 @@
 /*
  * Files, on every engine.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* statx */
-#endif
 #include "engine_world.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,6 @@
 /*
  * Splices on every engine: each of two descriptors may have to be waited for.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "engine_world.h"
 #include <errno.h>
 #include <fcntl.h>

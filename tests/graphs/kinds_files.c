@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memfd_create, pipe2 */
-#endif
 /*
  * Files as a whole, and directories.
  */

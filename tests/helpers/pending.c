@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* for liburing.h where the C library is musl */
-#endif
 #include "pending.h"
 #include <arpa/inet.h>
 #include <fcntl.h>

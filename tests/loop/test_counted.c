@@ -5,9 +5,6 @@
  * A child runs operations, and is stopped at each call. What the process needs besides does not depend on how many
  * operations there are, so it is the difference between many and few that is compared.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,6 @@
 /*
  * Descriptors: whatever their number, however few are left, and whosever they are.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "pending.h"
 #include <safer_ring/batch.h>
 #include <safer_ring/error.h>

@@ -2,9 +2,6 @@
 /*
  * Callbacks that are left by longjmp: the loop below them says so, and keeps what the kernel may still use.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "worlds.h"
 #include <check.h>
 #include <errno.h>

@@ -2,9 +2,6 @@
 /*
  * Making a loop, and what keeps it from being made.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_setaffinity */
-#endif
 #include "world.h"
 #include <errno.h>
 #include <linux/filter.h>

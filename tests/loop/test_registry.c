@@ -3,9 +3,6 @@
  * Registered files and buffers: names that operations take for descriptors, slots that they fill and empty,
  * memory that the engine keeps at hand.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "loop/op_slot.h"
 #include "pending.h"
 #include <errno.h>

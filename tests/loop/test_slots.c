@@ -3,9 +3,6 @@
  * The life of a slot of the registered files: one operation changes it at a time, as the kernel keeps no
  * order between them.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "batches.h"
 #include "loop/loop.h"
 #include "pending.h"

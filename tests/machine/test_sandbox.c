@@ -3,9 +3,6 @@
  * Sandboxes that kill who tries io_uring: the program lives, is told why there is none, and sees nothing of how it
  * was found out. Each test is a process of its own, so its filters end with it.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* __WALL */
-#endif
 #include "machine/machine.h"
 #include "world.h"
 #include <errno.h>

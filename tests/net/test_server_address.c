@@ -2,9 +2,6 @@
 /*
  * Where servers listen, who their peers are, and why one cannot be had.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* unshare */
-#endif
 #include "peers.h"
 #include <errno.h>
 #include <net/if.h>

@@ -2,9 +2,6 @@
 /*
  * Letting go of an op: it never calls back, and is an orphan until the engine is done with it.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* for liburing.h where the C library is musl */
-#endif
 #include "loop/loop.h"
 #include "pending.h"
 #include <errno.h>

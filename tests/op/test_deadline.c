@@ -3,9 +3,6 @@
  * Deadlines: an op that is not done in time ends as one that was cancelled does, under its own name.
  * Races and crowds are for test_deadline_race.c.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* for liburing.h where the C library is musl */
-#endif
 #include "deadlines.h"
 #include <errno.h>
 #include <netinet/in.h>

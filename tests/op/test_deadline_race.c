@@ -2,9 +2,6 @@
 /*
  * Deadlines at the wrong moment, and many of them: what happened first is the result, and once.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* for liburing.h where the C library is musl */
-#endif
 #include "deadlines.h"
 #include <errno.h>
 #include <poll.h>

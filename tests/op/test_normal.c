@@ -2,9 +2,6 @@
 /*
  * Completion codes that differ between kernels: each row of the table, and what it leaves alone.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* for liburing.h where the C library is musl */
-#endif
 #include "op/normal.h"
 #include "loop/loop.h"
 #include "pending.h"

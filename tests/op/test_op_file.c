@@ -3,9 +3,6 @@
  * What is done with files and directories, and blocking functions of the caller's: by the kernel, by the
  * epoll engine's workers, or by the loop's own where the kernel has no opcode.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>

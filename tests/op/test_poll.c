@@ -2,9 +2,6 @@
 /*
  * Being told once that a descriptor is ready, and of what.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "world.h"
 #include <errno.h>
 #include <fcntl.h>

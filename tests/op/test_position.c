@@ -2,9 +2,6 @@
 /*
  * The position of a file moves by what was read or written, also where that was less than was asked for.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memfd_create, O_DIRECT */
-#endif
 #include "pending.h"
 #include <safer_ring/batch.h>
 #include <safer_ring/error.h>

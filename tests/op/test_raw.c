@@ -2,9 +2,6 @@
 /*
  * Entries of the caller's own: submitted, cancelled and given back as any other, whatever they mean.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* for liburing.h where the C library is musl */
-#endif
 #include "pending.h"
 #include <errno.h>
 #include <liburing.h>

@@ -3,9 +3,6 @@
  * Reading again and again, of pipes and of all else that can be read: each arrival is a buffer, and one
  * that waits holds none.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* posix_openpt */
-#endif
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>

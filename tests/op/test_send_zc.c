@@ -3,9 +3,6 @@
  * Sending without a copy: the buffer is back when the kernel has let go of it, not before, and where that
  * cannot be had it is a plain send.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* for liburing.h where the C library is musl */
-#endif
 #include "deadlines.h"
 #include "pending.h"
 #include "loop/loop.h"

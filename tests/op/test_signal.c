@@ -3,9 +3,6 @@
  * Signals: told to every op that waits for one, in a turn; and the process as it was before when the last
  * of them ends.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "loop/loop.h"
 #include "pending.h"
 #include <errno.h>

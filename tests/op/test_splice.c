@@ -2,9 +2,6 @@
 /*
  * Moving bytes between descriptors.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,6 @@
 /*
  * Waiting for children: by the kernel's opcode, or by a pidfd.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "machine/kernel.h"
 #include "loop/loop.h"
 #include "pending.h"

@@ -3,9 +3,6 @@
  * The whole length: reads, writes, receives and sends that go on after a part, until all is done or
  * something ends them.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* for liburing.h where the C library is musl, and F_SETPIPE_SZ */
-#endif
 #include "deadlines.h"
 #include <errno.h>
 #include <fcntl.h>

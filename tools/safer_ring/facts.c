@@ -5,9 +5,6 @@
  * All of it happens in a child, which a filter may kill or a sandbox may hold up, in memory that the
  * parent reads afterwards. Nothing a child finds is lost when it dies.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* dladdr, RTLD_DEFAULT */
-#endif
 #include "facts.h"
 #include "run/run.h"
 #include <safer_ring/error.h>

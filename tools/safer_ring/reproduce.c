@@ -6,9 +6,6 @@
  * than a few seconds by itself. A wait that ends for want of a completion is the answer only where the
  * completion was due before it began, or many times that long ago.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* posix_openpt, pipe2 */
-#endif
 #include "reproduce.h"
 #include "machine/kernel.h"
 #include <errno.h>
