@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Array: extents by the index of an element, and the other way round.
+ *
+ * Each extent is mapped once and stays until the end, and its address is stored atomically: so
+ * another thread that looks for an element finds an extent whole, or not at all.
+ */
 #include "base/array.h"
 #include <errno.h>
 #include <sys/mman.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What a descriptor refers to, by two system calls and without a memory of them: descriptors are
+ * closed and their numbers used again, so the answer is good for the operation that asked.
+ */
 #include "base/fd_kind.h"
 #include <fcntl.h>
 

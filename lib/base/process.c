@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Process: forks counted by a hook in the child.
+ *
+ * The hook is installed by the first who asks, so a fork before that is not counted: nothing of
+ * ours was in it.
+ */
 #include "base/process.h"
 #include "base/thread.h"
 #include <pthread.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Region: mmap reserves the addresses without access, and mprotect makes more of them usable.
+ *
+ * Huge pages are mapped over the beginning of the reservation. They are a wish: where there are too
+ * few, plain pages are in the same place, and the caller does not notice.
+ */
 #include "base/region.h"
 #include <errno.h>
 #include <stdint.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Timer: the wheel's arithmetic.
+ *
+ * A set of bits for each level says which of its slots hold timers, so time that passes with
+ * nothing due is skipped by looking for the next bit, and not tick by tick.
+ */
 #include "base/timer.h"
 #include "base/invariant.h"
 

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Workers: one mutex over both lists, of what waits and of what is done.
+ *
+ * A thread holds the mutex while it tells the owner, and tells only when nothing that is done was
+ * left to be collected; so the telling must be short, and may not call back.
+ */
 #include "base/workers.h"
 #include <errno.h>
 #include <signal.h>

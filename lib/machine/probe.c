@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Probe: each feature is tried by doing the thing itself on a ring of four entries, and seeing that
+ * it did happen.
+ *
+ * What could not be tried for want of descriptors or memory counts as missing, and as unsure: then
+ * the answer is not kept, and the next who asks has it tried again.
+ */
 #include "machine/probe.h"
 #include "machine/kernel.h"
 #include "machine/machine.h"

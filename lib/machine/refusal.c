@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Refusal: from the error of a call and the facts about the machine to a cause, and from there to
+ * words.
+ *
+ * An error alone has several causes. The facts decide, from the most certain (a sysctl that says
+ * so) to the least (a seccomp filter is in force, so it may have been the filter).
+ */
 #include "machine/refusal.h"
 #include "machine/machine.h"
 #include <safer_ring/error.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Ring: the system call, two mappings, and the pointers into them that the kernel's offsets give.
+ *
+ * An array of indexes that older kernels read is filled once with 0, 1, 2 and so on: entries are
+ * taken in the order in which they lie.
+ */
 #include "machine/ring.h"
 #include "machine/kernel.h"
 #include <errno.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Shortage: an error and the facts about the machine, made into one sentence with the numbers in
+ * it.
+ *
+ * RLIMIT_AS is named only if it is what was in the way; the numbers are those that raise it by
+ * enough.
+ */
 #include "machine/shortage.h"
 #include "machine/machine.h"
 #include <safer_ring/error.h>
