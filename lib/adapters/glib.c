@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A loop as a GSource.
+ *
+ * GLib polls the descriptor of the loop with its own. The loop's timers are in that descriptor as
+ * well, so the source never has a timeout.
+ */
 #include "guest.h"
 #include <safer_ring/error.h>
 #include <safer_ring/glib.h>

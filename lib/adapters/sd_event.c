@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A loop as an event source of sd-event.
+ *
+ * sd-event disables a source whose callback fails, which is what is wanted of a loop that does not
+ * turn any more. A detach inside a callback of the loop frees the adapter only after the step that
+ * runs it.
+ */
 #include "guest.h"
 #include <safer_ring/sd_event.h>
 #include <errno.h>

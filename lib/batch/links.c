@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Links: which dependencies of a batch an engine can be trusted with.
+ *
+ * Here is all that the planner must know of ops and engines, put into one word for each edge (none,
+ * soft, hard). Whenever there is doubt the answer is none: the batch then starts the op itself,
+ * which is slower and never wrong.
+ */
 #include "batch/batch.h"
 #include "op/chain.h"
 #include "op/inherit.h"

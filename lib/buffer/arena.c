@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Arena: two regions, one of memory, and beside it a table of the slab that each piece belongs to.
+ *
+ * The table is grown before the memory. If the memory cannot be had, a longer table is all that is
+ * left behind.
+ */
 #include "buffer/arena.h"
 #include <errno.h>
 

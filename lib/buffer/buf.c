@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Buf: giving, chains, and the public calls that need no loop.
+ *
+ * The caller's fields are copied or checked here, on the way in, and nowhere else. Everything
+ * behind this file relies on the library's own fields.
+ */
 #include "buffer/buf.h"
 #include "base/log.h"
 #include "buffer/pool.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Slab: a stack of free indexes, in the side array that also holds the counts of windows.
+ *
+ * The block given back last is taken first, as it is in the cache. Blocks of one growth lie in one
+ * stretch, lowest address first, so the first ones can be registered with the engine as a whole.
+ */
 #include "buffer/slab.h"
 #include <errno.h>
 

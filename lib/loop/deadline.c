@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Deadlines, and the times between tries.
+ *
+ * An array beside the ops has a record for each op that was ever timed, so an op without deadline
+ * pays for none. Both timers of an op are in its record, and one call takes both off the wheel.
+ */
 #include "loop/deadline.h"
 
 /* The times between tries that were in vain. */

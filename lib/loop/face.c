@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Face: an epoll set of an eventfd, a timerfd, and the descriptors of the mailbox and the engine.
+ *
+ * Nothing here can fail once the set is open: a write or read of an eventfd that does nothing says
+ * that the eventfd already is as it should be.
+ */
 #include "loop/face.h"
 #include <errno.h>
 #include <sys/epoll.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Fixed buffers: one table with the engine, whose first places are the slab in pieces of 1 GiB, and
+ * whose others are what callers register.
+ *
+ * Without enough memory that may be locked there is a table without the slab, and without a table
+ * reads and writes are plain: a program only notices by the time that they take.
+ */
 #include "loop/fixed_buf.h"
 #include "base/log.h"
 #include "loop/loop.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Gather: vectors filled from a chain, from the byte on that the last system call reached.
+ *
+ * A gather of the usual size goes back to a list of spare ones. A larger one is freed at once, so a
+ * loop does not keep the memory of the longest chain that it ever sent.
+ */
 #include "loop/gather.h"
 #include "buffer/buf.h"
 #include <stdlib.h>

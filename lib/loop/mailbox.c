@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Mailbox: a list that any thread pushes to by compare-and-swap, and that the loop takes as a
+ * whole.
+ *
+ * Each push allocates. A knock does not, takes no lock and keeps errno, so signal handlers may
+ * knock.
+ */
 #include "loop/mailbox.h"
 #include <errno.h>
 #include <poll.h>

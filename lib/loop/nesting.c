@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Nesting: addresses on the stack compared.
+ *
+ * Stacks grow downwards wherever there is Linux. Only frames of the thread's own stack are
+ * compared: on a stack of a coroutine the answer is always that the callback was not left.
+ */
 #include "loop/nesting.h"
 #include <pthread.h>
-
-/* Stacks grow downwards wherever there is Linux. */
 
 struct stack {
 	uintptr_t low, high;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Kinds of ops: the table.
+ *
+ * A trait that stands here is all that the rest of the library may know of a kind without naming
+ * it. A kind that needs more than its traits say has a file of its own in op/.
+ */
 #include "loop/op_kind.h"
 
 #define TIMER SFR__KIND_TIMER

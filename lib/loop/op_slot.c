@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Op slots: the table of lives, and slots made as they are needed.
+ *
+ * Free slots are linked by their ops. A slot is made only when none is free, so a loop touches as
+ * much memory as it ever had ops at the same time.
+ */
 #include "loop/op_slot.h"
 #include <errno.h>
 

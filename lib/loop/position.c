@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Positions: what kind each descriptor is, asked once, and the position asked for before and after.
+ *
+ * lseek decides: an op is mended only if the position is where it was before the op. So a kernel
+ * that moves it by itself is left alone, and so is a program that moved it meanwhile.
+ */
 #include "loop/position.h"
 #include "loop/loop.h"
 #include "loop/op_kind.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Receive ring: which block of the slab has which number in the ring.
+ *
+ * A block belongs to the ring from the moment it is written there until a completion names its
+ * number. The ring's tail moves after the entries are written: from then on the kernel may use
+ * them.
+ */
 #include "loop/recv_ring.h"
 #include <safer_ring/error.h>
 #include <errno.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Signals: one handler for all loops of a process, and the list of watches that it walks.
+ *
+ * The handler takes no lock, so a watch that was taken off the list may still be under a handler's
+ * eyes. Who takes one off waits until no handler is inside before the watch may be freed.
+ */
 #include "loop/signals.h"
 #include "base/invariant.h"
 #include <errno.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Addresses: read strictly, so that what is wrong can be said in one sentence.
+ *
+ * No name is looked up, as that may block. The kernel is asked for names and numbers of interfaces,
+ * which does not.
+ */
 #include "net/address.h"
 #include <arpa/inet.h>
 #include <errno.h>

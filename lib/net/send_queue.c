@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Send queue: a chain of buffers and four counts, kept right wherever a buffer comes or goes.
+ *
+ * What is in flight was taken off the list and still counts, so what a peer has not got yet is
+ * bounded as a whole.
+ */
 #include "net/send_queue.h"
 #include "base/invariant.h"
 #include "buffer/pool.h"

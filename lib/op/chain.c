@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Linked ops: an op's user_data holds the next op of its row until the entry is written.
+ *
+ * A row is written to the queue as a whole or not at all. Where one of its ops was cancelled, or
+ * its place among the registered files is not to be had, the row ends before it, and the rest is
+ * still held.
+ */
 #include "op/chain.h"
 #include "buffer/buf.h"
 #include "loop/gather.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Datagrams: the header in front of the bytes written and read, and the ops that receive and send.
+ *
+ * The caller may have written over the header since. It is copied out before anything in it is
+ * used, and lengths in it are checked.
+ */
 #include "op/datagram.h"
 #include "base/log.h"
 #include "op/build.h"

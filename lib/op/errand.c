@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Errands: an op's entry done as system calls by a worker, and the result kept until the loop
+ * collects it.
+ *
+ * The errand holds the result, and the op is left alone until the loop's own thread completes it.
+ * So a worker never changes an op.
+ */
 #include "op/errand.h"
 #include "op/complete.h"
 #include "op/registered.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Ops on chains: the entry of a sendmsg or writev over a gather, and where it goes on after a part.
+ *
+ * An op whose chain cannot be gathered gets its result (-EMSGSIZE, -ENOMEM) at once, and keeps its
+ * buffer until that is delivered.
+ */
 #include "op/gathered.h"
 #include "op/socket_type.h"
 #include <errno.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Inheriting: the entry is built when the buffer is known, and not before.
+ *
+ * The op first points at a buffer that another op still owns (expect), then owns it (inherit). The
+ * entry points at the same bytes both times, so the engine may have taken it in between.
+ */
 #include "op/inherit.h"
 #include "op/gathered.h"
 #include <sys/socket.h>

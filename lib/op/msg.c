@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Messages between loops: a value in the target's mailbox.
+ *
+ * The sender's op is done as soon as the value is left there: its result says that there was
+ * somebody to send to, not that the handler has run.
+ */
 #include "op/msg.h"
 #include "base/log.h"
 #include "op/build.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Normal results: a table of codes that need translating, and the condition for each.
+ *
+ * A code that is not in the table is passed on as it is, so nothing that a kernel has to say is
+ * lost.
+ */
 #include "op/normal.h"
 #include "loop/loop.h"
 #include "op/registered.h"

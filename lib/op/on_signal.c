@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Signals as ops: built, put on the loop's list, and called back there.
+ *
+ * A signal is a flag, not a count: several that arrive between two turns are one callback.
+ */
 #include "op/on_signal.h"
 #include "op/build.h"
 #include "op/end.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Raw ops: what of a caller's entry is refused, and the completions of what the library does not
+ * understand.
+ *
+ * Flags that would reach beyond the one entry are refused before it is submitted. All others are
+ * the caller's business.
+ */
 #include "op/raw.h"
 #include "base/log.h"
 #include "op/build.h"

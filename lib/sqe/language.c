@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Language: a table of traits by opcode, and the checks that follow from them.
+ *
+ * The checks read the entry and change nothing outside the request, and make no system call: what
+ * depends on the state of a file is found out when the entry is attempted.
+ */
 #include "sqe/language.h"
 #include "machine/kernel.h"
 #include <errno.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Splice: each side is asked whether it is ready before any byte is moved.
+ *
+ * An attempt moves bytes only when both sides were ready, and with SPLICE_F_NONBLOCK. Where that is
+ * not enough to keep the call from waiting, it moves no more than there surely is room for.
+ */
 #include "sqe/splice.h"
 #include "sqe/splice_side.h"
 #include "sqe/step.h"

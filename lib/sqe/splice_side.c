@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The sides of a splice, by fstat and fcntl.
+ *
+ * Which pairs of sides are wrong is decided as the kernel does, and only to keep from waiting for
+ * what would be refused anyway. The error itself comes from the system call.
+ */
 #include "sqe/splice_side.h"
 #include "machine/kernel.h"
 #include "sqe/counted.h"

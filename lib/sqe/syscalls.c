@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * System calls: one function for each group of opcodes, and one switch for trying and one for
+ * doing.
+ *
+ * Trying leaves in `step` what the request waits for. The questions about it (blocks, later, fd,
+ * events) read only that and the entry.
+ */
 #include "sqe/syscalls.h"
 #include "base/fd_kind.h"
 #include "machine/kernel.h"

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Watches: one record for each descriptor number, with the requests that wait for it and what epoll
+ * was asked.
+ *
+ * Epoll is asked again only when what it was asked does not do any more: to tell once
+ * (EPOLLONESHOT), for multishot requests to tell as long as there is something, and after it told
+ * in vain to tell only what is new (EPOLLET).
+ */
 #include "engine/epoll/watch.h"
 #include "sqe/counted.h"
 #include <errno.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Attempt: from one call of the engine to results and completions.
+ *
+ * A buffer is taken out of its group only after bytes are in it, and a completion is written only
+ * where there is room. So an attempt that comes to nothing changes nothing.
+ */
 #include "engine/interpreter/attempt.h"
 #include "engine/interpreter/completion.h"
 #include "engine/interpreter/tables.h"

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Interpreter: the way of a request, from its end to its beginning, as each function calls those
+ * above it.
+ *
+ * Each request that was started ends in request_end(), which posts the completion and cancels what
+ * is behind it, or makes that due. What is due waits on a list, so a chain of any length needs no
+ * more stack than one entry.
+ */
 #include "engine/interpreter/interpreter.h"
 #include "base/invariant.h"
 #include "engine/interpreter/attempt.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Tables: three arrays that grow by the calls of the seam, and what a request finds in them when it
+ * starts.
+ *
+ * A slot owns its descriptor. What a slot held before is dropped when it gets another, after the
+ * new one is in place.
+ */
 #include "engine/interpreter/tables.h"
 #include "sqe/language.h"
 #include <errno.h>

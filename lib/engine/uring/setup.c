@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Setup: sets of flags, tried from the best to the plainest.
+ *
+ * A kernel refuses a flag that it does not know, or does not take together with another, with
+ * EINVAL and no hint, so a whole set is tried at a time. Where memory is short the ring gets
+ * smaller, never plainer.
+ */
 #include "engine/uring/setup.h"
 #include "base/log.h"
 #include "config/config.h"
