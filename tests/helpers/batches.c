@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Notes are bytes in a pipe, written by the ops themselves: so their order is the order in which
+ * the ops ran, whatever the order of the callbacks.
+ */
 #include "batches.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A function for each public call: it makes the call with what a struct caller has, and returns how
+ * that was answered.
+ */
 #define BASIC_STATS 0x7ffU /* linux/stat.h, which not every C library agrees with */
 #include "calls.h"
 #include "pending.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Engines are opened as loops open them, from settings. Each entry has a name, which is its
+ * user_data, and a place for what comes of it: so a completion that nobody asked for is noticed
+ * where it is collected.
+ */
 #include "engine_world.h"
 #include "base/clock.h"
 #include "config/config.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Each kind of host sleeps in its own system call, until the time that it was given or until
+ * something is readable. An interrupted sleep begins again with the whole time, and is counted.
+ */
 #include "hosts.h"
 #include <errno.h>
 #include <poll.h>

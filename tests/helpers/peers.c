@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Handlers that count, and check what holds for every handler: a result says how many bytes the
+ * buffer has, a buffer comes owned, the end comes without one.
+ */
 #include "peers.h"
 #include "net/address.h"
 #include "net/conn.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Files on which something waits for ever: an empty pipe, a full one, a listener without guests.
+ * The fixture of the world closes them all.
+ */
 #include "pending.h"
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The graph is in arrays that are filled with rubbish before each test, so a planner that reads
+ * what it did not write is noticed. What a plan may link is checked from its edges alone, not by
+ * planning a second time.
+ */
 #include "plan_graph.h"
 #include <stdlib.h>
 #include <string.h>

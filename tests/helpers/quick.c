@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What the ops need is made in a directory of the test's own; each file has a name that no other
+ * has had, so ops of one test do not meet.
+ */
 #include "quick.h"
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The loop, the descriptors and the buffers of a test are noted as they are made; what the test
+ * left is given back at its end, and then everything must be gone.
+ */
 #include "world.h"
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A world is a name, an engine and settings as a user would write them: so tests do without a
+ * feature in the way that a program does.
+ */
 #include "worlds.h"
 #include <dirent.h>
 #include <stdio.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The command line, read strictly: a value that makes no sense ends the program with a sentence
+ * that says what was expected, and status 2. What is returned can be used as it is.
+ */
 #include "options.h"
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The bytes that go round: the block twice, one behind the other, so that a period's worth can be
+ * compared in one piece from every place. The generator is fixed, so every run sends the same
+ * bytes.
+ */
 #include "pattern.h"
 #include <string.h>
 

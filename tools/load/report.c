@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The report: a table for people or one JSON object for programs, on standard output; progress on
+ * standard error, in a line that is written over and over until load_report_progress_end() ends it.
+ */
 #include "report.h"
 #include <stdio.h>
 

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Advice: a function for each subject looks at the facts, and adds what it has to say.
+ *
+ * The order of the subjects is the order of the advice. Nothing is looked up here: what the facts
+ * do not say is not advised about.
+ */
 #include "advice.h"
 #include "text.h"
 #include "config/value.h"

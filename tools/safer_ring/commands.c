@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Commands: the table, the search for a name, and the helps. Also the commands that are of no other
+ * file: they look at the facts, print, and turn what they found into an exit status.
+ */
 #include "commands.h"
 #include "config.h"
 #include "doctor.h"

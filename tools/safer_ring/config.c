@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Config: check, show, reference and path, as text and as JSON.
+ *
+ * A check of a file and the look at the machine are done in a process of their own (facts.h), as
+ * trying io_uring may be deadly under a filter.
+ */
 #include "config.h"
 #include "advice.h"
 #include "exit.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Doctor: the facts as text, then the same facts as JSON.
+ *
+ * Both only read struct facts. What is not known is said to be unknown, or null in JSON, and not
+ * left out.
+ */
 #include "doctor.h"
 #include "advice.h"
 #include "exit.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * JSON: commas, indentation and escapes, so that callers only name values.
+ *
+ * Any bytes may be passed as a string. What is not UTF-8 comes out as U+FFFD, so the output is
+ * always valid.
+ */
 #include "json.h"
 #include <inttypes.h>
 

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Source: a word is a preset if it is the name of one, else a file, and "-" is standard input.
+ *
+ * Standard input is read once, and up to the limit of the library, so it can be loaded as often as
+ * is needed.
+ */
 #include "source.h"
 #include "config/error.h"
 #include "config/file.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Text for people: lines are cut at spaces, and a word that is longer than a line stays whole.
+ *
+ * What comes from outside is made plain first: no control character of a file reaches the terminal.
+ */
 #include "text.h"
 #include "config/error.h"
 #include "machine/machine.h"
