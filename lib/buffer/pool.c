@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Pool: descriptors and blocks handed out, counted against the budget, and taken back.
+ *
+ * Whatever a buffer needs later (its descriptor, the slot of its op) is set aside before the buffer is
+ * handed out, so giving one cannot fail for want of memory.
+ */
 #include "buffer/pool.h"
 #include "base/log.h"
 #include <safer_ring/error.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Registered files: the state of each place in the table, and the calls that fill and empty places.
+ *
+ * The kernel replaces a file without a word and keeps no order between entries that change one place.
+ * So a change begins and ends in a table of states here, and there is one at a time for each place.
+ */
 #include "loop/fixed_file.h"
 #include "base/fd_kind.h"
 #include <stdlib.h>
