@@ -195,8 +195,8 @@ typedef struct sfr_batch_plan_info {
 	unsigned links;      /**< Links in them, of both kinds. */
 	unsigned hard_links; /**< Those that hold whatever the outcome. */
 	unsigned released;   /**< Dependencies that the loop looks after. */
-	char text
-		[1024]; /**< "0 =link=> 1 =link=> 2; 3 waits for 1, 2"; "..." at its end: cut off. */
+	/** "0 =link=> 1 =link=> 2; 3 waits for 1, 2"; "..." at its end: cut off. */
+	char text[1024];
 } sfr_batch_plan_info;
 
 /**

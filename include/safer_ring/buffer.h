@@ -27,8 +27,8 @@ struct sfr_buf {
 	unsigned char *data; /**< The contents; NULL while the loop owns the buffer. */
 	uint32_t len;        /**< Bytes of contents. */
 	uint32_t cap; /**< Bytes the whole buffer has room for; received, perhaps just `len`. */
-	struct sfr_buf
-		*next; /**< In a chain, the next part: see sfr_buf_append(). Not to be written. */
+	/** In a chain, the next part: see sfr_buf_append(). Not to be written. */
+	struct sfr_buf *next;
 };
 
 /**

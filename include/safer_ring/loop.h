@@ -198,29 +198,31 @@ typedef struct sfr_loop_stats {
 	uint64_t ops;       /**< Operations submitted. */
 	uint64_t parked;    /**< Times a receive had to wait for a buffer. */
 	uint64_t overflows; /**< Turns that found the completion queue overflown. */
-	uint64_t
-		bufs_total; /**< Buffers that were made, of all sizes; without those of the heap. */
-	uint64_t bufs_free; /**< Of these, to be had. */
-	uint64_t bufs_ring; /**< Of these, with the kernel for whatever arrives next. */
-	uint64_t bufs_held; /**< Of these, with callers, in operations or in send queues. */
+	/** Buffers that were made, of all sizes; without those of the heap. */
+	uint64_t bufs_total;
+	uint64_t bufs_free;     /**< Of these, to be had. */
+	uint64_t bufs_ring;     /**< Of these, with the kernel for whatever arrives next. */
+	uint64_t bufs_held;     /**< Of these, with callers, in operations or in send queues. */
 	uint64_t bufs_held_max; /**< The most that were held so at the end of a turn. */
-	uint64_t
-		heap_allocs; /**< Times the heap was asked, for buffers, connections, gathered sends. */
+	/** Times the heap was asked, for buffers, connections, gathered sends. */
+	uint64_t heap_allocs;
 	uint64_t copied_out; /**< Bytes copied to the heap to free buffers held by slow readers. */
 	uint64_t budget; /**< Bytes that all buffers may take together; 0: see buffers.budget. */
 	uint64_t bytes_made; /**< Bytes that those of bufs_total take; they stay until the end. */
 	uint64_t bytes_heap; /**< Bytes of buffers of the heap that are out. */
 	uint64_t bytes_max;  /**< The most that both ever were together. */
-	uint64_t
-		timers_moved; /**< Times that a timer or deadline fired or came nearer: their cost. */
-	uint64_t links;       /**< Operations that the engine got linked behind another one. */
-	uint64_t
-		links_broken; /**< Of their chains, those that it did not run for that, and gave back. */
-	uint64_t
-		syscalls; /**< System calls of the engine and its workers: to submit, to wait, and on epoll
-			    to do what operations ask for. Not counted: those of the loop itself, as when it
-			    asks what a descriptor is, tells a host, or is woken by another thread, and what
-			    the kernel does by itself. @since 0.2 */
+	/** Times that a timer or deadline fired or came nearer: their cost. */
+	uint64_t timers_moved;
+	uint64_t links; /**< Operations that the engine got linked behind another one. */
+	/** Of their chains, those that it did not run for that, and gave back. */
+	uint64_t links_broken;
+	/**
+	 * System calls of the engine and its workers: to submit, to wait, and on epoll to do what
+	 * operations ask for. Not counted: those of the loop itself, as when it asks what a descriptor
+	 * is, tells a host, or is woken by another thread, and what the kernel does by itself.
+	 * @since 0.2
+	 */
+	uint64_t syscalls;
 } sfr_loop_stats;
 
 /**
