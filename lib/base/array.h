@@ -23,8 +23,8 @@
 
 enum {
 	SFR__ARRAY_GROUP = 4, /* extents of one length */
-	SFR__ARRAY_EXTENTS = SFR__ARRAY_GROUP *
-			     (32 - SFR__ARRAY_SHIFT), /* for indexes of 32 bits */
+	/* for indexes of 32 bits */
+	SFR__ARRAY_EXTENTS = SFR__ARRAY_GROUP * (32 - SFR__ARRAY_SHIFT),
 };
 
 struct sfr__array {

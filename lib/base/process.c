@@ -21,8 +21,8 @@ static void forked(void)
 
 static void watch(void)
 {
-	(void)pthread_atfork(
-		0, 0, forked); /* without memory forks go unnoticed, as they would without it */
+	/* Without memory forks go unnoticed, as they would without the hook. */
+	(void)pthread_atfork(0, 0, forked);
 }
 
 void sfr__process_watch(void)

@@ -29,8 +29,8 @@ struct sfr_config {
 	struct sfr__settings settings;
 	struct sfr__config_origin origins[SFR__CONFIG_KEYS_MAX]; /* by index of the key */
 	struct sfr__config_choice choices[SFR__CHOICES_MAX];
-	struct sfr__machine
-		machine; /* looked at once, when the preset auto_detect first needs it */
+	/* looked at once, when the preset auto_detect first needs it */
+	struct sfr__machine machine;
 	bool machine_seen;
 };
 

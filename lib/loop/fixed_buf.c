@@ -80,8 +80,8 @@ static enum sfr__fixed_state table_make(sfr_loop *loop)
 
 	if (r == 0) {
 		loop->fixed.pieces = (uint16_t)pieces;
-		loop->pool->slab.fixed =
-			loop->pool->slab.front; /* what was added is plain memory */
+		/* What is added later is plain memory. */
+		loop->pool->slab.fixed = loop->pool->slab.front;
 		return SFR__FIXED_ALL;
 	}
 	slab_refused(loop, r);

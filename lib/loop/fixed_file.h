@@ -27,8 +27,8 @@ enum sfr__slot_state {
 	SFR__SLOT_PASSING, /* awaited, and the engine starts a close of it when it is full */
 	SFR__SLOT_VACATED, /* empty, and a close is submitted */
 	SFR__SLOT_STATES,
-	SFR__SLOT_BUSY =
-		SFR__SLOT_STATES /* not a state: what the table says where an event is refused */
+	/* not a state: what the table says where an event is refused */
+	SFR__SLOT_BUSY = SFR__SLOT_STATES
 };
 
 enum sfr__slot_event {

@@ -63,12 +63,12 @@ struct sfr_loop {
 	uint16_t batch_serial;    /* of the last one that was made */
 	struct sfr__link batches; /* of this loop, in whatever state */
 	struct sfr__link backlog; /* ops QUEUED, to be written to the engine's queue, in order */
-	struct sfr__link
-		parked; /* ops QUEUED, that wait for a buffer in the ring to receive, in order */
-	struct sfr__link
-		served; /* the same, but they had one, and let those who had none go first */
-	struct sfr__link
-		unfed; /* ops QUEUED, that polled, and wait for a block to receive, in order */
+	/* ops QUEUED, that wait for a buffer in the ring to receive, in order */
+	struct sfr__link parked;
+	/* the same, but they had one, and let those who had none go first */
+	struct sfr__link served;
+	/* ops QUEUED, that polled, and wait for a block to receive, in order */
+	struct sfr__link unfed;
 	struct sfr__link later;   /* ops QUEUED, that were tried in vain, until it is time again */
 	struct sfr__link ready;   /* ops DONE, whose callbacks are due */
 	struct sfr__link cancels; /* ops CANCELLING, of which the engine has not been told */

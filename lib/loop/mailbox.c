@@ -87,9 +87,9 @@ void sfr__mailbox_knock(struct sfr__mailbox *mailbox)
 	const uint64_t one = 1;
 	int saved = errno;
 
+	/* A write that fails finds the eventfd full, and so readable already. */
 	if (!atomic_exchange(&mailbox->knocked, true))
-		(void)!write(mailbox->fd, &one,
-			     sizeof(one)); /* full means it is readable already */
+		(void)!write(mailbox->fd, &one, sizeof(one));
 	errno = saved;
 }
 

@@ -15,8 +15,8 @@ enum {
 	SFR__KIND_MESSAGE = 16, /* of a socket: it has message flags, and no offset */
 	SFR__KIND_WINS = 32,    /* its result is a descriptor */
 	SFR__KIND_ON_FD = 64,   /* sqe.fd is what it is on */
-	SFR__KIND_BREAKS =
-		512, /* if it fails, an engine starts nothing that is softly linked behind it */
+	/* if it fails, an engine starts nothing that is softly linked behind it */
+	SFR__KIND_BREAKS = 512,
 	SFR__KIND_DIRFD = 256, /* sqe.fd is where its path begins */
 	SFR__KIND_ENDS = 128, /* it lets go of something, and so goes on even while a loop drains */
 	SFR__KIND_HERE = 4096,   /* the loop does it, without its wheel: it has no SQE */

@@ -98,11 +98,11 @@ enum {
 	SFR__OP_WHOLE = 2,  /* sfr_all(): it goes on after a part */
 	SFR__OP_ERRAND = 4, /* a worker of the loop does it */
 	SFR__OP_COPIES = 8, /* what it was passed by pointer is copied, to where sqe.addr says */
-	SFR__OP_GATHERED =
-		16,        /* it sends or writes a chain, by way of a gather: see op/gathered.h */
+	/* it sends or writes a chain, by way of a gather: see op/gathered.h */
+	SFR__OP_GATHERED = 16,
 	SFR__OP_SENT = 32, /* its result is known, and its buffer not back: see op/send_zc.c */
-	SFR__OP_SLOT =
-		64, /* it fills or empties a slot of the fixed files: see loop/fixed_file.h */
+	/* it fills or empties a slot of the fixed files: see loop/fixed_file.h */
+	SFR__OP_SLOT = 64,
 	SFR__OP_HOLDS_FD = 128, /* sqe.fd is its own, and goes with it */
 	/* Whose its buffer is when it is done. Neither: handed back through the callback. */
 	SFR__OP_BUF_HIDDEN = 256, /* the op's own arguments; dropped */

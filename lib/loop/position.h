@@ -23,9 +23,9 @@
 struct io_uring_sqe;
 
 struct sfr__positions {
-	struct sfr__array kinds; /* a byte by descriptor: whether it has a position, if known; or
-				  * whose it is */
-	struct sfr__array kept;  /* an int by slot: a descriptor of its file, plus 1; 0: none */
+	/* a byte by descriptor: whether it has a position, if known; or whose it is */
+	struct sfr__array kinds;
+	struct sfr__array kept; /* an int by slot: a descriptor of its file, plus 1; 0: none */
 };
 
 void sfr__positions_init(struct sfr__positions *positions);

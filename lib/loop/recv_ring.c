@@ -23,8 +23,8 @@ static int recv_ring_alloc(struct sfr__recv_ring *recv)
 	       size = recv->entries * sizeof(struct io_uring_buf);
 	uint32_t i;
 
-	recv->ring = aligned_alloc(page,
-				   (size + page - 1) & ~(page - 1)); /* the kernel wants pages */
+	/* The kernel wants whole pages. */
+	recv->ring = aligned_alloc(page, (size + page - 1) & ~(page - 1));
 	recv->blocks = calloc(recv->entries, sizeof(*recv->blocks));
 	recv->numbers = calloc(recv->entries, sizeof(*recv->numbers));
 	if (!recv->ring || !recv->blocks || !recv->numbers)

@@ -37,8 +37,8 @@ struct sfr__request {
 	atomic_bool cancelled; /* wanted to end while it could not: it does at the next chance */
 
 	/* The engine's: */
-	struct sfr__link
-		link;  /* where it waits; also the core's, while the engine does not have it */
+	/* where it waits; also the core's, while the engine does not have it */
+	struct sfr__link link;
 	unsigned step; /* how far it has come; 0 is the beginning */
 	uint32_t told; /* what its descriptor is ready for, of a POLL_ADD; 0: nobody said, ask */
 };
