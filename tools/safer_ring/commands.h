@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 struct command {
-	const char *
-		name; /* as written after safer-ring: a word, or two, of which the first is a group */
+	/* as written after safer-ring: a word, or two, of which the first is a group */
+	const char *name;
 	const char *operands; /* as written after that */
 	unsigned operands_min, operands_max;
 	bool json;          /* it has --json */

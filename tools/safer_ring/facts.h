@@ -42,8 +42,8 @@ enum facts_feature {
 /* Which liburing it is. */
 struct facts_liburing {
 	char built[32]; /* the release whose headers it was built with; empty: unknown */
-	char running
-		[32];   /* the one it runs with; empty: it is older than 2.4, and cannot be asked */
+	/* the one it runs with; empty: it is older than 2.4, and cannot be asked */
+	char running[32];
 	char file[256]; /* where that one is; empty: it is part of the program */
 };
 
@@ -54,8 +54,8 @@ struct facts {
 	struct sfr__probe probe; /* if probed */
 	int signal;              /* that ended the child; 0: none */
 
-	char engine_variable
-		[64]; /* SAFER_RING_ENGINE, and below SAFER_RING_CONFIG; empty: not set */
+	/* SAFER_RING_ENGINE, and below SAFER_RING_CONFIG; empty: not set */
+	char engine_variable[64];
 	char config_variable[256];
 
 	bool configured;   /* how the next came out is known */
