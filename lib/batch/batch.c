@@ -5,6 +5,7 @@
 #include "batch/batch.h"
 #include "op/end.h"
 #include "op/inherit.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include "op/start.h"
 #include <safer_ring/error.h>
@@ -279,7 +280,7 @@ static void batch_empty(sfr_batch *batch)
 			sfr_buf_release(sfr__op_unbuild(node->op));
 		sfr_buf_release(node->buf);
 		if (!node->op && !node->fixed && !node->claimed && node->result >= 0 &&
-		    sfr__kinds[node->kind].traits & SFR__KIND_WINS)
+		    sfr__kind_is(node->kind, SFR__KIND_WINS))
 			(void)close(node->result); /* never used: nothing to lose */
 	}
 	batch->plan.node_count = batch->plan.edge_count = 0;

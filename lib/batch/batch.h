@@ -15,7 +15,6 @@
 #include "batch/life.h"
 #include "batch/plan.h"
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 
 enum sfr__edge_kind {
 	SFR__EDGE_AFTER, /* declared */

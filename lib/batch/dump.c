@@ -5,6 +5,7 @@
 #include "batch/dump.h"
 #include "batch/batch.h"
 #include "op/chain.h"
+#include "op/kind.h"
 #include <inttypes.h>
 
 static const char *const state_names[SFR__BATCH_STATES] = {

@@ -5,6 +5,7 @@
  */
 #include "batch/batch.h"
 #include "op/inherit.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -28,7 +29,7 @@ static int name_first(const sfr_batch *batch)
 static bool wins_fd(const sfr_batch *batch, int index)
 {
 	return sfr__batch_has(batch, index) &&
-	       sfr__kinds[batch->nodes[index].kind].traits & SFR__KIND_WINS;
+	       sfr__kind_is(batch->nodes[index].kind, SFR__KIND_WINS);
 }
 
 /* Which op of the batch a name is for; -EINVAL if it is for none of them that wins a descriptor. */
@@ -48,7 +49,7 @@ static int fd_fields(sfr_op *op, int32_t *fields[2])
 		fields[count++] = &op->sqe.fd;
 	if (op->kind == SFR__OP_SPLICE && !(op->sqe.splice_flags & SPLICE_F_FD_IN_FIXED))
 		fields[count++] = &op->sqe.splice_fd_in;
-	if (op->kind == SFR__OP_RENAMEAT || op->kind == SFR__OP_LINKAT)
+	if (sfr__op_is(op, SFR__KIND_TWO_DIRS))
 		fields[count++] = (int32_t *)&op->sqe.len;
 	return count;
 }

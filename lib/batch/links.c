@@ -9,6 +9,7 @@
 #include "batch/batch.h"
 #include "op/chain.h"
 #include "op/inherit.h"
+#include "op/kind.h"
 #include "op/splice.h"
 
 /* Its slot of the fixed files, if it has one, is filled or emptied by the engine itself. */
@@ -24,7 +25,7 @@ static bool is_one_entry(const sfr_op *op)
 {
 	if (op->kind == SFR__OP_SPLICE)
 		return !sfr__splice_polls(op);
-	return !sfr__op_is(op, SFR__KIND_TIMER | SFR__KIND_HERE | SFR__KIND_STEPS);
+	return !sfr__op_is(op, SFR__KIND_HERE | SFR__KIND_STEPS);
 }
 
 /* It can be in a chain: it is one entry with one completion. */

@@ -15,6 +15,7 @@
 #include "op/chain.h"
 #include "op/end.h"
 #include "op/inherit.h"
+#include "op/kind.h"
 #include "op/start.h"
 #include "run/run.h"
 #include <safer_ring/error.h>
@@ -179,7 +180,7 @@ static void share_hand_on(sfr_op *op, sfr_buf *share)
 static void buf_hand_on(struct sfr__node *node)
 {
 	sfr_batch *batch = node->batch;
-	unsigned traits = sfr__kinds[node->kind].traits;
+	unsigned traits = sfr__kind_traits[node->kind];
 	int32_t e = batch->plan.nodes[sfr__node_index(node)].out;
 	sfr_op *first = NULL;
 

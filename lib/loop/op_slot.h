@@ -51,48 +51,6 @@ enum sfr__op_event {
 	SFR__OP_EVENTS_ROOM = 16 /* a row of the table is a power of two long */
 };
 
-enum sfr__op_kind {
-	SFR__OP_NOP,
-	SFR__OP_READ,
-	SFR__OP_WRITE,
-	SFR__OP_RECV,
-	SFR__OP_SEND,
-	SFR__OP_ACCEPT,
-	SFR__OP_ACCEPT_MULTI,
-	SFR__OP_RECV_MULTI,
-	SFR__OP_CONNECT,
-	SFR__OP_TIMEOUT,
-	SFR__OP_INTERVAL,
-	SFR__OP_POLL,
-	SFR__OP_SHUTDOWN,
-	SFR__OP_CLOSE,
-	SFR__OP_SOCKET,
-	SFR__OP_OPENAT,
-	SFR__OP_STATX,
-	SFR__OP_FSYNC,
-	SFR__OP_FDATASYNC,
-	SFR__OP_FALLOCATE,
-	SFR__OP_FTRUNCATE,
-	SFR__OP_UNLINKAT,
-	SFR__OP_RENAMEAT,
-	SFR__OP_MKDIRAT,
-	SFR__OP_LINKAT,
-	SFR__OP_SYMLINKAT,
-	SFR__OP_WORK,
-	SFR__OP_SEND_ZC,
-	SFR__OP_SENDTO,
-	SFR__OP_RECVFROM,
-	SFR__OP_RECVFROM_MULTI,
-	SFR__OP_READ_MULTI,
-	SFR__OP_SPLICE,
-	SFR__OP_POLL_MULTI,
-	SFR__OP_WAITID,
-	SFR__OP_SIGNAL,
-	SFR__OP_MSG,
-	SFR__OP_RAW,
-	SFR__OP_KINDS
-};
-
 enum {
 	SFR__OP_BARE = 1,   /* built without buffer: counted against ring.ops_max */
 	SFR__OP_WHOLE = 2,  /* sfr_all(): it goes on after a part */
@@ -141,7 +99,7 @@ struct sfr_op {
 	uint32_t generation;
 	int32_t result; /* when DONE; while BUILDING what is wrong already, or 0 */
 	uint8_t state;  /* enum sfr__op_state; its one writer is sfr__op_step */
-	uint8_t kind;   /* enum sfr__op_kind */
+	uint8_t kind;   /* enum sfr__op_kind: see op/kind.h */
 	uint16_t flags; /* SFR__OP_BARE ... */
 	uint32_t index; /* of its slot in the table */
 } __attribute__((aligned(64)));

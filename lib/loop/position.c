@@ -7,7 +7,6 @@
  */
 #include "loop/position.h"
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 #include "machine/kernel.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -39,11 +38,10 @@ static bool is_read(const sfr_op *op)
 	return op->sqe.opcode == IORING_OP_READ || op->sqe.opcode == IORING_OP_READ_FIXED;
 }
 
-/* One of ours that moves the position, with an engine that may not. */
+/* It moves the position, and the engine may not. */
 static bool is_in_doubt(const sfr_op *op)
 {
-	return op->loop->engine->position_lags && op->kind != SFR__OP_RAW &&
-	       (is_read(op) || is_write(op));
+	return op->loop->engine->position_lags && (is_read(op) || is_write(op));
 }
 
 static uint64_t bytes_asked_for(const sfr_op *op)

@@ -31,7 +31,7 @@ struct sfr__positions {
 void sfr__positions_init(struct sfr__positions *positions);
 void sfr__positions_fini(struct sfr__positions *positions);
 
-/* An op without offset is being written to the engine's queue as this entry: note the position of its file. */
+/* An op of ours without offset is being written to the engine's queue as this entry: note the position of its file. */
 void sfr__position_note(sfr_op *op, struct io_uring_sqe *sqe);
 
 /* The op ended with this result: move the position, if the engine did not. */

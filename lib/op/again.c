@@ -10,6 +10,7 @@
  */
 #include "op/again.h"
 #include "op/end.h"
+#include "op/kind.h"
 #include "op/socket_type.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -24,21 +25,10 @@ static bool is_nonblocking(int fd)
  * descriptors is O_NONBLOCK: see sfr_splice(). */
 bool sfr__op_waits(const sfr_op *op)
 {
-	switch ((enum sfr__op_kind)op->kind) {
-	case SFR__OP_RECV:
-	case SFR__OP_SEND:
-	case SFR__OP_SENDTO:
-	case SFR__OP_RECVFROM:
-	case SFR__OP_ACCEPT:
-	case SFR__OP_ACCEPT_MULTI:
-	case SFR__OP_CONNECT:
-		return true;
-	case SFR__OP_READ:
-	case SFR__OP_WRITE:
-		return is_nonblocking(op->sqe.fd);
-	default:
+	if (!sfr__op_is(op, SFR__KIND_WAITS))
 		return false;
-	}
+	return !sfr__op_is(op, SFR__KIND_LENGTH) || sfr__op_is(op, SFR__KIND_MESSAGE) ||
+	       is_nonblocking(op->sqe.fd);
 }
 
 /*

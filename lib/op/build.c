@@ -10,6 +10,7 @@
 #include "op/end.h"
 #include "op/gathered.h"
 #include "op/inherit.h"
+#include "op/kind.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -198,29 +199,6 @@ sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
 	return op;
 }
 
-sfr_op *sfr_accept(sfr_loop *loop, int fd)
-{
-	sfr_op *op = sfr__op_new(loop, SFR__OP_ACCEPT, false);
-
-	if (!op)
-		return NULL;
-	io_uring_prep_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
-	return op;
-}
-
-sfr_op *sfr_accept_multi(sfr_loop *loop, int fd)
-{
-	sfr_op *op = sfr__op_new(loop, SFR__OP_ACCEPT_MULTI, false);
-
-	if (!op)
-		return NULL;
-	if (sfr__has(loop->engine->features, SFR__FEATURE_ACCEPT_MULTI))
-		io_uring_prep_multishot_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
-	else
-		io_uring_prep_accept(&op->sqe, fd, NULL, NULL, SOCK_CLOEXEC);
-	return op;
-}
-
 sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr, socklen_t size)
 {
 	sfr_op *op = sfr__op_new(loop, SFR__OP_CONNECT, false);
@@ -240,45 +218,6 @@ sfr_op *sfr_connect(sfr_loop *loop, int fd, const struct sockaddr *addr, socklen
 	memcpy(copy, addr, size);
 	op->flags |= SFR__OP_COPIES;
 	io_uring_prep_connect(&op->sqe, fd, (struct sockaddr *)copy, size);
-	return op;
-}
-
-static sfr_op *op_new_timer(sfr_loop *loop, enum sfr__op_kind kind, uint64_t ns)
-{
-	sfr_op *op = sfr__op_new(loop, kind, false);
-
-	if (op)
-		op->time.ns = ns;
-	return op;
-}
-
-sfr_op *sfr_timeout(sfr_loop *loop, uint64_t ns)
-{
-	return op_new_timer(loop, SFR__OP_TIMEOUT, ns);
-}
-
-sfr_op *sfr_interval(sfr_loop *loop, uint64_t ns)
-{
-	return op_new_timer(loop, SFR__OP_INTERVAL, ns ? ns : 1);
-}
-
-sfr_op *sfr_poll(sfr_loop *loop, int fd, unsigned events)
-{
-	sfr_op *op = sfr__op_new(loop, SFR__OP_POLL, false);
-
-	if (!op)
-		return NULL;
-	io_uring_prep_poll_add(&op->sqe, fd, events);
-	return op;
-}
-
-sfr_op *sfr_poll_multi(sfr_loop *loop, int fd, unsigned events)
-{
-	sfr_op *op = sfr__op_new(loop, SFR__OP_POLL_MULTI, false);
-
-	if (!op)
-		return NULL;
-	io_uring_prep_poll_add(&op->sqe, fd, events);
 	return op;
 }
 

@@ -6,7 +6,7 @@
 #define SFR_LIB_OP_BUILD_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
+#include "op/kind.h"
 
 /* An op in state BUILDING; NULL without memory: never with a buffer. */
 sfr_op *sfr__op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf);

@@ -8,7 +8,7 @@
 #include "op/end.h"
 #include "op/errand.h"
 #include "op/inherit.h"
-#include "op/on_signal.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -24,13 +24,8 @@ void sfr__op_cancel(sfr_op *op)
 		sfr__op_finish_later(op, SFR__EV_REFUSED, -ECANCELED);
 		break;
 	case SFR__OP_IN_FLIGHT:
-		if (sfr__op_is(op, SFR__KIND_TIMER)) {
-			sfr__wheel_remove(&op->loop->wheel, &op->time.timer);
-			sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
-			break;
-		}
-		if (op->kind == SFR__OP_SIGNAL) {
-			sfr__signal_stop(op);
+		if (sfr__kinds[op->kind].cancel) {
+			sfr__kinds[op->kind].cancel(op);
 			break;
 		}
 		if (op->flags & SFR__OP_ERRAND && sfr__errand_stop(op)) {

@@ -6,7 +6,6 @@
 #define SFR_LIB_OP_CANCEL_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 
 /* Ask an op that is submitted to end. */
 void sfr__op_cancel(sfr_op *op);

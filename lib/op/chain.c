@@ -10,6 +10,7 @@
 #include "buffer/buf.h"
 #include "loop/gather.h"
 #include "op/again.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include "op/write.h"
 #include <errno.h>

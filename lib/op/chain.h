@@ -13,7 +13,6 @@
 #define SFR_LIB_OP_CHAIN_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 #include <limits.h>
 
 #define SFR__LINK_BROKEN INT_MIN /* a result that no op ends with */

@@ -7,12 +7,12 @@
  * one has waited for it, there is nothing to be had, and it is asked for now and then. No descriptor tells of stopped children, or of
  * any of several: without the opcode those cannot be waited for.
  */
-#include "op/child.h"
 #include "base/log.h"
 #include "machine/kernel.h"
 #include "op/again.h"
 #include "op/build.h"
 #include "op/end.h"
+#include "op/kind.h"
 #include <safer_ring/error.h>
 #include <safer_ring/system.h>
 #include <errno.h>
@@ -108,8 +108,9 @@ static void child_ended(sfr_op *op)
 	}
 }
 
-void sfr__child_complete(sfr_op *op, int result)
+void sfr__waitid_complete(sfr_op *op, int result, unsigned flags)
 {
+	(void)flags;
 	if (op->sqe.opcode == IORING_OP_POLL_ADD && result >= 0 && op->state != SFR__OP_ORPHANED)
 		child_ended(op);
 	else

@@ -10,6 +10,7 @@
 #include "op/build.h"
 #include "op/end.h"
 #include "op/gathered.h"
+#include "op/kind.h"
 #include "op/socket_type.h"
 #include <safer_ring/datagram.h>
 #include <errno.h>
@@ -129,8 +130,9 @@ int sfr__recvfrom_arrived(sfr_op *op, sfr_buf *buf, int size)
 	return size;
 }
 
-void sfr__recvfrom_complete(sfr_op *op, int result)
+void sfr__recvfrom_complete(sfr_op *op, int result, unsigned flags)
 {
+	(void)flags;
 	if (result >= 0)
 		result = sfr__recvfrom_arrived(op, op->buf, result);
 	sfr__op_finish(op, result);

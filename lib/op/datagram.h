@@ -13,7 +13,6 @@
 #define SFR_LIB_OP_DATAGRAM_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 
 /* 0 if the blocks of the slab and this descriptor can be used to receive datagrams again and again. */
 int sfr__datagrams_check(const sfr_loop *loop, int fd);
@@ -38,9 +37,6 @@ int sfr__recvfrom_prepare(sfr_op *op, int fd, unsigned flags);
 /* It has, and that long it was: note in the buffer, which is still given, who sent it, and what did not fit.
  * Returns how much did. */
 int sfr__recvfrom_arrived(sfr_op *op, sfr_buf *buf, int size);
-
-/* The end of an op that receives one. */
-void sfr__recvfrom_complete(sfr_op *op, int result);
 
 /* Have an op receive datagrams into provided buffers; and the size of one that came in such a buffer,
  * whose window is its data from then on. */

@@ -7,6 +7,7 @@
  */
 #include "op/dump.h"
 #include "op/chain.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include <safer_ring/error.h>
 #include <fcntl.h>
@@ -69,9 +70,14 @@ static void deadline_dump(const struct sfr__dump *dump, const sfr_op *op)
 	sfr__dump_say(dump, " ago");
 }
 
+static bool is_timer(const sfr_op *op)
+{
+	return op->kind == SFR__OP_TIMEOUT || op->kind == SFR__OP_INTERVAL;
+}
+
 static void timer_dump(const struct sfr__dump *dump, const sfr_op *op)
 {
-	if (!sfr__op_is(op, SFR__KIND_TIMER))
+	if (!is_timer(op))
 		return;
 	sfr__dump_say(dump, ", of ");
 	sfr__dump_time(dump, op->time.ns);
@@ -106,7 +112,7 @@ static const char *in_flight_where(const sfr_op *op)
 {
 	if (op->flags & SFR__OP_ERRAND)
 		return "with a worker";
-	if (sfr__op_is(op, SFR__KIND_TIMER))
+	if (is_timer(op))
 		return "waits for its time";
 	if (op->flags & SFR__OP_BEHIND)
 		return "with the engine, behind another";

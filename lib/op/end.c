@@ -8,12 +8,11 @@
 #include "base/log.h"
 #include "op/again.h"
 #include "op/gathered.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>
-#include <linux/stat.h>
-#include <signal.h>
 #include <unistd.h>
 
 /* Its deadline, if it had one: an end that it brought about has a name of its own. */
@@ -68,18 +67,13 @@ void sfr__op_deliver(sfr_op *op, int result, sfr_buf *buf)
 	}
 }
 
-static uint32_t struct_size(const sfr_op *op)
-{
-	return op->kind == SFR__OP_STATX ? sizeof(struct statx) : sizeof(siginfo_t);
-}
-
 /* What its buffer contains now. */
 static uint32_t buf_len(const sfr_op *op)
 {
 	if (sfr__unlikely(op->buf->next || op->result == -SFR_ESHARED)) /* it was not filled */
 		return sfr__buf_len(op->buf);
 	if (sfr__op_is(op, SFR__KIND_STRUCT))
-		return op->result == 0 ? struct_size(op) : 0;
+		return op->result == 0 ? sfr__kinds[op->kind].size : 0;
 	if (!sfr__op_is(op, SFR__KIND_FILLS))
 		return sfr__buf_len(op->buf);
 	return op->result > 0 ? (uint32_t)op->result : 0;

@@ -6,7 +6,6 @@
 #define SFR_LIB_OP_END_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 
 /* One call of a multishot op; its end; and its end, of which it is told later in this turn. */
 void sfr__op_deliver(sfr_op *op, int result, sfr_buf *buf);

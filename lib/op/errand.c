@@ -8,6 +8,7 @@
  */
 #include "op/errand.h"
 #include "op/complete.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include "sqe/syscalls.h"
 #include <safer_ring/system.h>

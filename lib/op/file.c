@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "machine/kernel.h"
 #include "op/build.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include <safer_ring/error.h>
 #include <safer_ring/file.h>
@@ -28,7 +29,7 @@ static void op_assign(sfr_op *op)
 /* Paths cannot begin at a registered directory: it has no descriptor. */
 static bool begins_at_fixed(const sfr_op *op)
 {
-	bool two = op->kind == SFR__OP_RENAMEAT || op->kind == SFR__OP_LINKAT;
+	bool two = sfr__op_is(op, SFR__KIND_TWO_DIRS);
 
 	return sfr__op_is(op, SFR__KIND_DIRFD) &&
 	       (sfr__fd_is_fixed(op->sqe.fd) || (two && sfr__fd_is_fixed((int)op->sqe.len)));
@@ -198,20 +199,6 @@ sfr_op *sfr_symlinkat(sfr_loop *loop, const char *target, int dirfd, const char 
 	if (sfr__op_sound(op))
 		io_uring_prep_symlinkat(&op->sqe, copied(op), dirfd, other);
 	return op_ready(op);
-}
-
-sfr_op *sfr_splice(sfr_loop *loop, int fd_in, int64_t off_in, int fd_out, int64_t off_out,
-		   unsigned len, unsigned flags)
-{
-	sfr_op *op = sfr__op_new(loop, SFR__OP_SPLICE, false);
-
-	if (sfr__op_sound(op))
-		io_uring_prep_splice(&op->sqe, fd_in, off_in, fd_out, off_out, len, flags);
-	if (sfr__op_sound(op))
-		sfr__fixed_splice(op);
-	if (sfr__op_sound(op) && sfr__loop_owns(loop, fd_in))
-		op->result = -EBADF;
-	return op;
 }
 
 sfr_op *sfr_work(sfr_loop *loop, sfr_work_fn *fn, void *arg)

@@ -6,7 +6,6 @@
 #define SFR_LIB_OP_FLUSH_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 
 /* Write what waits to the engine's queue. True if something still waits that the engine can make room
  * for: then the loop must not sleep. */

@@ -9,7 +9,6 @@
 #include "base/list.h"
 #include "loop/gather.h"
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 
 /* Have an op that carries a chain send or write all of it. */
 void sfr__op_gather_send(sfr_op *op, int fd, unsigned flags);

@@ -7,6 +7,7 @@
  */
 #include "op/inherit.h"
 #include "op/gathered.h"
+#include "op/kind.h"
 #include <sys/socket.h>
 
 sfr_op *sfr__op_hollow(sfr_op *op, int opcode, int fd, uint64_t off)

@@ -7,7 +7,7 @@
 #define SFR_LIB_OP_INHERIT_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
+#include "op/kind.h"
 #include <safer_ring/error.h>
 
 /* What a builder gives when there is something wrong: an op for which only the buffer is missing keeps

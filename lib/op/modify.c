@@ -3,6 +3,7 @@
  * Modifiers: what can be said of an op between building and submitting it.
  */
 #include "op/inherit.h"
+#include "op/kind.h"
 #include "op/start.h"
 #include <errno.h>
 #include <sys/socket.h>

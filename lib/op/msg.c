@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "op/build.h"
 #include "op/end.h"
+#include "op/kind.h"
 #include <safer_ring/system.h>
 #include <errno.h>
 

@@ -8,9 +8,6 @@
 
 #include "loop/loop.h"
 
-/* Send it, from state QUEUED on. */
-void sfr__msg_start(sfr_op *op);
-
 /* A value is there: call who takes it. */
 void sfr__msg_arrived(sfr_loop *loop, uint64_t value);
 

@@ -7,6 +7,7 @@
 #include "op/on_signal.h"
 #include "op/build.h"
 #include "op/end.h"
+#include "op/kind.h"
 #include <safer_ring/system.h>
 #include <errno.h>
 #include <signal.h>
@@ -53,7 +54,7 @@ void sfr__signal_start(sfr_op *op)
 	sfr__list_append(&loop->signals, &op->link);
 }
 
-void sfr__signal_stop(sfr_op *op)
+void sfr__signal_cancel(sfr_op *op)
 {
 	sfr__signal_watch_remove(&op->loop->signal_watch, signo_of(op));
 	sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);

@@ -8,12 +8,6 @@
 
 #include "loop/loop.h"
 
-/* From state QUEUED on. */
-void sfr__signal_start(sfr_op *op);
-
-/* It is in flight, and is to end. */
-void sfr__signal_stop(sfr_op *op);
-
 /* Call back those whose signal has arrived. */
 void sfr__signals_tell(sfr_loop *loop);
 

@@ -6,10 +6,10 @@
  * Flags that would reach beyond the one entry are refused before it is submitted. All others are
  * the caller's business.
  */
-#include "op/raw.h"
 #include "base/log.h"
 #include "op/build.h"
 #include "op/end.h"
+#include "op/kind.h"
 #include <safer_ring/error.h>
 #include <safer_ring/system.h>
 #include <errno.h>
@@ -55,9 +55,9 @@ sfr_op *sfr_raw(sfr_loop *loop, const struct io_uring_sqe *sqe, sfr_buf *buf)
 
 /* Whether it is multishot the library does not know. One that was asked to end and goes on was between
  * two completions when the request looked for it, and is asked again. */
-void sfr__raw_complete(sfr_op *op, int result, bool more)
+void sfr__raw_complete(sfr_op *op, int result, unsigned flags)
 {
-	if (!more) {
+	if (!(flags & IORING_CQE_F_MORE)) {
 		sfr__op_finish(op, result);
 		return;
 	}

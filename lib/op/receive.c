@@ -21,6 +21,7 @@
 #include "op/build.h"
 #include "op/datagram.h"
 #include "op/end.h"
+#include "op/kind.h"
 #include "op/socket_type.h"
 #include <safer_ring/datagram.h>
 #include <safer_ring/error.h>

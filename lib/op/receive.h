@@ -7,9 +7,6 @@
 
 #include "loop/loop.h"
 
-/* A completion for one of them. */
-void sfr__receive_complete(sfr_op *op, int result, unsigned flags);
-
 /* Whether some wait for the ring to have buffers. */
 static inline bool sfr__receives_wait(const sfr_loop *loop)
 {

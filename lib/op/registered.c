@@ -7,6 +7,7 @@
 #include "base/fd_kind.h"
 #include "base/log.h"
 #include "op/inherit.h"
+#include "op/kind.h"
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <safer_ring/registry.h>

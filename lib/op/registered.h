@@ -6,7 +6,6 @@
 #define SFR_LIB_OP_REGISTERED_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 
 /* Make the entry of an op that has a name for a descriptor one that the engine understands. */
 void sfr__fixed_file_write(const sfr_op *op, struct io_uring_sqe *sqe);

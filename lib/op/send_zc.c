@@ -6,12 +6,13 @@
  * that the kernel has let go of the bytes. The op keeps the result until then, as what it was asked for
  * is done, but the buffer is not back.
  */
-#include "op/send_zc.h"
 #include "op/again.h"
 #include "op/build.h"
+#include "op/complete.h"
 #include "op/end.h"
 #include "op/gathered.h"
 #include "op/inherit.h"
+#include "op/kind.h"
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -34,26 +35,25 @@ static void send_plainly(sfr_op *op)
 	sfr__op_go_on(op, &op->loop->backlog);
 }
 
-bool sfr__send_zc_is_done(sfr_op *op, int *result, unsigned flags)
+void sfr__send_zc_complete(sfr_op *op, int result, unsigned flags)
 {
 	if (flags & IORING_CQE_F_MORE) {
-		op->result = *result;
+		op->result = result;
 		op->flags |= SFR__OP_SENT;
 		sfr__op_step(op, SFR__EV_CQE_MORE);
-		return false;
+		return;
 	}
 	if (flags & IORING_CQE_F_NOTIF) {
-		*result = op->result;
+		result = op->result;
 		op->result = 0;
 		op->flags &= (uint16_t)~SFR__OP_SENT;
 	}
-	if (*result == -EAGAIN)
+	if (result == -EAGAIN)
 		sfr__op_try_again(op);
-	else if (is_refused(*result) && !is_plain(op))
+	else if (is_refused(result) && !is_plain(op))
 		send_plainly(op);
 	else
-		return true;
-	return false;
+		sfr__op_part_done(op, result);
 }
 
 sfr_op *sfr_send_zc(sfr_loop *loop, int fd, sfr_buf *buf)

@@ -13,14 +13,32 @@
  */
 #include "op/splice.h"
 #include "machine/kernel.h"
+#include "op/build.h"
 #include "op/end.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include "sqe/splice_side.h"
+#include <safer_ring/file.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/socket.h>
+
+sfr_op *sfr_splice(sfr_loop *loop, int fd_in, int64_t off_in, int fd_out, int64_t off_out,
+		   unsigned len, unsigned flags)
+{
+	sfr_op *op = sfr__op_new(loop, SFR__OP_SPLICE, false);
+
+	if (sfr__op_sound(op))
+		io_uring_prep_splice(&op->sqe, fd_in, off_in, fd_out, off_out, len, flags);
+	if (sfr__op_sound(op))
+		sfr__fixed_splice(op);
+	if (sfr__op_sound(op) && sfr__loop_owns(loop, fd_in))
+		op->result = -EBADF;
+	return op;
+}
 
 /* How far a splice has come: kept in ioprio of the op's entry, which is 0 in what the kernel gets. */
 enum {
@@ -158,10 +176,11 @@ void sfr__splice_write(sfr_op *op, struct io_uring_sqe *sqe)
 	}
 }
 
-void sfr__splice_complete(sfr_op *op, int result)
+void sfr__splice_complete(sfr_op *op, int result, unsigned flags)
 {
 	unsigned state = op->sqe.ioprio, polled = state & ASK_IN ? ASK_IN : state & ASK_OUT;
 
+	(void)flags;
 	if (result < 0 || !polled) {
 		sfr__op_finish(op, result);
 		return;

@@ -10,8 +10,6 @@
 /* Its entry, as far as it was copied: make it a poll, if that is due. */
 void sfr__splice_write(sfr_op *op, struct io_uring_sqe *sqe);
 
-void sfr__splice_complete(sfr_op *op, int result);
-
 /* Whether it is more than one entry, or that is not known yet: what is in a slot of the fixed files may be
  * another when it starts. */
 bool sfr__splice_polls(const sfr_op *op);

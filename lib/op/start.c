@@ -8,13 +8,11 @@
 #include "op/chain.h"
 #include "op/end.h"
 #include "op/errand.h"
-#include "op/msg.h"
-#include "op/on_signal.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include "op/write.h"
 #include <safer_ring/error.h>
 #include <errno.h>
-#include <limits.h>
 
 /* From QUEUED to the engine, behind whatever waits already. */
 static void op_issue(sfr_op *op)
@@ -76,47 +74,6 @@ static __attribute__((noinline)) void op_issue_special(sfr_op *op)
 		op_issue(op);
 }
 
-static void interval_fired(sfr_op *op)
-{
-	sfr_loop *loop = op->loop;
-	uint64_t periods = (loop->now - op->time.due_ns) / op->time.ns + 1;
-
-	op->time.due_ns = sfr__time_after(op->time.due_ns, periods * op->time.ns);
-	sfr__op_step(op, SFR__EV_CQE_MORE);
-	sfr__wheel_add(&loop->wheel, &op->time.timer, op->time.due_ns);
-	sfr__op_deliver(op, periods < INT_MAX ? (int)periods : INT_MAX, NULL);
-}
-
-static void timer_fired(struct sfr__timer *timer)
-{
-	sfr_op *op = sfr__container(timer, sfr_op, time.timer);
-
-	if (op->kind == SFR__OP_INTERVAL)
-		interval_fired(op);
-	else
-		sfr__op_finish(op, 0);
-}
-
-/* Time counts from now, not from the beginning of a turn that may have lasted. */
-static void timer_start(sfr_op *op)
-{
-	op->time.due_ns = sfr__time_after(sfr__clock_ns(), op->time.ns);
-	op->time.timer.fire = timer_fired;
-	sfr__op_step(op, SFR__EV_TAKEN);
-	sfr__wheel_add(&op->loop->wheel, &op->time.timer, op->time.due_ns);
-}
-
-/* What has no SQE. */
-static void start_here(sfr_op *op)
-{
-	if (op->kind == SFR__OP_SIGNAL)
-		sfr__signal_start(op);
-	else if (op->kind == SFR__OP_MSG)
-		sfr__msg_start(op);
-	else
-		timer_start(op);
-}
-
 static void deadline_passed(struct sfr__timer *timer)
 {
 	struct sfr__deadline *deadline = sfr__container(timer, struct sfr__deadline, timer);
@@ -139,8 +96,8 @@ static inline void op_start(sfr_op *op)
 				    sfr__clock_ns(), deadline_passed);
 	if (sfr__unlikely(op->result < 0))
 		op_refuse(op, op->result);
-	else if (sfr__op_is(op, SFR__KIND_TIMER | SFR__KIND_HERE))
-		start_here(op);
+	else if (sfr__op_is(op, SFR__KIND_HERE))
+		sfr__kinds[op->kind].start(op);
 	else if (sfr__unlikely(op->flags & (SFR__OP_ERRAND | SFR__OP_SLOT | SFR__OP_LINKED)) ||
 		 (sfr__op_is(op, SFR__KIND_ON_FD) &&
 		  sfr__unlikely(sfr__loop_may_own(loop, op->sqe.fd))))

@@ -6,7 +6,7 @@
 #define SFR_LIB_OP_START_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
+#include "op/kind.h"
 
 /* 0 if it is the caller's to submit or discard. If not, that is misuse, and reported: -SFR_ESTALE,
  * -SFR_ETHREAD, -SFR_EFORKED. */

@@ -5,6 +5,7 @@
  */
 #include "op/write.h"
 #include "machine/kernel.h"
+#include "op/kind.h"
 #include "op/registered.h"
 #include "op/splice.h"
 
@@ -37,7 +38,7 @@ static void sqe_copy(struct io_uring_sqe *to, struct io_uring_sqe *from)
 static __attribute__((noinline)) struct io_uring_sqe *special_write(sfr_op *op,
 								    struct io_uring_sqe *sqe)
 {
-	if (op->sqe.off == SFR__POSITION)
+	if (op->sqe.off == SFR__POSITION && op->kind != SFR__OP_RAW)
 		sfr__position_note(op, sqe);
 	if (sfr__fd_is_fixed(op->sqe.fd))
 		sfr__fixed_file_write(op, sqe);

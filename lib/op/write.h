@@ -6,7 +6,6 @@
 #define SFR_LIB_OP_WRITE_H
 
 #include "loop/loop.h"
-#include "loop/op_kind.h"
 
 /* Write its entry to the engine's queue. NULL if there is no room. */
 struct io_uring_sqe *sfr__op_write(sfr_op *op);

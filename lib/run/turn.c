@@ -17,6 +17,7 @@
 #include "op/end.h"
 #include "op/errand.h"
 #include "op/flush.h"
+#include "op/kind.h"
 #include "op/msg.h"
 #include "op/on_signal.h"
 #include "op/start.h"

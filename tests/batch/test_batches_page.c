@@ -3,7 +3,7 @@
  * docs/batches.md against the table of kinds: what it says of chains is what the planner is told. And the
  * example that it shows, and others show, against the one that is tested.
  */
-#include "loop/op_kind.h"
+#include "op/kind.h"
 #include "cases.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,13 +68,13 @@ static const char *part_of(enum sfr__op_kind kind, unsigned traits)
 
 START_TEST(every_kind_that_can_be_in_a_batch_has_its_row)
 {
-	const unsigned apart = SFR__KIND_TIMER | SFR__KIND_HERE | SFR__KIND_STEPS;
+	const unsigned apart = SFR__KIND_HERE | SFR__KIND_STEPS;
 	enum sfr__op_kind kind;
 
 	page_read("docs/batches.md");
 	for (kind = 0; kind < SFR__OP_KINDS; kind++) {
 		const char *name = sfr__kinds[kind].name;
-		unsigned traits = sfr__kinds[kind].traits;
+		unsigned traits = sfr__kind_traits[kind];
 		bool batch = !(traits & SFR__KIND_MULTI) && kind != SFR__OP_RAW;
 		bool can = (!(traits & apart) && kind != SFR__OP_WORK) ||
 			   kind == SFR__OP_SPLICE; /* unless it polls first */

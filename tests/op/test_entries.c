@@ -9,6 +9,7 @@
  */
 #include "loop/loop.h"
 #include "machine/kernel.h"
+#include "op/kind.h"
 #include "pending.h"
 #include "quick.h"
 #include <safer_ring/batch.h>

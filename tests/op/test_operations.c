@@ -2,7 +2,7 @@
 /*
  * docs/operations.md against the headers and the table of kinds: what the manual says is what there is.
  */
-#include "loop/op_kind.h"
+#include "op/kind.h"
 #include "pending.h"
 #include "quick.h"
 #include <check.h>
@@ -129,7 +129,7 @@ static void column_is_trait(int from_right, unsigned trait, bool wanted)
 			continue;
 		kind = kind_of(name, (size_t)(end - name));
 		ck_assert_msg(says_yes(at + 1, from_right) ==
-				      (!(sfr__kinds[kind].traits & trait) == !wanted),
+				      (!(sfr__kind_traits[kind] & trait) == !wanted),
 			      "%.*s", (int)(end - name), name);
 	}
 }
@@ -197,6 +197,31 @@ START_TEST(every_kind_has_a_name)
 }
 END_TEST
 
+static bool is(enum sfr__op_kind kind, unsigned trait)
+{
+	return sfr__kind_is(kind, trait);
+}
+
+/* The hot paths look at the trait, and call without another look. */
+START_TEST(every_kind_has_the_behaviour_that_its_traits_say)
+{
+	enum sfr__op_kind kind;
+
+	for (kind = 0; kind < SFR__OP_KINDS; kind++) {
+		const struct sfr__kind *row = &sfr__kinds[kind];
+
+		ck_assert_msg(is(kind, SFR__KIND_HERE) == (row->start != NULL), "%s", row->name);
+		ck_assert_msg(is(kind, SFR__KIND_STEPS) == (row->complete != NULL), "%s",
+			      row->name);
+		ck_assert_msg(is(kind, SFR__KIND_STRUCT) == (row->size != 0), "%s", row->name);
+		ck_assert_msg(!is(kind, SFR__KIND_HERE) || !is(kind, SFR__KIND_ON_FD), "%s",
+			      row->name);
+		ck_assert_msg(is(kind, SFR__KIND_DIRFD) || !is(kind, SFR__KIND_TWO_DIRS), "%s",
+			      row->name);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("operations");
@@ -209,6 +234,7 @@ int main(void)
 	tcase_add_test(tc, what_goes_on_after_a_part_is_told_apart);
 	tcase_add_test(tc, what_ends_once_is_told_apart);
 	tcase_add_test(tc, every_kind_has_a_name);
+	tcase_add_test(tc, every_kind_has_the_behaviour_that_its_traits_say);
 	tcase_add_test(tc, every_kind_is_cancelled_abandoned_limited_and_drained_by_the_suites);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
