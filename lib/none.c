@@ -9,15 +9,9 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "machine/probe.h"
-#include <safer_ring/buffer.h>
+#define SFR__LISTS_ONLY
 #include <safer_ring/loop.h>
-#include <safer_ring/datagram.h>
-#include <safer_ring/file.h>
-#include <safer_ring/pool.h>
-#include <safer_ring/recipes.h>
-#include <safer_ring/registry.h>
-#include <safer_ring/system.h>
-#include <safer_ring/server.h>
+#include <safer_ring/ownership.h>
 #include <errno.h>
 #include <string.h>
 
@@ -92,68 +86,8 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(int, sfr_files_unregister, (sfr_loop * loop), -ENOSYS)                                   \
 	X(int, sfr_buffers_register, (sfr_loop * loop, sfr_buf * *bufs, unsigned n), -ENOSYS)      \
 	X(int, sfr_buffers_unregister, (sfr_loop * loop, sfr_buf * *out), -ENOSYS)                 \
-	X(sfr_op *, sfr_nop, (sfr_loop * loop), NULL)                                              \
-	X(sfr_op *, sfr_read, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
-	X(sfr_op *, sfr_read_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), NULL)      \
-	X(sfr_op *, sfr_write, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                      \
-	X(sfr_op *, sfr_write_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), NULL)     \
-	X(sfr_op *, sfr_recv, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
-	X(sfr_op *, sfr_send, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                       \
-	X(sfr_op *, sfr_send_zc, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                    \
-	X(sfr_op *, sfr_accept, (sfr_loop * loop, int fd), NULL)                                   \
-	X(sfr_op *, sfr_accept_multi, (sfr_loop * loop, int fd), NULL)                             \
-	X(sfr_op *, sfr_recv_multi, (sfr_loop * loop, int fd), NULL)                               \
-	X(sfr_op *, sfr_read_multi, (sfr_loop * loop, int fd), NULL)                               \
-	X(sfr_op *, sfr_sendto,                                                                    \
-	  (sfr_loop * loop, int fd, sfr_buf *buf, const struct sockaddr *addr, socklen_t size),    \
-	  NULL)                                                                                    \
-	X(sfr_op *, sfr_recvfrom, (sfr_loop * loop, int fd, sfr_buf *buf), NULL)                   \
-	X(sfr_op *, sfr_recvfrom_multi, (sfr_loop * loop, int fd), NULL)                           \
 	X(socklen_t, sfr_buf_peer, (const sfr_buf *buf, struct sockaddr_storage *out), 0)          \
 	X(size_t, sfr_buf_cut, (const sfr_buf *buf), 0)                                            \
-	X(sfr_op *, sfr_connect,                                                                   \
-	  (sfr_loop * loop, int fd, const struct sockaddr *addr, socklen_t size), NULL)            \
-	X(sfr_op *, sfr_timeout, (sfr_loop * loop, uint64_t ns), NULL)                             \
-	X(sfr_op *, sfr_interval, (sfr_loop * loop, uint64_t ns), NULL)                            \
-	X(sfr_op *, sfr_poll, (sfr_loop * loop, int fd, unsigned events), NULL)                    \
-	X(sfr_op *, sfr_shutdown, (sfr_loop * loop, int fd, int how), NULL)                        \
-	X(sfr_op *, sfr_close, (sfr_loop * loop, int fd), NULL)                                    \
-	X(sfr_op *, sfr_socket, (sfr_loop * loop, int domain, int type, int protocol), NULL)       \
-	X(sfr_op *, sfr_openat,                                                                    \
-	  (sfr_loop * loop, int dirfd, const char *path, int flags, unsigned mode), NULL)          \
-	X(sfr_op *, sfr_statx,                                                                     \
-	  (sfr_loop * loop, int dirfd, const char *path, int flags, unsigned mask, sfr_buf *buf),  \
-	  NULL)                                                                                    \
-	X(sfr_op *, sfr_fsync, (sfr_loop * loop, int fd), NULL)                                    \
-	X(sfr_op *, sfr_fdatasync, (sfr_loop * loop, int fd), NULL)                                \
-	X(sfr_op *, sfr_fallocate,                                                                 \
-	  (sfr_loop * loop, int fd, int mode, uint64_t off, uint64_t len), NULL)                   \
-	X(sfr_op *, sfr_ftruncate, (sfr_loop * loop, int fd, uint64_t len), NULL)                  \
-	X(sfr_op *, sfr_unlinkat, (sfr_loop * loop, int dirfd, const char *path, int flags), NULL) \
-	X(sfr_op *, sfr_renameat,                                                                  \
-	  (sfr_loop * loop, int dirfd, const char *path, int new_dirfd, const char *new_path,      \
-	   unsigned flags),                                                                        \
-	  NULL)                                                                                    \
-	X(sfr_op *, sfr_mkdirat, (sfr_loop * loop, int dirfd, const char *path, unsigned mode),    \
-	  NULL)                                                                                    \
-	X(sfr_op *, sfr_linkat,                                                                    \
-	  (sfr_loop * loop, int dirfd, const char *path, int new_dirfd, const char *new_path,      \
-	   int flags),                                                                             \
-	  NULL)                                                                                    \
-	X(sfr_op *, sfr_symlinkat,                                                                 \
-	  (sfr_loop * loop, const char *target, int dirfd, const char *path), NULL)                \
-	X(sfr_op *, sfr_splice,                                                                    \
-	  (sfr_loop * loop, int fd_in, int64_t off_in, int fd_out, int64_t off_out, unsigned len,  \
-	   unsigned flags),                                                                        \
-	  NULL)                                                                                    \
-	X(sfr_op *, sfr_poll_multi, (sfr_loop * loop, int fd, unsigned events), NULL)              \
-	X(sfr_op *, sfr_signal, (sfr_loop * loop, int signo), NULL)                                \
-	X(sfr_op *, sfr_waitid,                                                                    \
-	  (sfr_loop * loop, int idtype, unsigned id, int options, sfr_buf *buf), NULL)             \
-	X(sfr_op *, sfr_msg, (sfr_loop * loop, sfr_loop * target, uint64_t value), NULL)           \
-	X(sfr_op *, sfr_raw, (sfr_loop * loop, const struct io_uring_sqe *sqe, sfr_buf *buf),      \
-	  NULL)                                                                                    \
-	X(sfr_op *, sfr_work, (sfr_loop * loop, sfr_work_fn * fn, void *arg), NULL)                \
 	X(sfr_batch *, sfr_batch_new, (sfr_loop * loop), NULL)                                     \
 	X(int, sfr_batch_add, (sfr_batch * batch, sfr_op * op), -ENOMEM)                           \
 	X(int, sfr_batch_after, (sfr_batch * batch, int op, int dependency), -ENOMEM)              \
@@ -222,7 +156,11 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	{                           \
 	}
 
+#define NO_OP(type, name, parameters, at) ANSWER(type, name, parameters, NULL)
+
 ANSWERING(ANSWER)
+SFR__BUF_OPS(NO_OP)
+SFR__BARE_OPS(NO_OP)
 SILENT(BE_SILENT)
 
 int sfr_await(sfr_op *op, sfr_buf **buf_out)

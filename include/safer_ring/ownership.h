@@ -22,7 +22,8 @@
 #include <safer_ring/server.h>
 #include <safer_ring/system.h>
 
-/* X(return type, name, parameters, position of the buffer) */
+/* X(return type, name, parameters, position of the buffer). The parameters of operations have names: where there
+ * is no engine, operations are defined from these lists. */
 #define SFR__BUF_TAKERS(X)                                      \
 	X(void, sfr_buf_release, (sfr_buf *), 1)                \
 	X(int, sfr_conn_send, (sfr_conn *, sfr_buf *), 2)       \
@@ -37,50 +38,66 @@
 	  (sfr_loop *, int, const char *, sfr_buf *, sfr_done *, void *), 4)           \
 	X(sfr_batch *, sfr_send_close, (sfr_loop *, int, sfr_buf *, sfr_done *, void *), 3)
 
-#define SFR__BUF_OPS(X)                                                                           \
-	X(sfr_op *, sfr_read, (sfr_loop *, int, sfr_buf *), 3)                                    \
-	X(sfr_op *, sfr_read_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3)                       \
-	X(sfr_op *, sfr_write, (sfr_loop *, int, sfr_buf *), 3)                                   \
-	X(sfr_op *, sfr_write_at, (sfr_loop *, int, sfr_buf *, uint64_t), 3)                      \
-	X(sfr_op *, sfr_recv, (sfr_loop *, int, sfr_buf *), 3)                                    \
-	X(sfr_op *, sfr_send, (sfr_loop *, int, sfr_buf *), 3)                                    \
-	X(sfr_op *, sfr_send_zc, (sfr_loop *, int, sfr_buf *), 3)                                 \
-	X(sfr_op *, sfr_sendto, (sfr_loop *, int, sfr_buf *, const struct sockaddr *, socklen_t), \
-	  3)                                                                                      \
-	X(sfr_op *, sfr_recvfrom, (sfr_loop *, int, sfr_buf *), 3)                                \
-	X(sfr_op *, sfr_waitid, (sfr_loop *, int, unsigned, int, sfr_buf *), 5)                   \
-	X(sfr_op *, sfr_raw, (sfr_loop *, const struct io_uring_sqe *, sfr_buf *), 3)             \
-	X(sfr_op *, sfr_statx, (sfr_loop *, int, const char *, int, unsigned, sfr_buf *), 6)
+#define SFR__BUF_OPS(X)                                                                            \
+	X(sfr_op *, sfr_read, (sfr_loop * loop, int fd, sfr_buf *buf), 3)                          \
+	X(sfr_op *, sfr_read_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), 3)         \
+	X(sfr_op *, sfr_write, (sfr_loop * loop, int fd, sfr_buf *buf), 3)                         \
+	X(sfr_op *, sfr_write_at, (sfr_loop * loop, int fd, sfr_buf *buf, uint64_t off), 3)        \
+	X(sfr_op *, sfr_recv, (sfr_loop * loop, int fd, sfr_buf *buf), 3)                          \
+	X(sfr_op *, sfr_send, (sfr_loop * loop, int fd, sfr_buf *buf), 3)                          \
+	X(sfr_op *, sfr_send_zc, (sfr_loop * loop, int fd, sfr_buf *buf), 3)                       \
+	X(sfr_op *, sfr_sendto,                                                                    \
+	  (sfr_loop * loop, int fd, sfr_buf *buf, const struct sockaddr *addr, socklen_t size), 3) \
+	X(sfr_op *, sfr_recvfrom, (sfr_loop * loop, int fd, sfr_buf *buf), 3)                      \
+	X(sfr_op *, sfr_waitid,                                                                    \
+	  (sfr_loop * loop, int idtype, unsigned id, int options, sfr_buf *buf), 5)                \
+	X(sfr_op *, sfr_raw, (sfr_loop * loop, const struct io_uring_sqe *sqe, sfr_buf *buf), 3)   \
+	X(sfr_op *, sfr_statx,                                                                     \
+	  (sfr_loop * loop, int dirfd, const char *path, int flags, unsigned mask, sfr_buf *buf),  \
+	  6)
 
 #define SFR__BARE_OPS(X)                                                                           \
-	X(sfr_op *, sfr_nop, (sfr_loop *), 0)                                                      \
-	X(sfr_op *, sfr_accept, (sfr_loop *, int), 0)                                              \
-	X(sfr_op *, sfr_accept_multi, (sfr_loop *, int), 0)                                        \
-	X(sfr_op *, sfr_recv_multi, (sfr_loop *, int), 0)                                          \
-	X(sfr_op *, sfr_recvfrom_multi, (sfr_loop *, int), 0)                                      \
-	X(sfr_op *, sfr_read_multi, (sfr_loop *, int), 0)                                          \
-	X(sfr_op *, sfr_poll_multi, (sfr_loop *, int, unsigned), 0)                                \
-	X(sfr_op *, sfr_splice, (sfr_loop *, int, int64_t, int, int64_t, unsigned, unsigned), 0)   \
-	X(sfr_op *, sfr_signal, (sfr_loop *, int), 0)                                              \
-	X(sfr_op *, sfr_msg, (sfr_loop *, sfr_loop *, uint64_t), 0)                                \
-	X(sfr_op *, sfr_connect, (sfr_loop *, int, const struct sockaddr *, socklen_t), 0)         \
-	X(sfr_op *, sfr_timeout, (sfr_loop *, uint64_t), 0)                                        \
-	X(sfr_op *, sfr_interval, (sfr_loop *, uint64_t), 0)                                       \
-	X(sfr_op *, sfr_poll, (sfr_loop *, int, unsigned), 0)                                      \
-	X(sfr_op *, sfr_shutdown, (sfr_loop *, int, int), 0)                                       \
-	X(sfr_op *, sfr_close, (sfr_loop *, int), 0)                                               \
-	X(sfr_op *, sfr_socket, (sfr_loop *, int, int, int), 0)                                    \
-	X(sfr_op *, sfr_openat, (sfr_loop *, int, const char *, int, unsigned), 0)                 \
-	X(sfr_op *, sfr_fsync, (sfr_loop *, int), 0)                                               \
-	X(sfr_op *, sfr_fdatasync, (sfr_loop *, int), 0)                                           \
-	X(sfr_op *, sfr_fallocate, (sfr_loop *, int, int, uint64_t, uint64_t), 0)                  \
-	X(sfr_op *, sfr_ftruncate, (sfr_loop *, int, uint64_t), 0)                                 \
-	X(sfr_op *, sfr_unlinkat, (sfr_loop *, int, const char *, int), 0)                         \
-	X(sfr_op *, sfr_renameat, (sfr_loop *, int, const char *, int, const char *, unsigned), 0) \
-	X(sfr_op *, sfr_mkdirat, (sfr_loop *, int, const char *, unsigned), 0)                     \
-	X(sfr_op *, sfr_linkat, (sfr_loop *, int, const char *, int, const char *, int), 0)        \
-	X(sfr_op *, sfr_symlinkat, (sfr_loop *, const char *, int, const char *), 0)               \
-	X(sfr_op *, sfr_work, (sfr_loop *, sfr_work_fn *, void *), 0)
+	X(sfr_op *, sfr_nop, (sfr_loop * loop), 0)                                                 \
+	X(sfr_op *, sfr_accept, (sfr_loop * loop, int fd), 0)                                      \
+	X(sfr_op *, sfr_accept_multi, (sfr_loop * loop, int fd), 0)                                \
+	X(sfr_op *, sfr_recv_multi, (sfr_loop * loop, int fd), 0)                                  \
+	X(sfr_op *, sfr_recvfrom_multi, (sfr_loop * loop, int fd), 0)                              \
+	X(sfr_op *, sfr_read_multi, (sfr_loop * loop, int fd), 0)                                  \
+	X(sfr_op *, sfr_poll_multi, (sfr_loop * loop, int fd, unsigned events), 0)                 \
+	X(sfr_op *, sfr_splice,                                                                    \
+	  (sfr_loop * loop, int fd_in, int64_t off_in, int fd_out, int64_t off_out, unsigned len,  \
+	   unsigned flags),                                                                        \
+	  0)                                                                                       \
+	X(sfr_op *, sfr_signal, (sfr_loop * loop, int signo), 0)                                   \
+	X(sfr_op *, sfr_msg, (sfr_loop * loop, sfr_loop * target, uint64_t value), 0)              \
+	X(sfr_op *, sfr_connect,                                                                   \
+	  (sfr_loop * loop, int fd, const struct sockaddr *addr, socklen_t size), 0)               \
+	X(sfr_op *, sfr_timeout, (sfr_loop * loop, uint64_t ns), 0)                                \
+	X(sfr_op *, sfr_interval, (sfr_loop * loop, uint64_t ns), 0)                               \
+	X(sfr_op *, sfr_poll, (sfr_loop * loop, int fd, unsigned events), 0)                       \
+	X(sfr_op *, sfr_shutdown, (sfr_loop * loop, int fd, int how), 0)                           \
+	X(sfr_op *, sfr_close, (sfr_loop * loop, int fd), 0)                                       \
+	X(sfr_op *, sfr_socket, (sfr_loop * loop, int domain, int type, int protocol), 0)          \
+	X(sfr_op *, sfr_openat,                                                                    \
+	  (sfr_loop * loop, int dirfd, const char *path, int flags, unsigned mode), 0)             \
+	X(sfr_op *, sfr_fsync, (sfr_loop * loop, int fd), 0)                                       \
+	X(sfr_op *, sfr_fdatasync, (sfr_loop * loop, int fd), 0)                                   \
+	X(sfr_op *, sfr_fallocate,                                                                 \
+	  (sfr_loop * loop, int fd, int mode, uint64_t off, uint64_t len), 0)                      \
+	X(sfr_op *, sfr_ftruncate, (sfr_loop * loop, int fd, uint64_t len), 0)                     \
+	X(sfr_op *, sfr_unlinkat, (sfr_loop * loop, int dirfd, const char *path, int flags), 0)    \
+	X(sfr_op *, sfr_renameat,                                                                  \
+	  (sfr_loop * loop, int dirfd, const char *path, int new_dirfd, const char *new_path,      \
+	   unsigned flags),                                                                        \
+	  0)                                                                                       \
+	X(sfr_op *, sfr_mkdirat, (sfr_loop * loop, int dirfd, const char *path, unsigned mode), 0) \
+	X(sfr_op *, sfr_linkat,                                                                    \
+	  (sfr_loop * loop, int dirfd, const char *path, int new_dirfd, const char *new_path,      \
+	   int flags),                                                                             \
+	  0)                                                                                       \
+	X(sfr_op *, sfr_symlinkat,                                                                 \
+	  (sfr_loop * loop, const char *target, int dirfd, const char *path), 0)                   \
+	X(sfr_op *, sfr_work, (sfr_loop * loop, sfr_work_fn * fn, void *arg), 0)
 
 #define SFR__BUF_GIVERS(X)                                                                         \
 	X(sfr_buf *, sfr_buf_get, (sfr_loop *, size_t), 0)                                         \
@@ -102,7 +119,8 @@
 
 SFR_BEGIN_DECLS
 
-#if defined(__clang__)
+#if defined(SFR__LISTS_ONLY) /* of the library itself */
+#elif defined(__clang__)
 
 #define SFR__TAKES(type, name, params, at) \
 	type name params __attribute__((ownership_takes(malloc, at)));
@@ -240,6 +258,7 @@ static inline sfr_buf *sfr__head(sfr_buf *head)
 
 #endif
 
+#ifndef SFR__LISTS_ONLY
 #undef SFR__BUF_TAKERS
 #undef SFR__BUF_OPS
 #undef SFR__BUF_RECIPES
@@ -248,6 +267,7 @@ static inline sfr_buf *sfr__head(sfr_buf *head)
 #undef SFR__OP_TAKERS
 #undef SFR__BATCH_GIVERS
 #undef SFR__BATCH_TAKERS
+#endif
 
 SFR_END_DECLS
 
