@@ -150,46 +150,50 @@ static const struct io_uring_sqe *raw_nop(void)
 	return &sqe;
 }
 
-MAKES(nop, IN)
-MAKES(read, IN, FD, BUF)
-MAKES(read_at, IN, FD, BUF, 0)
-MAKES(write, IN, FD, BUF)
-MAKES(write_at, IN, FD, BUF, 0)
-MAKES(recv, IN, FD, BUF)
-MAKES(send, IN, FD, BUF)
-MAKES(send_zc, IN, FD, BUF)
-MAKES(accept, IN, FD)
-MAKES(accept_multi, IN, FD)
-MAKES(recv_multi, IN, FD)
-MAKES(socket, IN, AF_INET, SOCK_STREAM, 0)
-MAKES(read_multi, IN, FD)
-MAKES(connect, IN, FD, ADDRESS)
-MAKES(timeout, IN, 1)
-MAKES(interval, IN, 1)
-MAKES(poll, IN, FD, POLLIN)
-MAKES(poll_multi, IN, FD, POLLIN)
-MAKES(shutdown, IN, FD, SHUT_RDWR)
-MAKES(close, IN, FD)
-MAKES(sendto, IN, FD, BUF, ADDRESS)
-MAKES(recvfrom, IN, FD, BUF)
-MAKES(recvfrom_multi, IN, FD)
-MAKES(openat, IN, AT_FDCWD, "/dev/null", O_RDONLY, 0)
-MAKES(statx, IN, AT_FDCWD, "/", 0, BASIC_STATS, BUF)
-MAKES(fsync, IN, FD)
-MAKES(fdatasync, IN, FD)
-MAKES(fallocate, IN, FD, 0, 0, 1)
-MAKES(ftruncate, IN, FD, 0)
-MAKES(unlinkat, IN, AT_FDCWD, "/nowhere/at/all", 0)
-MAKES(renameat, IN, AT_FDCWD, "/nowhere/at/all", AT_FDCWD, "/nowhere/else", 0)
-MAKES(mkdirat, IN, AT_FDCWD, "/nowhere/at/all", 0)
-MAKES(linkat, IN, AT_FDCWD, "/nowhere/at/all", AT_FDCWD, "/nowhere/else", 0)
-MAKES(symlinkat, IN, "/nowhere/at/all", AT_FDCWD, "/nowhere/else")
-MAKES(splice, IN, FD, -1, FD, -1, 1, 0)
-MAKES(work, IN, never, NULL)
-MAKES(signal, IN, SIGUSR2)
-MAKES(waitid, IN, P_PID, 1, WEXITED, BUF)
-MAKES(msg, IN, caller->loop, 1)
-MAKES(raw, IN, raw_nop(), BUF)
+/* A row for each operation. */
+#define OPERATIONS(MAKES)                                                              \
+	MAKES(nop, IN)                                                                 \
+	MAKES(read, IN, FD, BUF)                                                       \
+	MAKES(read_at, IN, FD, BUF, 0)                                                 \
+	MAKES(write, IN, FD, BUF)                                                      \
+	MAKES(write_at, IN, FD, BUF, 0)                                                \
+	MAKES(recv, IN, FD, BUF)                                                       \
+	MAKES(send, IN, FD, BUF)                                                       \
+	MAKES(send_zc, IN, FD, BUF)                                                    \
+	MAKES(accept, IN, FD)                                                          \
+	MAKES(accept_multi, IN, FD)                                                    \
+	MAKES(recv_multi, IN, FD)                                                      \
+	MAKES(socket, IN, AF_INET, SOCK_STREAM, 0)                                     \
+	MAKES(read_multi, IN, FD)                                                      \
+	MAKES(connect, IN, FD, ADDRESS)                                                \
+	MAKES(timeout, IN, 1)                                                          \
+	MAKES(interval, IN, 1)                                                         \
+	MAKES(poll, IN, FD, POLLIN)                                                    \
+	MAKES(poll_multi, IN, FD, POLLIN)                                              \
+	MAKES(shutdown, IN, FD, SHUT_RDWR)                                             \
+	MAKES(close, IN, FD)                                                           \
+	MAKES(sendto, IN, FD, BUF, ADDRESS)                                            \
+	MAKES(recvfrom, IN, FD, BUF)                                                   \
+	MAKES(recvfrom_multi, IN, FD)                                                  \
+	MAKES(openat, IN, AT_FDCWD, "/dev/null", O_RDONLY, 0)                          \
+	MAKES(statx, IN, AT_FDCWD, "/", 0, BASIC_STATS, BUF)                           \
+	MAKES(fsync, IN, FD)                                                           \
+	MAKES(fdatasync, IN, FD)                                                       \
+	MAKES(fallocate, IN, FD, 0, 0, 1)                                              \
+	MAKES(ftruncate, IN, FD, 0)                                                    \
+	MAKES(unlinkat, IN, AT_FDCWD, "/nowhere/at/all", 0)                            \
+	MAKES(renameat, IN, AT_FDCWD, "/nowhere/at/all", AT_FDCWD, "/nowhere/else", 0) \
+	MAKES(mkdirat, IN, AT_FDCWD, "/nowhere/at/all", 0)                             \
+	MAKES(linkat, IN, AT_FDCWD, "/nowhere/at/all", AT_FDCWD, "/nowhere/else", 0)   \
+	MAKES(symlinkat, IN, "/nowhere/at/all", AT_FDCWD, "/nowhere/else")             \
+	MAKES(splice, IN, FD, -1, FD, -1, 1, 0)                                        \
+	MAKES(work, IN, never, NULL)                                                   \
+	MAKES(signal, IN, SIGUSR2)                                                     \
+	MAKES(waitid, IN, P_PID, 1, WEXITED, BUF)                                      \
+	MAKES(msg, IN, caller->loop, 1)                                                \
+	MAKES(raw, IN, raw_nop(), BUF)
+
+OPERATIONS(MAKES)
 
 static int call_submit(struct caller *caller)
 {
@@ -457,129 +461,90 @@ static int call_server_address(struct caller *caller)
 		"sfr_" #name, CALL_##kind, call_##name \
 	}
 
-const struct call calls[] = {
-	ROW(REFUSED, nop),
-	ROW(REFUSED, read),
-	ROW(REFUSED, read_at),
-	ROW(REFUSED, write),
-	ROW(REFUSED, write_at),
-	ROW(REFUSED, recv),
-	ROW(REFUSED, send),
-	ROW(REFUSED, send_zc),
-	ROW(REFUSED, accept),
-	ROW(REFUSED, accept_multi),
-	ROW(REFUSED, recv_multi),
-	ROW(REFUSED, socket),
-	ROW(REFUSED, read_multi),
-	ROW(REFUSED, connect),
-	ROW(REFUSED, timeout),
-	ROW(REFUSED, interval),
-	ROW(REFUSED, poll),
-	ROW(REFUSED, poll_multi),
-	ROW(REFUSED, shutdown),
-	ROW(REFUSED, close),
-	ROW(REFUSED, sendto),
-	ROW(REFUSED, recvfrom),
-	ROW(REFUSED, recvfrom_multi),
-	ROW(REFUSED, openat),
-	ROW(REFUSED, statx),
-	ROW(REFUSED, fsync),
-	ROW(REFUSED, fdatasync),
-	ROW(REFUSED, fallocate),
-	ROW(REFUSED, ftruncate),
-	ROW(REFUSED, unlinkat),
-	ROW(REFUSED, renameat),
-	ROW(REFUSED, mkdirat),
-	ROW(REFUSED, linkat),
-	ROW(REFUSED, symlinkat),
-	ROW(REFUSED, splice),
-	ROW(REFUSED, work),
-	ROW(REFUSED, signal),
-	ROW(REFUSED, waitid),
-	ROW(REFUSED, msg),
-	ROW(REFUSED, raw),
-	ROW(REFUSED, submit),
-	ROW(REFUSED, await),
-	ROW(SILENT, within),
-	ROW(SILENT, all),
-	ROW(SILENT, into),
-	ROW(SILENT, op_discard),
-	ROW(REFUSED, cancel),
-	ROW(REFUSED, cancel_fd),
-	ROW(REFUSED, abandon),
-	ROW(REFUSED, batch_new),
-	ROW(REFUSED, batch_add),
-	ROW(REFUSED, batch_after),
-	ROW(REFUSED, batch_after_any),
-	ROW(REFUSED, batch_then),
-	ROW(READS, batch_fd),
-	ROW(REFUSED, batch_within),
-	ROW(REFUSED, batch_submit),
-	ROW(REFUSED, batch_await),
-	ROW(REFUSED, batch_result),
-	ROW(REFUSED, batch_error),
-	ROW(REFUSED, batch_take),
-	ROW(REFUSED, batch_plan),
-	ROW(REFUSED, batch_cancel),
-	ROW(REFUSED, batch_reset),
-	ROW(REFUSED, batch_free),
-	ROW(REFUSED, copy_range),
-	ROW(REFUSED, replace_file),
-	ROW(REFUSED, read_file),
-	ROW(REFUSED, send_close),
-	ROW(OPEN, loop_new),
-	ROW(RUNS, loop_run),
-	ROW(RUNS, loop_step),
-	ROW(RUNS, loop_drain),
-	ROW(REFUSED, loop_fd),
-	ROW(RUNS, loop_prepare),
-	ROW(FREES, loop_free),
-	ROW(POSTS, loop_post),
-	ROW(OPEN, loop_stop),
-	ROW(SILENT, loop_stats_get),
-	ROW(SILENT, loop_dump),
-	ROW(READS, loop_inflight),
-	ROW(READS, loop_orphans),
-	ROW(READS, loop_orphan_list),
-	ROW(READS, loop_now),
-	ROW(OPEN, loop_engine),
-	ROW(OPEN, loop_engine_reason),
-	ROW(READS, loop_refusal),
-	ROW(SILENT, loop_on_msg),
-	ROW(REFUSED, buf_get),
-	ROW(REFUSED, buf_from),
-	ROW(REFUSED, buf_wrap),
-	ROW(REFUSED, buf_share),
-	ROW(OPEN, buf_append),
-	ROW(OPEN, buf_access),
-	ROW(OPEN, buf_is_owned),
-	ROW(OPEN, buf_release),
-	ROW(OPEN, buf_peer),
-	ROW(OPEN, buf_cut),
-	ROW(REFUSED, files_register),
-	ROW(REFUSED, files_unregister),
-	ROW(REFUSED, buffers_register),
-	ROW(REFUSED, buffers_unregister),
-	{"sfr_pool_new", CALL_OPEN, call_pool_free},
-	{"sfr_pool_get", CALL_OPEN, call_pool_free},
-	{"sfr_pool_stats", CALL_OPEN, call_pool_free},
-	ROW(OPEN, pool_free),
-	ROW(REFUSED, serve),
-	ROW(REFUSED, dial),
-	ROW(REFUSED, conn_send),
-	ROW(SILENT, conn_shutdown),
-	ROW(SILENT, conn_close),
-	ROW(SILENT, conn_pause),
-	ROW(SILENT, conn_resume),
-	ROW(SILENT, conn_set_data),
-	ROW(READS, conn_data),
-	ROW(READS, conn_queued),
-	ROW(READS, conn_loop),
-	ROW(READS, conn_peer),
-	ROW(SILENT, server_close),
-	ROW(READS, server_conns),
-	ROW(READS, server_address),
-};
+#define REFUSED_ROW(name, ...) ROW(REFUSED, name),
+
+const struct call calls[] = {ROW(REFUSED, submit),
+			     ROW(REFUSED, await),
+			     ROW(SILENT, within),
+			     ROW(SILENT, all),
+			     ROW(SILENT, into),
+			     ROW(SILENT, op_discard),
+			     ROW(REFUSED, cancel),
+			     ROW(REFUSED, cancel_fd),
+			     ROW(REFUSED, abandon),
+			     ROW(REFUSED, batch_new),
+			     ROW(REFUSED, batch_add),
+			     ROW(REFUSED, batch_after),
+			     ROW(REFUSED, batch_after_any),
+			     ROW(REFUSED, batch_then),
+			     ROW(READS, batch_fd),
+			     ROW(REFUSED, batch_within),
+			     ROW(REFUSED, batch_submit),
+			     ROW(REFUSED, batch_await),
+			     ROW(REFUSED, batch_result),
+			     ROW(REFUSED, batch_error),
+			     ROW(REFUSED, batch_take),
+			     ROW(REFUSED, batch_plan),
+			     ROW(REFUSED, batch_cancel),
+			     ROW(REFUSED, batch_reset),
+			     ROW(REFUSED, batch_free),
+			     ROW(REFUSED, copy_range),
+			     ROW(REFUSED, replace_file),
+			     ROW(REFUSED, read_file),
+			     ROW(REFUSED, send_close),
+			     ROW(OPEN, loop_new),
+			     ROW(RUNS, loop_run),
+			     ROW(RUNS, loop_step),
+			     ROW(RUNS, loop_drain),
+			     ROW(REFUSED, loop_fd),
+			     ROW(RUNS, loop_prepare),
+			     ROW(FREES, loop_free),
+			     ROW(POSTS, loop_post),
+			     ROW(OPEN, loop_stop),
+			     ROW(SILENT, loop_stats_get),
+			     ROW(SILENT, loop_dump),
+			     ROW(READS, loop_inflight),
+			     ROW(READS, loop_orphans),
+			     ROW(READS, loop_orphan_list),
+			     ROW(READS, loop_now),
+			     ROW(OPEN, loop_engine),
+			     ROW(OPEN, loop_engine_reason),
+			     ROW(READS, loop_refusal),
+			     ROW(SILENT, loop_on_msg),
+			     ROW(REFUSED, buf_get),
+			     ROW(REFUSED, buf_from),
+			     ROW(REFUSED, buf_wrap),
+			     ROW(REFUSED, buf_share),
+			     ROW(OPEN, buf_append),
+			     ROW(OPEN, buf_access),
+			     ROW(OPEN, buf_is_owned),
+			     ROW(OPEN, buf_release),
+			     ROW(OPEN, buf_peer),
+			     ROW(OPEN, buf_cut),
+			     ROW(REFUSED, files_register),
+			     ROW(REFUSED, files_unregister),
+			     ROW(REFUSED, buffers_register),
+			     ROW(REFUSED, buffers_unregister),
+			     {"sfr_pool_new", CALL_OPEN, call_pool_free},
+			     {"sfr_pool_get", CALL_OPEN, call_pool_free},
+			     {"sfr_pool_stats", CALL_OPEN, call_pool_free},
+			     ROW(OPEN, pool_free),
+			     ROW(REFUSED, serve),
+			     ROW(REFUSED, dial),
+			     ROW(REFUSED, conn_send),
+			     ROW(SILENT, conn_shutdown),
+			     ROW(SILENT, conn_close),
+			     ROW(SILENT, conn_pause),
+			     ROW(SILENT, conn_resume),
+			     ROW(SILENT, conn_set_data),
+			     ROW(READS, conn_data),
+			     ROW(READS, conn_queued),
+			     ROW(READS, conn_loop),
+			     ROW(READS, conn_peer),
+			     ROW(SILENT, server_close),
+			     ROW(READS, server_conns),
+			     ROW(READS, server_address),
+			     OPERATIONS(REFUSED_ROW)};
 
 const int calls_count = sizeof(calls) / sizeof(calls[0]);
 

@@ -19,18 +19,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What an entry may have besides opcode, fd, off, addr, len and user_data. */
+/* What an entry may have besides opcode, fd, off, addr, len and user_data; of opcodes without a row, nothing. */
 enum { PRIO = 1, FLAGS = 2, SELECT = 4, BUFFER = 8, FILE_INDEX = 16, ADDR3 = 32 };
 
 static const struct {
 	uint8_t opcode, may;
 } rules[] = {
-	{IORING_OP_NOP, 0},
-	{IORING_OP_READ, 0},
-	{IORING_OP_WRITE, 0},
 	{IORING_OP_READ_FIXED, BUFFER},
 	{IORING_OP_WRITE_FIXED, BUFFER},
-	{IORING_OP_WRITEV, 0},
 	{IORING_OP_RECV, PRIO | FLAGS | SELECT},
 	{IORING_OP_RECVMSG, PRIO | FLAGS | SELECT},
 	{SFR__OP_CODE_READ_MULTI, SELECT},
@@ -39,22 +35,15 @@ static const struct {
 	{IORING_OP_SEND_ZC, FLAGS},
 	{IORING_OP_SENDMSG_ZC, FLAGS},
 	{IORING_OP_ACCEPT, PRIO | FLAGS | FILE_INDEX | ADDR3},
-	{IORING_OP_CONNECT, 0},
 	{IORING_OP_POLL_ADD, FLAGS},
-	{IORING_OP_ASYNC_CANCEL, 0},
-	{IORING_OP_SHUTDOWN, 0},
 	{IORING_OP_CLOSE, FILE_INDEX},
 	{IORING_OP_SOCKET, FLAGS | FILE_INDEX | ADDR3},
 	{IORING_OP_OPENAT, FLAGS | FILE_INDEX | ADDR3},
 	{IORING_OP_STATX, FLAGS},
 	{IORING_OP_FSYNC, FLAGS},
-	{IORING_OP_FALLOCATE, 0},
-	{SFR__OP_CODE_FTRUNCATE, 0},
 	{IORING_OP_UNLINKAT, FLAGS},
 	{IORING_OP_RENAMEAT, FLAGS},
-	{IORING_OP_MKDIRAT, 0},
 	{IORING_OP_LINKAT, FLAGS},
-	{IORING_OP_SYMLINKAT, 0},
 	{IORING_OP_SPLICE, FLAGS | FILE_INDEX}, /* where fd_in is */
 	{SFR__OP_CODE_WAITID, FLAGS | FILE_INDEX},
 };
@@ -72,7 +61,6 @@ static unsigned rule_of(unsigned opcode)
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].opcode == opcode)
 			return rules[i].may;
-	ck_abort_msg("%s: opcode %u has no rule here", about, opcode);
 	return 0;
 }
 

@@ -90,6 +90,21 @@ START_TEST(every_builder_has_its_row)
 }
 END_TEST
 
+START_TEST(every_builder_is_in_the_net_of_the_compiler)
+{
+	char builder[256], row[300];
+	const char *at;
+
+	headers_read();
+	text_read(manual, "include/safer_ring/ownership.h");
+	for (at = header; (at = builder_next(at, builder));) {
+		snprintf(row, sizeof(row), "\tX(sfr_op *, %.*s,", (int)strcspn(builder, "("),
+			 builder);
+		ck_assert_msg(strstr(manual, row) != NULL, "no row for %s", builder);
+	}
+}
+END_TEST
+
 /* The kind of a row: the variants at an offset are of the same kind. */
 static enum sfr__op_kind kind_of(const char *name, size_t length)
 {
@@ -230,6 +245,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, every_builder_has_its_row);
+	tcase_add_test(tc, every_builder_is_in_the_net_of_the_compiler);
 	tcase_add_test(tc, every_operation_takes_a_deadline);
 	tcase_add_test(tc, what_goes_on_after_a_part_is_told_apart);
 	tcase_add_test(tc, what_ends_once_is_told_apart);
