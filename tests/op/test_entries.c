@@ -12,6 +12,7 @@
 #include "op/kind.h"
 #include "pending.h"
 #include "quick.h"
+#include "sqe/language.h"
 #include <safer_ring/batch.h>
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +21,15 @@
 #include <unistd.h>
 
 /* What an entry may have besides opcode, fd, off, addr, len and user_data; of opcodes without a row, nothing. */
-enum { PRIO = 1, FLAGS = 2, SELECT = 4, BUFFER = 8, FILE_INDEX = 16, ADDR3 = 32 };
+enum {
+	PRIO = 1,
+	FLAGS = 2,
+	SELECT = 4,
+	BUFFER = 8,
+	FILE_INDEX = 16,
+	ADDR3 = 32,
+	URING = 64 /* only io_uring has it: on other engines the op does something else */
+};
 
 static const struct {
 	uint8_t opcode, may;
@@ -29,11 +38,11 @@ static const struct {
 	{IORING_OP_WRITE_FIXED, BUFFER},
 	{IORING_OP_RECV, PRIO | FLAGS | SELECT},
 	{IORING_OP_RECVMSG, PRIO | FLAGS | SELECT},
-	{SFR__OP_CODE_READ_MULTI, SELECT},
+	{SFR__OP_CODE_READ_MULTI, SELECT | URING},
 	{IORING_OP_SEND, FLAGS},
 	{IORING_OP_SENDMSG, FLAGS},
-	{IORING_OP_SEND_ZC, FLAGS},
-	{IORING_OP_SENDMSG_ZC, FLAGS},
+	{IORING_OP_SEND_ZC, FLAGS | URING},
+	{IORING_OP_SENDMSG_ZC, FLAGS | URING},
 	{IORING_OP_ACCEPT, PRIO | FLAGS | FILE_INDEX | ADDR3},
 	{IORING_OP_POLL_ADD, FLAGS},
 	{IORING_OP_CLOSE, FILE_INDEX},
@@ -45,7 +54,7 @@ static const struct {
 	{IORING_OP_RENAMEAT, FLAGS},
 	{IORING_OP_LINKAT, FLAGS},
 	{IORING_OP_SPLICE, FLAGS | FILE_INDEX}, /* where fd_in is */
-	{SFR__OP_CODE_WAITID, FLAGS | FILE_INDEX},
+	{SFR__OP_CODE_WAITID, FLAGS | FILE_INDEX | URING},
 };
 
 static struct seen seen;
@@ -77,6 +86,8 @@ static void assert_clean(const struct io_uring_sqe *sqe)
 	unsigned flags = IOSQE_FIXED_FILE | IOSQE_IO_LINK |
 			 (may & SELECT ? IOSQE_BUFFER_SELECT : 0);
 
+	ck_assert_msg(may & URING || sfr__language_ops() >> sqe->opcode & 1,
+		      "%s: no engine but io_uring knows opcode %u", about, sqe->opcode);
 	ck_assert_msg(!(sqe->flags & ~flags), "%s: its flags are %#x", about, sqe->flags);
 	assert_field(may & PRIO, "ioprio", sqe->ioprio, UINT16_MAX);
 	assert_field(may & FLAGS, "rw_flags", (uint32_t)sqe->rw_flags, UINT32_MAX);
