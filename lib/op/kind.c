@@ -21,9 +21,10 @@
 #define HERE SFR__KIND_HERE
 #define STEPS SFR__KIND_STEPS
 
-#define TRAITS(id, word, bits, ...) [SFR__OP_##id] = (bits),
+#define PLAIN_TRAITS(id, word, bits) [SFR__OP_##id] = (bits),
+#define OWN_TRAITS(id, word, bits, ...) [SFR__OP_##id] = (bits),
 
-const uint16_t sfr__kind_traits[SFR__OP_KINDS] = {SFR__OP_ROWS(TRAITS, TRAITS)};
+const uint16_t sfr__kind_traits[SFR__OP_KINDS] = {SFR__OP_ROWS(PLAIN_TRAITS, OWN_TRAITS)};
 
 #define PLAIN(id, word, bits) [SFR__OP_##id] = {.name = #word},
 #define OWN(id, word, bits, ...) [SFR__OP_##id] = {.name = #word, __VA_ARGS__},
