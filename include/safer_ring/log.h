@@ -3,7 +3,14 @@
  * The log: the few things a library has to say that are not the result of a call.
  *
  * The library prints nothing by itself. A program that wants to hear installs a callback; the key
- * log.level of the configuration decides what reaches it.
+ * log.level of the configuration decides what reaches it. At level debug a loop tells the lives of its
+ * operations, batches and connections, a line for each step:
+ *
+ *	op 0x100000003 read on 7: queued -> in flight (started)
+ *	batch 2 op 1 write: waiting -> doomed (one that must succeed did not)
+ *	connection on 9: open -> closing (ECONNRESET)
+ *
+ * The number of an op is its ticket. These lines are for people: their words may change.
  */
 #ifndef SAFER_RING_LOG_H
 #define SAFER_RING_LOG_H

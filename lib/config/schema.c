@@ -159,7 +159,9 @@ static const struct sfr__config_key keys[] = {
 	 .meaning = "Fill released buffers with 0xDF, so that late readers show."},
 
 	{ENUM_KEY("log.level", log.level, level_words, "warn"),
-	 .meaning = "The least important message that the log passes on."},
+	 .meaning = "The least important message that the log passes on. With debug it also tells "
+		    "each step in the life of every operation, batch and connection, which takes "
+		    "time."},
 };
 
 static const struct sfr__config_setting low_latency[] = {
@@ -187,7 +189,7 @@ static const struct sfr__config_setting high_throughput[] = {
 static const struct sfr__config_setting development[] = {
 	{"safety.abort", "on"},
 	{"safety.poison", "on"},
-	{"log.level", "debug"},
+	{"log.level", "info"},
 	{NULL, NULL},
 };
 /* clang-format on */

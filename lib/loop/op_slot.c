@@ -6,6 +6,7 @@
  * much memory as it ever had ops at the same time.
  */
 #include "loop/op_slot.h"
+#include "loop/loop.h"
 #include <errno.h>
 
 #define F SFR__OP_FREE
@@ -41,6 +42,11 @@ const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS_ROOM] = {
 #undef C
 #undef O
 #undef D
+
+void sfr__op_tell_traced(const sfr_op *op, enum sfr__op_state from, enum sfr__op_event event)
+{
+	op->loop->ops.trace(op, from, event);
+}
 
 void sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max)
 {

@@ -71,6 +71,7 @@ enum {
 	SFR__OP_BEHIND = 4096,    /* and the one before it there has not ended */
 	SFR__OP_SLOT_HELD = 8192, /* SFR__OP_SLOT, once it starts */
 	SFR__OP_TIMED = 16384,    /* it has a deadline: see loop/deadline.h */
+	SFR__OP_TRACED = 32768,   /* the log is told of its steps */
 };
 
 /* What the engine carries through a CQE: the address of an op, or one of these; and see SFR__CQE_UNSENT. */
@@ -114,6 +115,9 @@ struct sfr__op_table {
 	size_t bare_ready; /* how many may be, with the memory there is */
 	size_t bare_max;   /* how many may be */
 	size_t bufs;       /* buffers that exist: as many slots are set aside */
+	uint16_t traced;   /* SFR__OP_TRACED if the log is told of all its ops; or 0 */
+	/* Tell it of a step of an op that was in state `from`. Not NULL where ops are traced. */
+	void (*trace)(const sfr_op *op, enum sfr__op_state from, enum sfr__op_event event);
 	struct sfr__array slots;
 };
 
@@ -132,12 +136,30 @@ sfr_op *sfr__op_find(const struct sfr__op_table *table, sfr_ticket ticket);
 extern const uint8_t sfr__op_after[SFR__OP_STATES][SFR__OP_EVENTS_ROOM];
 
 /* Something happened to an op: move it to where that leads. It must lead somewhere. */
-static inline void sfr__op_step(sfr_op *op, enum sfr__op_event event)
+static inline void sfr__op_move(sfr_op *op, enum sfr__op_event event)
 {
 	uint8_t next = sfr__op_after[op->state][event];
 
 	sfr__invariant(next != SFR__OP_ILLEGAL);
 	op->state = next;
+}
+
+/* Tell of a step of a traced op. */
+__attribute__((cold)) void sfr__op_tell_traced(const sfr_op *op, enum sfr__op_state from,
+					       enum sfr__op_event event);
+
+static inline void sfr__op_tell(const sfr_op *op, enum sfr__op_state from, enum sfr__op_event event)
+{
+	if (sfr__unlikely(op->flags & SFR__OP_TRACED))
+		sfr__op_tell_traced(op, from, event);
+}
+
+/* Both. On the usual way of an op they are apart: there the test for SFR__OP_TRACED is part of one that is
+ * made anyway, and telling is on the way for what is unusual. */
+static inline void sfr__op_step(sfr_op *op, enum sfr__op_event event)
+{
+	sfr__op_tell(op, (enum sfr__op_state)op->state, event);
+	sfr__op_move(op, event);
 }
 
 /* Whether it is in flight, and was asked to end. */
@@ -178,18 +200,18 @@ static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 	else
 		op = sfr__op_slot_new(table);
 	sfr__list_init(&op->link);
-	sfr__op_step(op, SFR__EV_BUILD);
+	sfr__op_move(op, SFR__EV_BUILD); /* untold: nothing is known of it yet */
 	sfr__op_blank(op);
-	op->flags = with_buf ? 0 : SFR__OP_BARE;
+	op->flags = (uint16_t)(table->traced | (with_buf ? 0 : SFR__OP_BARE));
 	op->result = 0;
 	op->buf = NULL;
 	return op;
 }
 
-/* From BUILDING or DONE to FREE. */
+/* From BUILDING or DONE to FREE; untold. */
 static inline void sfr__op_give(struct sfr__op_table *table, sfr_op *op, enum sfr__op_event event)
 {
-	sfr__op_step(op, event);
+	sfr__op_move(op, event);
 	table->bare -= op->flags & SFR__OP_BARE;
 	op->generation += 1 + (op->generation == UINT32_MAX); /* 0 is for tickets of no op */
 	op->link.next = (struct sfr__link *)(void *)table->free;

@@ -35,16 +35,20 @@ static uint32_t whole_done(const sfr_op *op)
 	return (uint32_t)(op->sqe.addr - (uint64_t)(uintptr_t)sfr__buf_data(op->buf));
 }
 
-/* What was done in all is the result, whatever ended it. */
+/* What was done in all is the result, whatever ended it. It is the last that there is to tell. */
 static int op_outcome(sfr_op *op)
 {
 	int result = deadline_end(op, op->result);
 
-	if (sfr__likely(!(op->flags & (SFR__OP_WHOLE | SFR__OP_SLOT))))
+	if (sfr__likely(!(op->flags & (SFR__OP_WHOLE | SFR__OP_SLOT | SFR__OP_TRACED))))
 		return result;
 	if (op->flags & SFR__OP_SLOT)
-		return sfr__slot_end(op, result);
-	return result <= 0 && op->buf && whole_done(op) ? (int)whole_done(op) : result;
+		result = sfr__slot_end(op, result);
+	else if (op->flags & SFR__OP_WHOLE && result <= 0 && op->buf && whole_done(op))
+		result = (int)whole_done(op);
+	op->result = result;
+	sfr__op_tell(op, SFR__OP_DONE, SFR__EV_RECYCLE);
+	return result;
 }
 
 /* What an op won that nobody wants: a descriptor must not leak. */
@@ -141,14 +145,27 @@ void sfr__op_finish_later(sfr_op *op, enum sfr__op_event event, int result)
 	sfr__list_append(&op->loop->ready, &op->link);
 }
 
-/* The last completion. If the op is being cancelled, the engine perhaps was still to be told. */
-void sfr__op_finish(sfr_op *op, int result)
+/* Apart, or the usual way would save registers for it. If the op is being cancelled, the engine perhaps was
+ * still to be told. */
+static __attribute__((noinline)) void special_finish(sfr_op *op, int result)
 {
-	if (sfr__unlikely(op->state != SFR__OP_IN_FLIGHT)) {
+	if (op->state != SFR__OP_IN_FLIGHT) {
 		op->loop->orphans -= op->state == SFR__OP_ORPHANED;
 		sfr__list_unlink(&op->link);
 	}
 	sfr__op_step(op, SFR__EV_CQE_LAST);
+	op->result = result;
+	op_call_back(op);
+}
+
+/* The last completion. */
+void sfr__op_finish(sfr_op *op, int result)
+{
+	if (sfr__unlikely(op->state != SFR__OP_IN_FLIGHT || op->flags & SFR__OP_TRACED)) {
+		special_finish(op, result);
+		return;
+	}
+	sfr__op_move(op, SFR__EV_CQE_LAST);
 	op->result = result;
 	op_call_back(op);
 }
@@ -181,6 +198,7 @@ sfr_buf *sfr__op_unbuild(sfr_op *op)
 	sfr_buf *buf = op_take_buf(op);
 
 	(void)deadline_end(op, 0);
+	sfr__op_tell(op, (enum sfr__op_state)op->state, SFR__EV_DISCARD);
 	sfr__op_give(&op->loop->ops, op, SFR__EV_DISCARD);
 	return buf;
 }

@@ -86,14 +86,25 @@ static void deadline_passed(struct sfr__timer *timer)
 		deadline->passed = false; /* it has begun, and ends with its own result */
 }
 
-/* From QUEUED on its way. */
-static inline void op_start(sfr_op *op)
+/* What few ops need when they start; `submitted`: that is untold. */
+static __attribute__((noinline)) void special_start(sfr_op *op, bool submitted)
 {
 	sfr_loop *loop = op->loop;
 
-	if (sfr__unlikely(op->flags & SFR__OP_TIMED) && op->result == 0)
+	if (submitted)
+		sfr__op_tell(op, SFR__OP_BUILDING, SFR__EV_SUBMIT);
+	if (op->flags & SFR__OP_TIMED && op->result == 0)
 		sfr__deadline_start(sfr__deadline_of(&loop->deadlines, op), &loop->wheel,
 				    sfr__clock_ns(), deadline_passed);
+}
+
+/* From QUEUED on its way. */
+static inline void op_start(sfr_op *op, bool submitted)
+{
+	sfr_loop *loop = op->loop;
+
+	if (sfr__unlikely(op->flags & (SFR__OP_TIMED | SFR__OP_TRACED)))
+		special_start(op, submitted);
 	if (sfr__unlikely(op->result < 0))
 		op_refuse(op, op->result);
 	else if (sfr__op_is(op, SFR__KIND_HERE))
@@ -108,8 +119,8 @@ static inline void op_start(sfr_op *op)
 
 sfr_ticket sfr__op_submit(sfr_op *op, sfr_done *done, void *arg)
 {
-	sfr__op_enter(op, done, arg);
-	op_start(op);
+	sfr__op_enter_untold(op, done, arg);
+	op_start(op, true);
 	return sfr__op_ticket(op);
 }
 
@@ -150,5 +161,5 @@ void sfr__op_hold(sfr_op *op, sfr_done *done, void *arg)
 void sfr__op_release(sfr_op *op)
 {
 	sfr__slot_unhold(op);
-	op_start(op);
+	op_start(op, false);
 }

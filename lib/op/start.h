@@ -26,15 +26,21 @@ static inline bool sfr__op_comes_late(const sfr_op *op)
 /* Whether it is on a descriptor that the loop has for itself: such an op ends with -EBADF. */
 bool sfr__op_is_on_own(const sfr_op *op);
 
-/* From BUILDING or ADDED to QUEUED. */
-static inline void sfr__op_enter(sfr_op *op, sfr_done *done, void *arg)
+/* From BUILDING or ADDED to QUEUED; untold. */
+static inline void sfr__op_enter_untold(sfr_op *op, sfr_done *done, void *arg)
 {
 	op->done = done;
 	op->arg = arg;
 	op->loop->inflight++;
 	op->loop->stats.ops++;
 	sfr__loop_stir(op->loop);
-	sfr__op_step(op, SFR__EV_SUBMIT);
+	sfr__op_move(op, SFR__EV_SUBMIT);
+}
+
+static inline void sfr__op_enter(sfr_op *op, sfr_done *done, void *arg)
+{
+	sfr__op_tell(op, (enum sfr__op_state)op->state, SFR__EV_SUBMIT);
+	sfr__op_enter_untold(op, done, arg);
 }
 
 /* Submit an op that is not to start yet. */

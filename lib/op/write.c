@@ -57,8 +57,8 @@ struct io_uring_sqe *sfr__op_write(sfr_op *op)
 	sqe_copy(sqe, &op->sqe);
 	sqe->user_data = (uint64_t)(uintptr_t)op;
 	if (sfr__unlikely(op->sqe.off == SFR__POSITION || sfr__fd_is_fixed(op->sqe.fd) ||
-			  op->kind == SFR__OP_SPLICE))
+			  op->kind == SFR__OP_SPLICE || op->flags & SFR__OP_TRACED))
 		return special_write(op, sqe);
-	sfr__op_step(op, SFR__EV_TAKEN);
+	sfr__op_move(op, SFR__EV_TAKEN);
 	return sqe;
 }

@@ -6,6 +6,7 @@
 #include "machine/shortage.h"
 #include "op/end.h"
 #include "op/errand.h"
+#include "op/trace.h"
 #include "run/run.h"
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -109,6 +110,8 @@ static int loop_build(sfr_loop *loop)
 	if (r < 0)
 		return loop_lacks(settings, r, "its mailbox", 0);
 	sfr__op_table_init(&loop->ops, bare_max, bufs + bare_max);
+	loop->ops.traced = settings->log.level == SFR_LOG_DEBUG ? SFR__OP_TRACED : 0;
+	loop->ops.trace = sfr__op_trace;
 	sfr__array_init(&loop->deadlines, sizeof(struct sfr__deadline), bufs + 2 * bare_max);
 	loop->pool = sfr__pool_new(&plan);
 	if (!loop->pool)
