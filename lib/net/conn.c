@@ -7,6 +7,7 @@
  * its descriptor's number.
  */
 #include "net/conn.h"
+#include "base/log.h"
 #include "net/address.h"
 #include "op/build.h"
 #include "op/cancel.h"
@@ -26,6 +27,16 @@ static sfr_loop *loop_of(const sfr_conn *conn)
 static const struct sfr__settings *settings_of(const sfr_conn *conn)
 {
 	return &loop_of(conn)->settings;
+}
+
+/* Move it to another state, and tell the log why. Twice or three times in the life of a connection. */
+static void conn_move(sfr_conn *conn, enum sfr__conn_state next, const char *why)
+{
+	static const char *const names[] = {"connecting", "open", "failed", "closing", "closed"};
+
+	sfr__log(settings_of(conn)->log.level, SFR_LOG_DEBUG, "connection on %d: %s -> %s (%s)",
+		 conn->fd, names[conn->state], names[next], why);
+	conn->state = (uint8_t)next;
 }
 
 /* Have sfr__conn_settle called before the engine is entered. */
@@ -117,7 +128,7 @@ static void conn_fail(sfr_conn *conn, int reason)
 		sfr__conn_close(conn, reason);
 		return;
 	}
-	conn->state = SFR__CONN_FAILED;
+	conn_move(conn, SFR__CONN_FAILED, sfr_errname(reason));
 	conn->reason = reason;
 	sfr__ticket_cancel(loop, conn->recv); /* what it has received already it still delivers */
 	sfr__ticket_cancel(loop, conn->send);
@@ -251,7 +262,7 @@ static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	(void)loop;
 	(void)result; /* the descriptor is gone in any case */
 	(void)buf;
-	conn->state = SFR__CONN_CLOSED;
+	conn_move(conn, SFR__CONN_CLOSED, sfr_errname(conn->reason));
 	conn->fd = -1; /* the number may be somebody else's already */
 	conn->other = 0;
 	if (conn->handlers.on_close)
@@ -273,7 +284,7 @@ void sfr__conn_close(sfr_conn *conn, int reason)
 		sfr__ticket_cancel(loop, conn->other);
 	else if ((conn->recv || conn->send) && !conn->other)
 		conn_shut(conn, SHUT_RDWR);
-	conn->state = SFR__CONN_CLOSING;
+	conn_move(conn, SFR__CONN_CLOSING, sfr_errname(conn->reason));
 	sfr__ticket_cancel(loop, conn->recv); /* a ticket that is 0 or stale has nothing to end */
 	sfr__ticket_cancel(loop, conn->send);
 	sfr__send_queue_clear(&conn->queue);
@@ -379,7 +390,7 @@ sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
 
 static void conn_open(sfr_conn *conn)
 {
-	conn->state = SFR__CONN_OPEN;
+	conn_move(conn, SFR__CONN_OPEN, conn->server ? "accepted" : "dialled");
 	conn_touch(conn);
 	if (conn->handlers.on_open)
 		conn->handlers.on_open(conn, conn->arg);
