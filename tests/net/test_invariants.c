@@ -5,16 +5,8 @@
  */
 #include "net/conn.h"
 #include "batch/batch.h"
-#include "peers.h"
+#include "batches.h"
 #include <signal.h>
-
-static void turn_a_while(sfr_loop *loop)
-{
-	int i;
-
-	for (i = 0; i < 100; i++)
-		(void)sfr_loop_step(loop, 0);
-}
 
 START_TEST(an_op_that_ends_uncounted_stops_the_program)
 {
@@ -24,7 +16,7 @@ START_TEST(an_op_that_ends_uncounted_stops_the_program)
 	sfr_submit(sfr_nop(loop), record, &seen);
 	loop->inflight = 0;
 
-	turn_a_while(loop);
+	turn_until(loop, &seen.calls, 1);
 }
 END_TEST
 
@@ -37,7 +29,7 @@ START_TEST(a_node_that_is_settled_uncounted_stops_the_program)
 	ck_assert_int_eq(sfr_batch_submit(batch, NULL, NULL), 0);
 	batch->left = 0;
 
-	turn_a_while(loop);
+	turns_until_ended(loop, batch, 0);
 }
 END_TEST
 
