@@ -48,9 +48,9 @@ struct epoll {
 	struct epoll_event events[EVENTS_MAX];
 };
 
-static struct waiting *waiting_of(const struct sfr__request *request)
+static struct waiting *waiting_of(const struct sfr__flight *flight)
 {
-	return (struct waiting *)(uintptr_t)request;
+	return (struct waiting *)(uintptr_t)flight;
 }
 
 static struct epoll *epoll_of(const struct sfr__engine *engine)
@@ -64,11 +64,11 @@ static struct epoll *epoll_of(const struct sfr__engine *engine)
 
 static void work_run(struct sfr__work *work)
 {
-	struct sfr__request *request = &sfr__container(work, struct waiting, work)->waiter.request;
-	struct epoll *epoll = epoll_of(&request->interpreter->engine);
+	struct sfr__flight *flight = &sfr__container(work, struct waiting, work)->waiter.flight;
+	struct epoll *epoll = epoll_of(&flight->interpreter->engine);
 	uint64_t before = sfr__calls;
 
-	request->result = sfr__syscall_do(request);
+	flight->result = sfr__syscall_do(&flight->request);
 	atomic_fetch_add_explicit(&epoll->worker_calls, sfr__calls - before, memory_order_relaxed);
 }
 
@@ -113,47 +113,47 @@ static void descriptor_drop(struct epoll *epoll, int copy)
 }
 
 /* A worker may begin after the descriptor was closed and its number is another file's. 0 or -errno. */
-static int request_copy(struct epoll *epoll, struct sfr__request *request)
+static int request_copy(struct epoll *epoll, struct sfr__flight *flight)
 {
-	bool two = request->sqe.opcode == IORING_OP_SPLICE;
+	bool two = flight->request.sqe.opcode == IORING_OP_SPLICE;
 	int copy, copy_in = -1;
 
-	if (request->fd < 0 || request->sqe.opcode == IORING_OP_CLOSE ||
-	    waiting_of(request)->has_copy)
+	if (flight->request.fd < 0 || flight->request.sqe.opcode == IORING_OP_CLOSE ||
+	    waiting_of(flight)->has_copy)
 		return 0;
-	copy = descriptor_copy(epoll, request->fd);
+	copy = descriptor_copy(epoll, flight->request.fd);
 	if (copy >= 0 && two)
-		copy_in = descriptor_copy(epoll, request->fd_in);
+		copy_in = descriptor_copy(epoll, flight->request.fd_in);
 	if (copy >= 0 && two && copy_in < 0)
 		descriptor_drop(epoll, copy);
 	if (copy < 0 || (two && copy_in < 0))
 		return copy < 0 ? copy : copy_in;
-	request->fd = copy;
-	request->fd_in = copy_in;
-	waiting_of(request)->has_copy = true;
+	flight->request.fd = copy;
+	flight->request.fd_in = copy_in;
+	waiting_of(flight)->has_copy = true;
 	return 0;
 }
 
-static void request_forget_copy(struct epoll *epoll, struct sfr__request *request)
+static void request_forget_copy(struct epoll *epoll, struct sfr__flight *flight)
 {
-	if (!waiting_of(request)->has_copy)
+	if (!waiting_of(flight)->has_copy)
 		return;
-	waiting_of(request)->has_copy = false;
-	descriptor_drop(epoll, request->fd);
-	if (request->fd_in >= 0)
-		descriptor_drop(epoll, request->fd_in);
+	waiting_of(flight)->has_copy = false;
+	descriptor_drop(epoll, flight->request.fd);
+	if (flight->request.fd_in >= 0)
+		descriptor_drop(epoll, flight->request.fd_in);
 }
 
 /* 0 or -errno. */
-static int request_give(struct epoll *epoll, struct sfr__request *request)
+static int request_give(struct epoll *epoll, struct sfr__flight *flight)
 {
 	int r = work_watch(epoll);
 
 	if (r == 0)
-		r = request_copy(epoll, request);
+		r = request_copy(epoll, flight);
 	if (r == 0)
-		r = sfr__workers_give(&epoll->workers, &waiting_of(request)->work);
-	waiting_of(request)->with_workers = r == 0;
+		r = sfr__workers_give(&epoll->workers, &waiting_of(flight)->work);
+	waiting_of(flight)->with_workers = r == 0;
 	return r;
 }
 
@@ -169,67 +169,67 @@ static void work_collect(struct epoll *epoll)
 	sfr__workers_collect(&epoll->workers, &done);
 	while (!sfr__list_empty(&done)) {
 		struct waiting *waiting = sfr__container(done.next, struct waiting, work.link);
-		struct sfr__request *request = &waiting->waiter.request;
+		struct sfr__flight *flight = &waiting->waiter.flight;
 
 		sfr__list_unlink(&waiting->work.link);
 		waiting->with_workers = false;
-		if (sfr__syscall_is_for_later(request))
-			sfr__interpreter_retry(&epoll->interpreter, request);
-		else if (request->result == SFR__NOT_YET)
-			(void)sfr__interpreter_go_on(&epoll->interpreter, request);
+		if (sfr__syscall_is_for_later(&flight->request))
+			sfr__interpreter_retry(&epoll->interpreter, flight);
+		else if (flight->result == SFR__NOT_YET)
+			(void)sfr__interpreter_go_on(&epoll->interpreter, flight);
 		else
-			sfr__interpreter_finish(&epoll->interpreter, request, request->result);
+			sfr__interpreter_finish(&epoll->interpreter, flight, flight->result);
 	}
 }
 
 /* 0 or -errno. A splice has two descriptors, and may wait for one and then for the other: it holds on to both, if
  * there are descriptors to be had for that. */
-static int request_watch(struct epoll *epoll, struct sfr__request *request)
+static int request_watch(struct epoll *epoll, struct sfr__flight *flight)
 {
-	if (request->sqe.opcode == IORING_OP_SPLICE && request_copy(epoll, request) == -EBADF)
+	if (flight->request.sqe.opcode == IORING_OP_SPLICE && request_copy(epoll, flight) == -EBADF)
 		return -EBADF;
-	return sfr__watch_add(&epoll->watches, request, sfr__syscall_fd(request),
-			      sfr__syscall_events(request));
+	return sfr__watch_add(&epoll->watches, flight, sfr__syscall_fd(&flight->request),
+			      sfr__syscall_events(&flight->request));
 }
 
-static int request_wait(struct epoll *epoll, struct sfr__request *request);
+static int request_wait(struct epoll *epoll, struct sfr__flight *flight);
 
 /*
  * Have a worker do it. If that is not possible for want of a descriptor, a thread or memory, do it here and now: the
  * loop stands still meanwhile, but an operation that ends the shortage, like closing a file, is not refused because
  * of the shortage.
  */
-static int request_work(struct epoll *epoll, struct sfr__request *request)
+static int request_work(struct epoll *epoll, struct sfr__flight *flight)
 {
-	int r = request_give(epoll, request);
+	int r = request_give(epoll, flight);
 
 	if (r == 0)
 		return SFR__NOT_YET;
 	if (r != -EBADF)
-		r = sfr__syscall_do(request);
+		r = sfr__syscall_do(&flight->request);
 	if (r == SFR__NOT_YET)
-		return request_wait(epoll, request);
-	request_forget_copy(epoll, request);
+		return request_wait(epoll, flight);
+	request_forget_copy(epoll, flight);
 	return r;
 }
 
 /* SFR__NOT_YET, or the result with which it ends. */
-static int request_wait(struct epoll *epoll, struct sfr__request *request)
+static int request_wait(struct epoll *epoll, struct sfr__flight *flight)
 {
 	int r;
 
-	if (sfr__syscall_blocks(request))
-		return request_work(epoll, request);
-	if (sfr__syscall_is_for_later(request)) {
-		sfr__interpreter_retry(&epoll->interpreter, request);
+	if (sfr__syscall_blocks(&flight->request))
+		return request_work(epoll, flight);
+	if (sfr__syscall_is_for_later(&flight->request)) {
+		sfr__interpreter_retry(&epoll->interpreter, flight);
 		return SFR__NOT_YET;
 	}
-	r = request_watch(epoll, request);
+	r = request_watch(epoll, flight);
 	if (r == 0)
 		return SFR__NOT_YET;
-	if (r == -EPERM && request->sqe.opcode != IORING_OP_POLL_ADD)
-		return request_work(epoll, request); /* a file or device that is always ready */
-	request_forget_copy(epoll, request);
+	if (r == -EPERM && flight->request.sqe.opcode != IORING_OP_POLL_ADD)
+		return request_work(epoll, flight); /* a file or device that is always ready */
+	request_forget_copy(epoll, flight);
 	return r == -EPERM ? -EINVAL : r;
 }
 
@@ -237,46 +237,46 @@ static int request_wait(struct epoll *epoll, struct sfr__request *request)
  * What the interpreter asks for.
  */
 
-static int epoll_attempt(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static int epoll_attempt(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
 	(void)interpreter;
-	if (waiting_of(request)->with_workers)
+	if (waiting_of(flight)->with_workers)
 		return SFR__NOT_YET;
-	return sfr__syscall_try(request);
+	return sfr__syscall_try(&flight->request);
 }
 
-static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__request *request,
+static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 			  bool forward)
 {
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 
-	if (waiting_of(request)->with_workers) /* how far it is by now is the worker's to write */
+	if (waiting_of(flight)->with_workers) /* how far it is by now is the worker's to write */
 		return SFR__NOT_YET;
-	if (sfr__syscall_blocks(request) ||
-	    waiting_of(request)->waiter.fd != sfr__syscall_fd(request))
-		sfr__watch_remove(&epoll->watches, request); /* it waits for something else now */
-	if (waiting_of(request)->waiter.watched && forward)
-		sfr__watch_revive(&epoll->watches, request);
-	if (waiting_of(request)->waiter.watched)
+	if (sfr__syscall_blocks(&flight->request) ||
+	    waiting_of(flight)->waiter.fd != sfr__syscall_fd(&flight->request))
+		sfr__watch_remove(&epoll->watches, flight); /* it waits for something else now */
+	if (waiting_of(flight)->waiter.watched && forward)
+		sfr__watch_revive(&epoll->watches, flight);
+	if (waiting_of(flight)->waiter.watched)
 		return SFR__NOT_YET;
-	return request_wait(epoll, request);
+	return request_wait(epoll, flight);
 }
 
-static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 
-	if (waiting_of(request)->with_workers &&
-	    !sfr__workers_take_back(&epoll->workers, &waiting_of(request)->work))
+	if (waiting_of(flight)->with_workers &&
+	    !sfr__workers_take_back(&epoll->workers, &waiting_of(flight)->work))
 		return false;
-	waiting_of(request)->with_workers = false;
-	sfr__watch_remove(&epoll->watches, request);
+	waiting_of(flight)->with_workers = false;
+	sfr__watch_remove(&epoll->watches, flight);
 	return true;
 }
 
-static void epoll_ended(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static void epoll_ended(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	request_forget_copy(epoll_of(&interpreter->engine), request);
+	request_forget_copy(epoll_of(&interpreter->engine), flight);
 }
 
 static int epoll_closing(struct sfr__interpreter *interpreter, int fd)
@@ -565,7 +565,7 @@ int sfr__epoll_open(struct sfr__engine **out, const struct sfr__settings *settin
 	if (!epoll)
 		return -ENOMEM;
 	epoll->interpreter.calls = &interpreter_calls;
-	epoll->interpreter.request_size = sizeof(struct waiting);
+	epoll->interpreter.flight_size = sizeof(struct waiting);
 	epoll->interpreter.engine.calls = &epoll_calls;
 	epoll->interpreter.engine.features = features_offered(settings);
 	sfr__workers_init(&epoll->workers, settings->ring.workers, STACK_SIZE, work_run, work_tell);

@@ -35,9 +35,9 @@ struct watch {
 	bool outlives : 1; /* ours: it keeps a file open whose descriptor was closed */
 };
 
-static struct sfr__waiter *waiter_of(const struct sfr__request *request)
+static struct sfr__waiter *waiter_of(const struct sfr__flight *flight)
 {
-	return (struct sfr__waiter *)(uintptr_t)request;
+	return (struct sfr__waiter *)(uintptr_t)flight;
 }
 
 static struct watch *watch_at(const struct sfr__watches *watches, int fd)
@@ -107,11 +107,11 @@ static void watch_drop(struct sfr__watches *watches, struct watch *watch, int fd
 /* It can wait no longer. */
 static void request_lost(struct sfr__watches *watches, struct sfr__link *link, int result)
 {
-	struct sfr__request *request = sfr__container(link, struct sfr__request, link);
+	struct sfr__flight *flight = sfr__container(link, struct sfr__flight, link);
 
 	sfr__list_unlink(link);
-	waiter_of(request)->watched = false;
-	sfr__interpreter_finish(watches->interpreter, request, result);
+	waiter_of(flight)->watched = false;
+	sfr__interpreter_finish(watches->interpreter, flight, result);
 }
 
 /* Their descriptor was closed while they waited, other than by an op: they must not meet the next file
@@ -147,11 +147,10 @@ static int watch_update(struct sfr__watches *watches, struct watch *watch, int f
 	int r;
 
 	for (link = watch->requests.next; link != &watch->requests; link = link->next) {
-		const struct sfr__request *request = sfr__container(link, struct sfr__request,
-								    link);
+		const struct sfr__flight *flight = sfr__container(link, struct sfr__flight, link);
 
-		wanted |= waiter_of(request)->events;
-		if (manner == ONCE && sfr__request_is_multishot(request))
+		wanted |= waiter_of(flight)->events;
+		if (manner == ONCE && sfr__request_is_multishot(&flight->request))
 			manner = LEVEL;
 	}
 	if (sfr__list_empty(&watch->requests)) {
@@ -173,7 +172,7 @@ static int watch_update(struct sfr__watches *watches, struct watch *watch, int f
 	return 0;
 }
 
-int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, int fd,
+int sfr__watch_add(struct sfr__watches *watches, struct sfr__flight *flight, int fd,
 		   uint32_t events)
 {
 	struct watch *watch = watch_get(watches, fd);
@@ -181,22 +180,22 @@ int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, i
 
 	if (!watch)
 		return fd < 0 ? -EBADF : -ENOMEM;
-	waiter_of(request)->fd = fd;
-	waiter_of(request)->events = events;
-	waiter_of(request)->since = watches->round;
+	waiter_of(flight)->fd = fd;
+	waiter_of(flight)->events = events;
+	waiter_of(flight)->since = watches->round;
 	watch->in_vain = 0;
-	sfr__list_append(&watch->requests, &request->link);
+	sfr__list_append(&watch->requests, &flight->link);
 	r = watch_update(watches, watch, fd, true);
 	if (r == -ENOENT) { /* who waited here before waited for another file */
-		sfr__list_unlink(&request->link);
+		sfr__list_unlink(&flight->link);
 		watch_lose(watches, watch, fd);
-		sfr__list_append(&watch->requests, &request->link);
+		sfr__list_append(&watch->requests, &flight->link);
 		r = watch_update(watches, watch, fd, true);
 	}
 	if (r < 0)
-		sfr__list_unlink(&request->link);
+		sfr__list_unlink(&flight->link);
 	else
-		waiter_of(request)->watched = true;
+		waiter_of(flight)->watched = true;
 	return r;
 }
 
@@ -221,16 +220,16 @@ static bool watch_try(struct sfr__watches *watches, struct watch *watch, uint32_
 	bool tried = false, came = false;
 
 	for (; count && !sfr__list_empty(&watch->requests); count--) {
-		struct sfr__request *request = sfr__container(watch->requests.next,
-							      struct sfr__request, link);
+		struct sfr__flight *flight = sfr__container(watch->requests.next,
+							    struct sfr__flight, link);
 
-		sfr__list_unlink(&request->link);
-		sfr__list_append(&watch->requests, &request->link);
-		if (!(events & (waiter_of(request)->events | EPOLLERR | EPOLLHUP)))
+		sfr__list_unlink(&flight->link);
+		sfr__list_append(&watch->requests, &flight->link);
+		if (!(events & (waiter_of(flight)->events | EPOLLERR | EPOLLHUP)))
 			continue;
 		tried = true;
-		request->told = waiter_of(request)->since != watches->round ? events : 0;
-		came |= sfr__interpreter_go_on(watches->interpreter, request);
+		flight->request.told = waiter_of(flight)->since != watches->round ? events : 0;
+		came |= sfr__interpreter_go_on(watches->interpreter, flight);
 	}
 	return came || !tried;
 }
@@ -244,7 +243,7 @@ static void watch_slow_down(struct sfr__watches *watches, struct watch *watch)
 	watch->in_vain += watch->in_vain <= IN_VAIN_MAX;
 	for (link = watch->requests.next; link != &watch->requests; link = link->next)
 		sfr__interpreter_retry(watches->interpreter,
-				       sfr__container(link, struct sfr__request, link));
+				       sfr__container(link, struct sfr__flight, link));
 }
 
 void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events)
@@ -262,28 +261,28 @@ void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events)
 		watch_lose(watches, watch, fd);
 }
 
-void sfr__watch_revive(struct sfr__watches *watches, struct sfr__request *request)
+void sfr__watch_revive(struct sfr__watches *watches, struct sfr__flight *flight)
 {
-	struct watch *watch = watch_at(watches, waiter_of(request)->fd);
+	struct watch *watch = watch_at(watches, waiter_of(flight)->fd);
 
 	if (!watch->in_vain)
 		return;
 	watch->in_vain = 0;
-	if (watch_update(watches, watch, waiter_of(request)->fd, false) < 0)
-		sfr__interpreter_retry(watches->interpreter, request);
+	if (watch_update(watches, watch, waiter_of(flight)->fd, false) < 0)
+		sfr__interpreter_retry(watches->interpreter, flight);
 }
 
-void sfr__watch_remove(struct sfr__watches *watches, struct sfr__request *request)
+void sfr__watch_remove(struct sfr__watches *watches, struct sfr__flight *flight)
 {
 	struct watch *watch;
 
-	if (!waiter_of(request)->watched)
+	if (!waiter_of(flight)->watched)
 		return;
-	waiter_of(request)->watched = false;
-	sfr__list_unlink(&request->link);
-	watch = watch_at(watches, waiter_of(request)->fd);
+	waiter_of(flight)->watched = false;
+	sfr__list_unlink(&flight->link);
+	watch = watch_at(watches, waiter_of(flight)->fd);
 	if (watch->manner != ONCE || watch->outlives)
-		(void)watch_update(watches, watch, waiter_of(request)->fd, false);
+		(void)watch_update(watches, watch, waiter_of(flight)->fd, false);
 }
 
 /* Those who wait for `watch` go on waiting for another descriptor of the same file. */
@@ -296,13 +295,13 @@ static int watch_move(struct sfr__watches *watches, struct watch *watch, int fd,
 	if (!sfr__list_empty(&kept->requests) || kept->registered)
 		watch_lose(watches, kept, copy); /* of a file that had this number */
 	while (!sfr__list_empty(&watch->requests)) {
-		struct sfr__request *request = sfr__container(watch->requests.next,
-							      struct sfr__request, link);
+		struct sfr__flight *flight = sfr__container(watch->requests.next,
+							    struct sfr__flight, link);
 
-		sfr__list_unlink(&request->link);
-		sfr__list_append(&kept->requests, &request->link);
-		request->fd = waiter_of(request)->fd = copy;
-		request->number = -1;
+		sfr__list_unlink(&flight->link);
+		sfr__list_append(&kept->requests, &flight->link);
+		flight->request.fd = waiter_of(flight)->fd = copy;
+		flight->number = -1;
 	}
 	watch_drop(watches, watch, fd);
 	kept->outlives = true;
@@ -337,7 +336,7 @@ static void splices_lose(struct sfr__watches *watches, struct watch *watch)
 	while (!sfr__list_empty(&all)) {
 		struct sfr__link *link = all.next;
 
-		if (sfr__container(link, struct sfr__request, link)->sqe.opcode ==
+		if (sfr__container(link, struct sfr__flight, link)->request.sqe.opcode ==
 		    IORING_OP_SPLICE) {
 			request_lost(watches, link, -ECANCELED);
 			continue;

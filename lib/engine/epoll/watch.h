@@ -19,7 +19,7 @@
 
 /* What is to be known of a request besides. Its engine's structure begins with this. */
 struct sfr__waiter {
-	struct sfr__request request;
+	struct sfr__flight flight;
 	int fd;          /* that it waits for */
 	uint32_t events; /* of it */
 	uint32_t since;  /* the round in which it began to */
@@ -39,14 +39,14 @@ int sfr__watches_init(struct sfr__watches *watches, struct sfr__interpreter *int
 void sfr__watches_fini(struct sfr__watches *watches);
 
 /* Wait until a descriptor is ready for one of the events. 0 or -errno: -EPERM if it always is. */
-int sfr__watch_add(struct sfr__watches *watches, struct sfr__request *request, int fd,
+int sfr__watch_add(struct sfr__watches *watches, struct sfr__flight *flight, int fd,
 		   uint32_t events);
 
 /* A try was not in vain: epoll is worth asking again. */
-void sfr__watch_revive(struct sfr__watches *watches, struct sfr__request *request);
+void sfr__watch_revive(struct sfr__watches *watches, struct sfr__flight *flight);
 
 /* It waits no longer, if it did. */
-void sfr__watch_remove(struct sfr__watches *watches, struct sfr__request *request);
+void sfr__watch_remove(struct sfr__watches *watches, struct sfr__flight *flight);
 
 /* Make a new set, and ask it for all that is waited for. 0 or -errno. */
 int sfr__watches_renew(struct sfr__watches *watches);

@@ -9,9 +9,9 @@
 #include "engine/interpreter/interpreter.h"
 
 /* The result with which it ends, or SFR__NOT_YET. A multishot request posts what came before that. */
-int sfr__attempt(struct sfr__interpreter *interpreter, struct sfr__request *request);
+int sfr__attempt(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 /* What was transferred before it ended is the result, whatever ended it. */
-int sfr__result_so_far(const struct sfr__request *request, int result);
+int sfr__result_so_far(const struct sfr__flight *flight, int result);
 
 #endif

@@ -13,12 +13,12 @@ static inline bool sfr__cq_has_room(const struct sfr__interpreter *interpreter)
 }
 
 static inline void sfr__cq_write(struct sfr__interpreter *interpreter,
-				 const struct sfr__request *request, int result, unsigned flags)
+				 const struct sfr__flight *flight, int result, unsigned flags)
 {
 	struct sfr__queue *queue = &interpreter->engine.queue;
 
 	queue->cqes[interpreter->cq_tail++ & queue->cq_mask] = (struct io_uring_cqe){
-		.user_data = request->sqe.user_data, .res = result, .flags = flags};
+		.user_data = flight->request.sqe.user_data, .res = result, .flags = flags};
 }
 
 #endif

@@ -8,19 +8,19 @@
 #include "engine/interpreter/interpreter.h"
 
 /* Memory for `count` requests at least. False if there is none. */
-bool sfr__requests_reserve(struct sfr__interpreter *interpreter, unsigned count);
-void sfr__requests_free_all(struct sfr__interpreter *interpreter);
+bool sfr__flights_reserve(struct sfr__interpreter *interpreter, unsigned count);
+void sfr__flights_free_all(struct sfr__interpreter *interpreter);
 
 /* A request for an SQE; there must be memory for it. */
-struct sfr__request *sfr__request_take(struct sfr__interpreter *interpreter,
-				       const struct io_uring_sqe *sqe);
-void sfr__request_give(struct sfr__interpreter *interpreter, struct sfr__request *request);
+struct sfr__flight *sfr__flight_take(struct sfr__interpreter *interpreter,
+				     const struct io_uring_sqe *sqe);
+void sfr__flight_give(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 /* It is in flight from now on; or no longer. */
-void sfr__flight_enter(struct sfr__interpreter *interpreter, struct sfr__request *request);
-void sfr__flight_leave(struct sfr__interpreter *interpreter, struct sfr__request *request);
+void sfr__flight_enter(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
+void sfr__flight_leave(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 /* The first request in flight with this user_data, or NULL. */
-struct sfr__request *sfr__flight_find(struct sfr__interpreter *interpreter, uint64_t user_data);
+struct sfr__flight *sfr__flight_find(struct sfr__interpreter *interpreter, uint64_t user_data);
 
 #endif

@@ -30,28 +30,28 @@
  */
 
 /* The last completion of a request, which is gone with it. */
-static void request_post(struct sfr__interpreter *interpreter, struct sfr__request *request,
+static void request_post(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 			 int result)
 {
 	if (sfr__likely(sfr__cq_has_room(interpreter) && sfr__list_empty(&interpreter->late))) {
-		sfr__cq_write(interpreter, request, result, request->flags);
-		sfr__request_give(interpreter, request);
+		sfr__cq_write(interpreter, flight, result, flight->flags);
+		sfr__flight_give(interpreter, flight);
 		return;
 	}
-	request->result = result;
+	flight->result = result;
 	interpreter->engine.overflows++;
-	sfr__list_append(&interpreter->late, &request->link);
+	sfr__list_append(&interpreter->late, &flight->link);
 }
 
 static void late_post(struct sfr__interpreter *interpreter)
 {
 	while (!sfr__list_empty(&interpreter->late) && sfr__cq_has_room(interpreter)) {
-		struct sfr__request *request = sfr__container(interpreter->late.next,
-							      struct sfr__request, link);
+		struct sfr__flight *flight = sfr__container(interpreter->late.next,
+							    struct sfr__flight, link);
 
-		sfr__list_unlink(&request->link);
-		sfr__cq_write(interpreter, request, request->result, request->flags);
-		sfr__request_give(interpreter, request);
+		sfr__list_unlink(&flight->link);
+		sfr__cq_write(interpreter, flight, flight->result, flight->flags);
+		sfr__flight_give(interpreter, flight);
 	}
 }
 
@@ -60,22 +60,22 @@ static void late_post(struct sfr__interpreter *interpreter)
  */
 
 /* Its timer, if that runs. */
-static void timer_stop(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static void timer_stop(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	if (!sfr__list_empty(&request->timer.link))
-		sfr__wheel_remove(&interpreter->wheel, &request->timer);
+	if (!sfr__list_empty(&flight->timer.link))
+		sfr__wheel_remove(&interpreter->wheel, &flight->timer);
 }
 
-static void limit_stop(struct sfr__interpreter *interpreter, struct sfr__request *limit)
+static void limit_stop(struct sfr__interpreter *interpreter, struct sfr__flight *limit)
 {
 	timer_stop(interpreter, limit);
 	request_post(interpreter, limit, -ECANCELED);
 }
 
-static void chain_cancel(struct sfr__interpreter *interpreter, struct sfr__request *member)
+static void chain_cancel(struct sfr__interpreter *interpreter, struct sfr__flight *member)
 {
 	while (member) {
-		struct sfr__request *next = member->next;
+		struct sfr__flight *next = member->next;
 
 		request_post(interpreter, member, -ECANCELED);
 		member = next;
@@ -83,20 +83,21 @@ static void chain_cancel(struct sfr__interpreter *interpreter, struct sfr__reque
 }
 
 /* Post it; the member after it is due, unless this end broke the chain. */
-static void request_end(struct sfr__interpreter *interpreter, struct sfr__request *request,
+static void request_end(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 			int result)
 {
-	struct sfr__request *next = request->next, *limit = NULL;
+	struct sfr__flight *next = flight->next, *limit = NULL;
 	bool broken;
 
-	if (result >= 0 && sfr__request_fills_slot(request))
-		result = sfr__tables_win(interpreter, request, result);
-	broken = sfr__request_failed(request, result) && !(request->sqe.flags & IOSQE_IO_HARDLINK);
-	if (next && next->sqe.opcode == IORING_OP_LINK_TIMEOUT) {
+	if (result >= 0 && sfr__request_fills_slot(&flight->request))
+		result = sfr__tables_win(interpreter, flight, result);
+	broken = sfr__request_failed(&flight->request, result) &&
+		 !(flight->request.sqe.flags & IOSQE_IO_HARDLINK);
+	if (next && next->request.sqe.opcode == IORING_OP_LINK_TIMEOUT) {
 		limit = next;
 		next = limit->next;
 	}
-	request_post(interpreter, request, result);
+	request_post(interpreter, flight, result);
 	if (limit)
 		limit_stop(interpreter, limit);
 	if (broken)
@@ -106,39 +107,39 @@ static void request_end(struct sfr__interpreter *interpreter, struct sfr__reques
 }
 
 /* End one that is in flight, and no longer with the engine. */
-static void flight_end(struct sfr__interpreter *interpreter, struct sfr__request *request,
-		       int result)
+static void flight_end(struct sfr__interpreter *interpreter, struct sfr__flight *flight, int result)
 {
-	timer_stop(interpreter, request);
-	interpreter->calls->ended(interpreter, request);
-	sfr__flight_leave(interpreter, request);
-	request_end(interpreter, request, result);
+	timer_stop(interpreter, flight);
+	interpreter->calls->ended(interpreter, flight);
+	sfr__flight_leave(interpreter, flight);
+	request_end(interpreter, flight, result);
 }
 
 /*
  * Cancelling. 0; -EALREADY if it cannot be stopped now: then it ends at the next chance.
  */
 
-static int request_cancel(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static int request_cancel(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	if (request->sqe.opcode != IORING_OP_TIMEOUT &&
-	    !interpreter->calls->forget(interpreter, request)) {
-		atomic_store(&request->cancelled, true);
+	if (flight->request.sqe.opcode != IORING_OP_TIMEOUT &&
+	    !interpreter->calls->forget(interpreter, flight)) {
+		atomic_store(&flight->cancelled, true);
 		return -EALREADY;
 	}
-	flight_end(interpreter, request, sfr__result_so_far(request, -ECANCELED));
+	flight_end(interpreter, flight, sfr__result_so_far(flight, -ECANCELED));
 	return 0;
 }
 
-static bool cancel_matches(const struct io_uring_sqe *cancel, const struct sfr__request *request)
+static bool cancel_matches(const struct io_uring_sqe *cancel, const struct sfr__flight *flight)
 {
-	if (sfr__is_cancelled(request))
+	if (sfr__is_cancelled(flight))
 		return false;
 	if (cancel->cancel_flags & IORING_ASYNC_CANCEL_ANY)
 		return true;
 	if (cancel->cancel_flags & IORING_ASYNC_CANCEL_FD)
-		return request->sqe.opcode != IORING_OP_TIMEOUT && request->number == cancel->fd;
-	return request->sqe.user_data == cancel->addr;
+		return flight->request.sqe.opcode != IORING_OP_TIMEOUT &&
+		       flight->number == cancel->fd;
+	return flight->request.sqe.user_data == cancel->addr;
 }
 
 /* How many were found. Members that become due are not started meanwhile, so the table only shrinks. */
@@ -149,14 +150,14 @@ static int cancel_all(struct sfr__interpreter *interpreter, const struct io_urin
 	size_t i;
 
 	for (i = 0; i < interpreter->table_size; i++) {
-		struct sfr__request *request = interpreter->table[i], *next;
+		struct sfr__flight *flight = interpreter->table[i], *next;
 
-		for (; request; request = next) {
-			next = request->bucket;
-			if (!cancel_matches(cancel, request))
+		for (; flight; flight = next) {
+			next = flight->bucket;
+			if (!cancel_matches(cancel, flight))
 				continue;
 			found++;
-			*result = request_cancel(interpreter, request);
+			*result = request_cancel(interpreter, flight);
 			if (first_only)
 				return found;
 		}
@@ -175,9 +176,9 @@ static int cancel_run(struct sfr__interpreter *interpreter, const struct io_urin
 	if (flags & ~known || (flags & IORING_ASYNC_CANCEL_FD && flags & IORING_ASYNC_CANCEL_ANY))
 		return -EINVAL;
 	if (!flags) {
-		struct sfr__request *request = sfr__flight_find(interpreter, cancel->addr);
+		struct sfr__flight *flight = sfr__flight_find(interpreter, cancel->addr);
 
-		return request ? request_cancel(interpreter, request) : -ENOENT;
+		return flight ? request_cancel(interpreter, flight) : -ENOENT;
 	}
 	if (flags & IORING_ASYNC_CANCEL_FD) {
 		int r = interpreter->calls->check(interpreter, cancel->fd);
@@ -194,42 +195,42 @@ static int cancel_run(struct sfr__interpreter *interpreter, const struct io_urin
  * Timeouts.
  */
 
-static void timer_arm(struct sfr__interpreter *interpreter, struct sfr__request *request,
+static void timer_arm(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 		      uint64_t now, uint64_t at, void (*fire)(struct sfr__timer *))
 {
-	request->timer.fire = fire;
+	flight->timer.fire = fire;
 	if (!interpreter->wheel.count) /* nobody turned it while it was empty */
 		sfr__wheel_advance(&interpreter->wheel, now);
-	sfr__wheel_add(&interpreter->wheel, &request->timer, at);
+	sfr__wheel_add(&interpreter->wheel, &flight->timer, at);
 }
 
-static void timeout_arm(struct sfr__interpreter *interpreter, struct sfr__request *request,
+static void timeout_arm(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 			void (*fire)(struct sfr__timer *))
 {
-	uint64_t now = interpreter->calls->now(interpreter), at = request->time_ns;
+	uint64_t now = interpreter->calls->now(interpreter), at = flight->request.time_ns;
 
-	if (!(request->sqe.timeout_flags & IORING_TIMEOUT_ABS))
+	if (!(flight->request.sqe.timeout_flags & IORING_TIMEOUT_ABS))
 		at = sfr__time_after(now, at);
-	timer_arm(interpreter, request, now, at, fire);
+	timer_arm(interpreter, flight, now, at, fire);
 }
 
 static void timeout_fired(struct sfr__timer *timer)
 {
-	struct sfr__request *request = sfr__container(timer, struct sfr__request, timer);
+	struct sfr__flight *flight = sfr__container(timer, struct sfr__flight, timer);
 
-	flight_end(request->interpreter, request, -ETIME);
+	flight_end(flight->interpreter, flight, -ETIME);
 }
 
 /* The op before a LINK_TIMEOUT took too long. The timeout completes first, then the op. */
 static void limit_fired(struct sfr__timer *timer)
 {
-	struct sfr__request *limit = sfr__container(timer, struct sfr__request, timer);
-	struct sfr__request *request = limit->limits;
+	struct sfr__flight *limit = sfr__container(timer, struct sfr__flight, timer);
+	struct sfr__flight *flight = limit->limits;
 	struct sfr__interpreter *interpreter = limit->interpreter;
 
-	request->next = limit->next;
+	flight->next = limit->next;
 	request_post(interpreter, limit, -ETIME);
-	(void)request_cancel(interpreter, request); /* if it cannot be stopped, it ends late */
+	(void)request_cancel(interpreter, flight); /* if it cannot be stopped, it ends late */
 }
 
 /*
@@ -237,124 +238,126 @@ static void limit_fired(struct sfr__timer *timer)
  */
 
 /* It does not end at once. 0, or the result with which it does end. */
-static int request_fly(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static int request_fly(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	struct sfr__request *limit = request->next;
-	int r = interpreter->calls->wait(interpreter, request, true);
+	struct sfr__flight *limit = flight->next;
+	int r = interpreter->calls->wait(interpreter, flight, true);
 
 	if (r != SFR__NOT_YET)
 		return r;
-	sfr__flight_enter(interpreter, request);
-	if (limit && limit->sqe.opcode == IORING_OP_LINK_TIMEOUT) {
-		limit->limits = request;
+	sfr__flight_enter(interpreter, flight);
+	if (limit && limit->request.sqe.opcode == IORING_OP_LINK_TIMEOUT) {
+		limit->limits = flight;
 		timeout_arm(interpreter, limit, limit_fired);
 	}
 	return SFR__NOT_YET;
 }
 
-static int request_start(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static int request_start(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
 	int r;
 
-	switch (request->sqe.opcode) {
+	switch (flight->request.sqe.opcode) {
 	case IORING_OP_NOP:
 		return 0;
 	case IORING_OP_ASYNC_CANCEL:
-		return cancel_run(interpreter, &request->sqe);
+		return cancel_run(interpreter, &flight->request.sqe);
 	case IORING_OP_TIMEOUT:
-		timeout_arm(interpreter, request, timeout_fired);
-		sfr__flight_enter(interpreter, request);
+		timeout_arm(interpreter, flight, timeout_fired);
+		sfr__flight_enter(interpreter, flight);
 		return SFR__NOT_YET;
 	case IORING_OP_CLOSE:
-		if (request->sqe.file_index)
-			return sfr__tables_close(interpreter, request->sqe.file_index - 1);
+		if (flight->request.sqe.file_index)
+			return sfr__tables_close(interpreter, flight->request.sqe.file_index - 1);
 		break;
 	default:
 		break;
 	}
-	r = sfr__tables_resolve(interpreter, request);
-	if (r == 0 && request->sqe.opcode == IORING_OP_CLOSE)
-		r = interpreter->calls->closing(interpreter, request->fd);
+	r = sfr__tables_resolve(interpreter, flight);
+	if (r == 0 && flight->request.sqe.opcode == IORING_OP_CLOSE)
+		r = interpreter->calls->closing(interpreter, flight->request.fd);
 	if (r == 0)
-		r = sfr__attempt(interpreter, request);
-	return r == SFR__NOT_YET ? request_fly(interpreter, request) : r;
+		r = sfr__attempt(interpreter, flight);
+	return r == SFR__NOT_YET ? request_fly(interpreter, flight) : r;
 }
 
 /* Start what is due, and what becomes due by that. */
 static void due_start(struct sfr__interpreter *interpreter)
 {
 	while (!sfr__list_empty(&interpreter->due)) {
-		struct sfr__request *request = sfr__container(interpreter->due.next,
-							      struct sfr__request, link);
+		struct sfr__flight *flight = sfr__container(interpreter->due.next,
+							    struct sfr__flight, link);
 		int r;
 
-		sfr__list_unlink(&request->link);
-		r = request_start(interpreter, request);
+		sfr__list_unlink(&flight->link);
+		r = request_start(interpreter, flight);
 		if (r != SFR__NOT_YET)
-			request_end(interpreter, request, r);
+			request_end(interpreter, flight, r);
 	}
 }
 
-static void retry_stop(struct sfr__interpreter *interpreter, struct sfr__request *request)
+static void retry_stop(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	timer_stop(interpreter, request);
-	request->time_ns = 0;
+	timer_stop(interpreter, flight);
+	flight->request.time_ns = 0;
 }
 
 /* A full completion queue holds it up, too: that is not in vain. */
 static bool came_forward(const struct sfr__interpreter *interpreter,
-			 const struct sfr__request *request, uint32_t posted, uint32_t done)
+			 const struct sfr__flight *flight, uint32_t posted, uint32_t done)
 {
-	return interpreter->cq_tail != posted || request->done != done ||
+	return interpreter->cq_tail != posted || flight->request.done != done ||
 	       !sfr__cq_has_room(interpreter) || !sfr__list_empty(&interpreter->late);
 }
 
-bool sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__request *request)
+bool sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	uint32_t posted = interpreter->cq_tail, done = request->done;
-	int r = sfr__is_cancelled(request) ? sfr__result_so_far(request, -ECANCELED)
-					   : sfr__attempt(interpreter, request);
-	bool forward = came_forward(interpreter, request, posted, done);
+	uint32_t posted = interpreter->cq_tail, done = flight->request.done;
+	int r = sfr__is_cancelled(flight) ? sfr__result_so_far(flight, -ECANCELED)
+					  : sfr__attempt(interpreter, flight);
+	bool forward = came_forward(interpreter, flight, posted, done);
 
 	if (r == SFR__NOT_YET) {
-		r = interpreter->calls->wait(interpreter, request, forward);
+		r = interpreter->calls->wait(interpreter, flight, forward);
 		if (r == SFR__NOT_YET) {
 			if (forward)
-				retry_stop(interpreter, request);
+				retry_stop(interpreter, flight);
 			return forward;
 		}
 	}
-	(void)interpreter->calls->forget(interpreter, request); /* it is not being done */
-	sfr__interpreter_finish(interpreter, request, r);
+	(void)interpreter->calls->forget(interpreter, flight); /* it is not being done */
+	sfr__interpreter_finish(interpreter, flight, r);
 	return true;
 }
 
 static void retry_fired(struct sfr__timer *timer)
 {
-	struct sfr__request *request = sfr__container(timer, struct sfr__request, timer);
-	struct sfr__interpreter *interpreter = request->interpreter;
+	struct sfr__flight *flight = sfr__container(timer, struct sfr__flight, timer);
+	struct sfr__interpreter *interpreter = flight->interpreter;
 
-	if (!sfr__interpreter_go_on(interpreter, request))
-		sfr__interpreter_retry(interpreter, request);
+	if (!sfr__interpreter_go_on(interpreter, flight))
+		sfr__interpreter_retry(interpreter, flight);
 }
 
-void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__request *request)
+void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
 	uint64_t now;
 
-	if (!sfr__list_empty(&request->timer.link))
+	if (!sfr__list_empty(&flight->timer.link))
 		return;
 	now = interpreter->calls->now(interpreter);
-	request->time_ns = request->time_ns ? 2 * request->time_ns : RETRY_MIN_NS;
-	if (request->time_ns > RETRY_MAX_NS)
-		request->time_ns = RETRY_MAX_NS;
-	timer_arm(interpreter, request, now, sfr__time_after(now, request->time_ns), retry_fired);
+	flight->request.time_ns = flight->request.time_ns ? 2 * flight->request.time_ns
+							  : RETRY_MIN_NS;
+	if (flight->request.time_ns > RETRY_MAX_NS)
+		flight->request.time_ns = RETRY_MAX_NS;
+	timer_arm(interpreter, flight, now, sfr__time_after(now, flight->request.time_ns),
+		  retry_fired);
 }
 
-void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__request *request,
+void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 			     int result)
 {
-	flight_end(interpreter, request, result);
+	flight_end(interpreter, flight, result);
 	due_start(interpreter);
 }
 
@@ -374,43 +377,43 @@ static unsigned chain_length(const struct sfr__queue *queue)
 }
 
 /* A LINK_TIMEOUT follows the op it limits, and there is one of them. */
-static int limit_check(const struct sfr__request *before, const struct sfr__request *request)
+static int limit_check(const struct sfr__flight *before, const struct sfr__flight *flight)
 {
-	if (request->sqe.opcode != IORING_OP_LINK_TIMEOUT)
+	if (flight->request.sqe.opcode != IORING_OP_LINK_TIMEOUT)
 		return 0;
-	return before && before->sqe.opcode != IORING_OP_LINK_TIMEOUT ? 0 : -EINVAL;
+	return before && before->request.sqe.opcode != IORING_OP_LINK_TIMEOUT ? 0 : -EINVAL;
 }
 
 /* Find what is wrong before anything runs: then the whole chain is cancelled, but for the culprit. */
-static bool chain_check(struct sfr__interpreter *interpreter, struct sfr__request *head)
+static bool chain_check(struct sfr__interpreter *interpreter, struct sfr__flight *head)
 {
-	struct sfr__request *request, *before = NULL, *next;
+	struct sfr__flight *flight, *before = NULL, *next;
 	int r = 0;
 
-	for (request = head; request; before = request, request = request->next) {
-		r = sfr__request_check(request);
+	for (flight = head; flight; before = flight, flight = flight->next) {
+		r = sfr__request_check(&flight->request);
 		if (r == 0)
-			r = limit_check(before, request);
+			r = limit_check(before, flight);
 		if (r < 0)
 			break;
 	}
-	if (sfr__likely(!request))
+	if (sfr__likely(!flight))
 		return true;
-	for (before = request, request = head; request; request = next) {
-		next = request->next;
-		request_post(interpreter, request, request == before ? r : -ECANCELED);
+	for (before = flight, flight = head; flight; flight = next) {
+		next = flight->next;
+		request_post(interpreter, flight, flight == before ? r : -ECANCELED);
 	}
 	return false;
 }
 
-static struct sfr__request *chain_take(struct sfr__interpreter *interpreter, unsigned count)
+static struct sfr__flight *chain_take(struct sfr__interpreter *interpreter, unsigned count)
 {
 	struct sfr__queue *queue = &interpreter->engine.queue;
-	struct sfr__request *head = NULL, **end = &head;
+	struct sfr__flight *head = NULL, **end = &head;
 
 	for (; count; count--) {
-		*end = sfr__request_take(interpreter,
-					 &queue->sqes[queue->sq_head++ & queue->sq_mask]);
+		*end = sfr__flight_take(interpreter,
+					&queue->sqes[queue->sq_head++ & queue->sq_mask]);
 		end = &(*end)->next;
 	}
 	return head;
@@ -423,9 +426,9 @@ bool sfr__interpreter_take(struct sfr__interpreter *interpreter)
 	late_post(interpreter);
 	while (sfr__queue_written(queue)) {
 		unsigned count = chain_length(queue);
-		struct sfr__request *head;
+		struct sfr__flight *head;
 
-		if (sfr__unlikely(!sfr__requests_reserve(interpreter, count)))
+		if (sfr__unlikely(!sfr__flights_reserve(interpreter, count)))
 			return false;
 		head = chain_take(interpreter, count);
 		if (chain_check(interpreter, head)) {
@@ -475,11 +478,11 @@ int sfr__interpreter_init(struct sfr__interpreter *interpreter, unsigned sq_entr
 		.cq_head = &interpreter->cq_head,
 		.cq_tail = &interpreter->cq_tail,
 	};
-	interpreter->table = calloc(TABLE_SIZE, sizeof(struct sfr__request *));
+	interpreter->table = calloc(TABLE_SIZE, sizeof(struct sfr__flight *));
 	interpreter->table_size = TABLE_SIZE;
 	interpreter->engine.ops = sfr__language_ops();
 	if (!queue->sqes || !queue->cqes || !interpreter->table ||
-	    !sfr__requests_reserve(interpreter, 1))
+	    !sfr__flights_reserve(interpreter, 1))
 		return -ENOMEM;
 	sfr__wheel_init(&interpreter->wheel, interpreter->calls->now(interpreter));
 	return 0;
@@ -487,7 +490,7 @@ int sfr__interpreter_init(struct sfr__interpreter *interpreter, unsigned sq_entr
 
 void sfr__interpreter_fini(struct sfr__interpreter *interpreter)
 {
-	sfr__requests_free_all(interpreter);
+	sfr__flights_free_all(interpreter);
 	free(interpreter->engine.queue.sqes);
 	free(interpreter->engine.queue.cqes);
 	sfr__tables_free(interpreter);

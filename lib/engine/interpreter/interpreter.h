@@ -19,26 +19,51 @@
 #ifndef SFR_LIB_ENGINE_INTERPRETER_INTERPRETER_H
 #define SFR_LIB_ENGINE_INTERPRETER_INTERPRETER_H
 
+#include "base/list.h"
+#include "base/timer.h"
 #include "engine/engine.h"
 #include "sqe/request.h"
+#include <stdatomic.h>
+
+struct sfr__interpreter;
+
+/* A request from being taken to its completion. What an engine wants to know besides it keeps behind, in a
+ * structure of its own that begins with this one. */
+struct sfr__flight {
+	struct sfr__request request;
+	struct sfr__flight *next;   /* the member of its chain that comes after it */
+	struct sfr__flight *bucket; /* the next one in its place of the table */
+	struct sfr__interpreter *interpreter;
+	struct sfr__flight *limits; /* a LINK_TIMEOUT: the op it limits */
+	struct sfr__timer timer;    /* of a timeout, or a retry */
+	struct sfr__link link; /* where it waits: the engine's while that has it, else the core's */
+	int number;     /* the descriptor by which it can be cancelled; -1 once that was closed */
+	int32_t result; /* the CQE: */
+	uint32_t flags;
+	atomic_bool cancelled; /* wanted to end while it could not: it does at the next chance */
+};
+
+static inline bool sfr__is_cancelled(const struct sfr__flight *flight)
+{
+	return atomic_load_explicit(&flight->cancelled, memory_order_relaxed);
+}
 
 /* What an engine adds. */
 struct sfr__interpreter_calls {
 	/* Do it now, from byte `done` of `at` on, without blocking. A result, or SFR__NOT_YET. */
-	int (*attempt)(struct sfr__interpreter *interpreter, struct sfr__request *request);
+	int (*attempt)(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 	/* SFR__NOT_YET: the engine will call sfr__interpreter_go_on() each time another attempt is worth it,
 	 * or has the request done elsewhere and will call sfr__interpreter_finish(). If it can do neither: the
 	 * result with which the request ends. Asked again after each attempt; `forward` is whether that
 	 * attempt got the request anywhere. */
-	int (*wait)(struct sfr__interpreter *interpreter, struct sfr__request *request,
-		    bool forward);
+	int (*wait)(struct sfr__interpreter *interpreter, struct sfr__flight *flight, bool forward);
 
 	/* Stop waiting. False: it is being done, go_on or finish will come. */
-	bool (*forget)(struct sfr__interpreter *interpreter, struct sfr__request *request);
+	bool (*forget)(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 	/* It has ended: what the engine keeps for it can go. */
-	void (*ended)(struct sfr__interpreter *interpreter, struct sfr__request *request);
+	void (*ended)(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 	/* CLOSE is about to be attempted: requests that wait for that descriptor must keep their file open, or
 	 * end. 0, or -EBADF if the descriptor is one of the engine's own, whose number nobody was told. */
@@ -65,11 +90,11 @@ struct sfr__buf_group {
 struct sfr__interpreter {
 	struct sfr__engine engine;
 	const struct sfr__interpreter_calls *calls;
-	size_t request_size;       /* of the engine's structure that begins with a request */
+	size_t flight_size;        /* of the engine's structure that begins with a request */
 	unsigned cq_head, cq_tail; /* what the queue points to */
-	struct sfr__request *free;
-	struct sfr__requests *chunks; /* all memory of requests */
-	struct sfr__request **table;  /* in flight, by user_data */
+	struct sfr__flight *free;
+	struct sfr__flights *chunks;  /* all memory of requests */
+	struct sfr__flight **table;   /* in flight, by user_data */
 	size_t table_size, in_flight; /* a power of two; how many */
 	struct sfr__link due;         /* members whose turn has come, through `link` */
 	struct sfr__link late;        /* ended, and the completion queue was full */
@@ -95,13 +120,13 @@ void sfr__interpreter_tick(struct sfr__interpreter *interpreter);
 int64_t sfr__interpreter_time_left(struct sfr__interpreter *interpreter);
 
 /* Another attempt at a request that waits. False if it was in vain, and the request waits on. */
-bool sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__request *request);
+bool sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 /* Go on after a while besides, and again, less and less often, until it is not in vain. */
-void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__request *request);
+void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 /* The engine has done, and let go of, a request that waited. */
-void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__request *request,
+void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 			     int result);
 
 /* The tables, as the seam has them: of an engine that is an interpreter. */

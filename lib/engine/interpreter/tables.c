@@ -30,53 +30,54 @@ static int fixed_file(const struct sfr__interpreter *interpreter, unsigned index
 	return interpreter->files[index];
 }
 
-static int files_resolve(const struct sfr__interpreter *interpreter, struct sfr__request *request)
+static int files_resolve(const struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	if (request->sqe.flags & IOSQE_FIXED_FILE) {
-		request->fd = fixed_file(interpreter, (unsigned)request->sqe.fd);
-		request->number = -1;
-		if (request->fd < 0)
-			return request->fd;
+	if (flight->request.sqe.flags & IOSQE_FIXED_FILE) {
+		flight->request.fd = fixed_file(interpreter, (unsigned)flight->request.sqe.fd);
+		flight->number = -1;
+		if (flight->request.fd < 0)
+			return flight->request.fd;
 	}
-	if (request->sqe.opcode != IORING_OP_SPLICE ||
-	    !(request->sqe.splice_flags & SPLICE_F_FD_IN_FIXED))
+	if (flight->request.sqe.opcode != IORING_OP_SPLICE ||
+	    !(flight->request.sqe.splice_flags & SPLICE_F_FD_IN_FIXED))
 		return 0;
-	request->fd_in = fixed_file(interpreter, (unsigned)request->sqe.splice_fd_in);
-	return request->fd_in < 0 ? request->fd_in : 0;
+	flight->request.fd_in = fixed_file(interpreter, (unsigned)flight->request.sqe.splice_fd_in);
+	return flight->request.fd_in < 0 ? flight->request.fd_in : 0;
 }
 
 /* Whether its bytes are inside the registered buffer that it names. */
 static int fixed_buffer(const struct sfr__interpreter *interpreter,
-			const struct sfr__request *request)
+			const struct sfr__flight *flight)
 {
-	uint64_t at = request->sqe.addr, len = request->sqe.len, base;
+	uint64_t at = flight->request.sqe.addr, len = flight->request.sqe.len, base;
 	const struct iovec *buffer;
 
-	if (request->sqe.buf_index >= interpreter->buffers_count)
+	if (flight->request.sqe.buf_index >= interpreter->buffers_count)
 		return -EFAULT;
-	buffer = &interpreter->buffers[request->sqe.buf_index];
+	buffer = &interpreter->buffers[flight->request.sqe.buf_index];
 	base = (uint64_t)(uintptr_t)buffer->iov_base;
 	return at >= base && at - base <= buffer->iov_len && len <= buffer->iov_len - (at - base)
 		       ? 0
 		       : -EFAULT;
 }
 
-static bool uses_fixed_buffer(const struct sfr__request *request)
+static bool uses_fixed_buffer(const struct sfr__flight *flight)
 {
-	return request->sqe.opcode == IORING_OP_READ_FIXED ||
-	       request->sqe.opcode == IORING_OP_WRITE_FIXED;
+	return flight->request.sqe.opcode == IORING_OP_READ_FIXED ||
+	       flight->request.sqe.opcode == IORING_OP_WRITE_FIXED;
 }
 
-int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__request *request)
+int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	int r = files_resolve(interpreter, request);
+	int r = files_resolve(interpreter, flight);
 
-	if (r == 0 && uses_fixed_buffer(request))
-		r = fixed_buffer(interpreter, request);
-	if (sfr__request_fills_slot(request))
-		sfr__request_close_on_exec(request); /* no program finds what only a slot names */
-	request->at = (unsigned char *)(uintptr_t)request->sqe.addr;
-	request->len = request->sqe.len;
+	if (r == 0 && uses_fixed_buffer(flight))
+		r = fixed_buffer(interpreter, flight);
+	if (sfr__request_fills_slot(&flight->request))
+		sfr__request_close_on_exec(
+			&flight->request); /* no program finds what only a slot names */
+	flight->request.at = (unsigned char *)(uintptr_t)flight->request.sqe.addr;
+	flight->request.len = flight->request.sqe.len;
 	return r;
 }
 
@@ -124,10 +125,9 @@ static void slot_put(struct sfr__interpreter *interpreter, unsigned slot, int fd
 		interpreter->calls->drop(interpreter, before);
 }
 
-int sfr__tables_win(struct sfr__interpreter *interpreter, const struct sfr__request *request,
-		    int fd)
+int sfr__tables_win(struct sfr__interpreter *interpreter, const struct sfr__flight *flight, int fd)
 {
-	unsigned slot = request->sqe.file_index - 1;
+	unsigned slot = flight->request.sqe.file_index - 1;
 	int r = slot_check(interpreter, slot);
 
 	if (r == 0)

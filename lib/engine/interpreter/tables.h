@@ -11,12 +11,11 @@
 struct sfr__buf_group *sfr__tables_group(struct sfr__interpreter *interpreter, unsigned number);
 
 /* Look up a request's descriptor and memory. 0; -EBADF, -EFAULT. */
-int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__request *request);
+int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
 /* Put the descriptor that a request won into the slot that it names. 0; -ENXIO, -EINVAL, and it is
  * closed. */
-int sfr__tables_win(struct sfr__interpreter *interpreter, const struct sfr__request *request,
-		    int fd);
+int sfr__tables_win(struct sfr__interpreter *interpreter, const struct sfr__flight *flight, int fd);
 
 /* Empty a slot. 0; -ENXIO, -EINVAL, -EBADF. */
 int sfr__tables_close(struct sfr__interpreter *interpreter, unsigned slot);
