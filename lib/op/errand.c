@@ -31,7 +31,6 @@ static void errand_run(struct sfr__work *work)
 {
 	struct errand *errand = sfr__container(work, struct errand, work);
 	const sfr_op *op = errand->op;
-	struct sfr__request request = {.sqe = op->sqe, .fd = op->sqe.fd};
 
 	if (op->kind == SFR__OP_WORK) {
 		sfr_work_fn *fn = (sfr_work_fn *)(uintptr_t)op->sqe.addr;
@@ -39,9 +38,7 @@ static void errand_run(struct sfr__work *work)
 		errand->result = fn((void *)(uintptr_t)op->sqe.addr3);
 		return;
 	}
-	errand->result = sfr__syscall_try(&request);
-	if (errand->result == SFR__NOT_YET)
-		errand->result = sfr__syscall_do(&request);
+	errand->result = sfr__syscall_run(&op->sqe);
 }
 
 static void errand_tell(struct sfr__workers *workers)

@@ -504,3 +504,11 @@ int sfr__syscall_do(struct sfr__request *request)
 		return bytes_do(request);
 	}
 }
+
+int sfr__syscall_run(const struct io_uring_sqe *sqe)
+{
+	struct sfr__request request = {.sqe = *sqe, .fd = sqe->fd};
+	int r = sfr__syscall_try(&request);
+
+	return r == SFR__NOT_YET ? sfr__syscall_do(&request) : r;
+}

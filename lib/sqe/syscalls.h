@@ -29,4 +29,8 @@ uint32_t sfr__syscall_events(const struct sfr__request *request);
 /* Do it, however long it takes: on a worker. A result; or SFR__NOT_YET: the rest is for trying. */
 int sfr__syscall_do(struct sfr__request *request);
 
+/* Do what an SQE of the kind that never waits for a descriptor stands for, however long it takes: on a worker. Its
+ * result. */
+int sfr__syscall_run(const struct io_uring_sqe *sqe);
+
 #endif
