@@ -2,8 +2,9 @@
 /*
  * Engine: whoever executes SQEs and posts CQEs.
  *
- * An engine provides a queue and the few calls below. The loop writes entries into the queue, calls
- * `enter` once a turn, and reaps; nothing else stands between an operation and its engine.
+ * An engine provides a queue and the calls below. The loop writes entries into the queue, calls `enter`
+ * once a turn, and reaps; nothing else stands between an operation and its engine. What is no operation, as the
+ * time, or the type of a socket, the library asks the engine's `system`.
  *
  *	uring   the kernel: engine/uring/uring.c, and the ring it is given by engine/uring/setup.c
  *	epoll   an interpreter: what SQEs mean is in engine/interpreter/interpreter.c, and how they are attempted in engine/epoll/epoll.c
@@ -15,6 +16,7 @@
 
 #include "engine/queue.h"
 #include "machine/feature.h"
+#include "sqe/system.h"
 #include <stddef.h>
 #include <sys/uio.h>
 
@@ -76,6 +78,8 @@ struct sfr__engine_calls {
 struct sfr__engine {
 	struct sfr__queue queue;
 	const struct sfr__engine_calls *calls;
+	/* Whom the library asks what is no operation. It outlives the engine. */
+	const struct sfr__system *system;
 	sfr__features features; /* what it has, and is allowed to use */
 	uint64_t ops;           /* the opcodes it knows, a bit each */
 	int own[2];             /* its descriptors; -1: there is none */

@@ -112,6 +112,22 @@ static inline bool sfr__loop_may_own(const sfr_loop *loop, int fd)
 /* A rule was broken: log it, and abort if safety.abort says so. Returns err. */
 int sfr__loop_misuse(const sfr_loop *loop, int err, const char *what);
 
+/* CLOCK_MONOTONIC of the world that the engine is in, read now. */
+static inline uint64_t sfr__loop_clock_ns(const sfr_loop *loop)
+{
+	const struct sfr__system *system = loop->engine->system;
+
+	return system->clock_ns(system);
+}
+
+/* Close a descriptor of which there is nothing to hear: nothing is queued that could be lost. */
+static inline void sfr__loop_close_fd(const sfr_loop *loop, int fd)
+{
+	const struct sfr__system *system = loop->engine->system;
+
+	(void)system->fd_close(system, fd);
+}
+
 /* It was given something to do: outside of its turns a host that sleeps for it must know. */
 static inline void sfr__loop_stir(sfr_loop *loop)
 {

@@ -289,12 +289,6 @@ static int epoll_closing(struct sfr__interpreter *interpreter, int fd)
 	return 0;
 }
 
-static int epoll_check(struct sfr__interpreter *interpreter, int fd)
-{
-	(void)interpreter;
-	return fcntl(fd, F_GETFD) < 0 ? -errno : 0;
-}
-
 static int epoll_keep(struct sfr__interpreter *interpreter, int fd)
 {
 	return descriptor_copy(epoll_of(&interpreter->engine), fd);
@@ -308,22 +302,14 @@ static void epoll_drop(struct sfr__interpreter *interpreter, int fd)
 	descriptor_drop(epoll, fd); /* a copy, or never used */
 }
 
-static uint64_t epoll_now(struct sfr__interpreter *interpreter)
-{
-	(void)interpreter;
-	return sfr__clock_ns();
-}
-
 static const struct sfr__interpreter_calls interpreter_calls = {
 	.attempt = epoll_attempt,
 	.wait = epoll_wait_for,
 	.forget = epoll_forget,
 	.ended = epoll_ended,
 	.closing = epoll_closing,
-	.check = epoll_check,
 	.keep = epoll_keep,
 	.drop = epoll_drop,
-	.now = epoll_now,
 };
 
 /*
@@ -567,6 +553,7 @@ int sfr__epoll_open(struct sfr__engine **out, const struct sfr__settings *settin
 	epoll->interpreter.calls = &interpreter_calls;
 	epoll->interpreter.flight_size = sizeof(struct waiting);
 	epoll->interpreter.engine.calls = &epoll_calls;
+	epoll->interpreter.engine.system = &sfr__plain_system;
 	epoll->interpreter.engine.features = features_offered(settings);
 	sfr__workers_init(&epoll->workers, settings->ring.workers, STACK_SIZE, work_run, work_tell);
 	epoll->done_fd = epoll->shown = -1;

@@ -25,6 +25,11 @@
 #define RETRY_MIN_NS 1000000
 #define RETRY_MAX_NS 100000000
 
+static uint64_t time_now(const struct sfr__interpreter *interpreter)
+{
+	return interpreter->engine.system->clock_ns(interpreter->engine.system);
+}
+
 /*
  * Completions.
  */
@@ -181,7 +186,8 @@ static int cancel_run(struct sfr__interpreter *interpreter, const struct io_urin
 		return flight ? request_cancel(interpreter, flight) : -ENOENT;
 	}
 	if (flags & IORING_ASYNC_CANCEL_FD) {
-		int r = interpreter->calls->check(interpreter, cancel->fd);
+		const struct sfr__system *system = interpreter->engine.system;
+		int r = system->fd_flags(system, cancel->fd);
 
 		if (r < 0)
 			return r;
@@ -207,7 +213,7 @@ static void timer_arm(struct sfr__interpreter *interpreter, struct sfr__flight *
 static void timeout_arm(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 			void (*fire)(struct sfr__timer *))
 {
-	uint64_t now = interpreter->calls->now(interpreter), at = flight->request.time_ns;
+	uint64_t now = time_now(interpreter), at = flight->request.time_ns;
 
 	if (!(flight->request.sqe.timeout_flags & IORING_TIMEOUT_ABS))
 		at = sfr__time_after(now, at);
@@ -345,7 +351,7 @@ void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__fl
 
 	if (!sfr__list_empty(&flight->timer.link))
 		return;
-	now = interpreter->calls->now(interpreter);
+	now = time_now(interpreter);
 	flight->request.time_ns = flight->request.time_ns ? 2 * flight->request.time_ns
 							  : RETRY_MIN_NS;
 	if (flight->request.time_ns > RETRY_MAX_NS)
@@ -447,7 +453,7 @@ void sfr__interpreter_tick(struct sfr__interpreter *interpreter)
 {
 	if (!interpreter->wheel.count)
 		return;
-	(void)sfr__wheel_advance(&interpreter->wheel, interpreter->calls->now(interpreter));
+	(void)sfr__wheel_advance(&interpreter->wheel, time_now(interpreter));
 	due_start(interpreter);
 }
 
@@ -455,7 +461,7 @@ int64_t sfr__interpreter_time_left(struct sfr__interpreter *interpreter)
 {
 	if (!interpreter->wheel.count)
 		return -1;
-	return sfr__wheel_next(&interpreter->wheel, interpreter->calls->now(interpreter));
+	return sfr__wheel_next(&interpreter->wheel, time_now(interpreter));
 }
 
 /*
@@ -484,7 +490,7 @@ int sfr__interpreter_init(struct sfr__interpreter *interpreter, unsigned sq_entr
 	if (!queue->sqes || !queue->cqes || !interpreter->table ||
 	    !sfr__flights_reserve(interpreter, 1))
 		return -ENOMEM;
-	sfr__wheel_init(&interpreter->wheel, interpreter->calls->now(interpreter));
+	sfr__wheel_init(&interpreter->wheel, time_now(interpreter));
 	return 0;
 }
 

@@ -3,8 +3,8 @@
  * Interpreter: what SQEs mean, for engines that are not the kernel.
  *
  * Chains, cancelling, timeouts, multishot, provided buffers, fixed files and buffers are the same
- * wherever SQEs are executed, and are here. How an SQE is attempted, when another attempt is worth it,
- * and what time it is, are the engine's: the core has no clock, no thread and makes no system call.
+ * wherever SQEs are executed, and are here. How an SQE is attempted, and when another attempt is worth it,
+ * is the engine's: the core has no thread, and asks the engine's `system` for the time.
  *
  * Every request takes this way:
  *
@@ -69,14 +69,9 @@ struct sfr__interpreter_calls {
 	 * end. 0, or -EBADF if the descriptor is one of the engine's own, whose number nobody was told. */
 	int (*closing)(struct sfr__interpreter *interpreter, int fd);
 
-	/* 0, or -EBADF if there is no such descriptor. */
-	int (*check)(struct sfr__interpreter *interpreter, int fd);
-
 	/* Another descriptor of the same file, or -errno; and an end to one. */
 	int (*keep)(struct sfr__interpreter *interpreter, int fd);
 	void (*drop)(struct sfr__interpreter *interpreter, int fd);
-
-	uint64_t (*now)(struct sfr__interpreter *interpreter);
 };
 
 /* A ring of provided buffers. */

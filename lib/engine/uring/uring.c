@@ -447,6 +447,7 @@ int sfr__uring_open(struct sfr__engine **out, const struct sfr__settings *settin
 		return r;
 	}
 	uring->engine.calls = &uring_calls;
+	uring->engine.system = &sfr__plain_system;
 	uring->event_fd = uring->engine.own[1] = -1;
 	uring->engine.own[0] = uring->ring.fd;
 	uring->engine.locks = uring->engine.splice_locks = true;
