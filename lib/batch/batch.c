@@ -11,7 +11,6 @@
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define OPS_MAX 32768
 
@@ -60,6 +59,7 @@ sfr_batch *sfr_batch_new(sfr_loop *loop)
 	}
 	batch->loop = loop;
 	batch->state = SFR__BATCH_BUILDING;
+	batch->system = loop->engine->system;
 	batch->serial = loop->batch_serial++;
 	batch->ended = SFR__PLAN_NO_NODE;
 	sfr__list_init(&batch->link);
@@ -281,7 +281,7 @@ static void batch_empty(sfr_batch *batch)
 		sfr_buf_release(node->buf);
 		if (!node->op && !node->fixed && !node->claimed && node->result >= 0 &&
 		    sfr__kind_is(node->kind, SFR__KIND_WINS))
-			(void)close(node->result); /* never used: nothing to lose */
+			(void)batch->system->fd_close(batch->system, node->result); /* never used */
 	}
 	batch->plan.node_count = batch->plan.edge_count = 0;
 }

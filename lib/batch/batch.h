@@ -57,6 +57,8 @@ struct sfr__batch_waiter {
 
 struct sfr_batch {
 	sfr_loop *loop;
+	const struct sfr__system
+		*system;       /* the loop's, which is still there when the loop is gone */
 	struct sfr__link link; /* among those of the loop; on no list: the loop is gone */
 	struct sfr__node *nodes;
 	struct sfr__plan plan;

@@ -151,12 +151,12 @@ struct replace {
 };
 
 /* What no other name is likely to have; good enough even where the system has no random numbers. */
-static uint64_t random_number(const void *here)
+static uint64_t random_number(const sfr_loop *loop, const void *here)
 {
 	uint64_t number;
 
 	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
-		number = sfr__clock_ns() ^ ((uint64_t)getpid() << 40) ^ (uintptr_t)here;
+		number = sfr__loop_clock_ns(loop) ^ ((uint64_t)getpid() << 40) ^ (uintptr_t)here;
 	return number;
 }
 
@@ -177,7 +177,7 @@ static void replace_name(struct replace *replace, const char *path, const char *
 	memcpy(replace->temp_path, path, dir_size);
 	replace->temp_name = replace->temp_path + dir_size;
 	sprintf(replace->temp_name, ".%.*s.%016" PRIx64 ".tmp", NAME_PART, name,
-		random_number(replace));
+		random_number(replace->recipe.batch->loop, replace));
 }
 
 /* The directory is opened first, so all happens in the same one, and nothing if it cannot be synced. */
@@ -224,13 +224,14 @@ static void replace_build(sfr_loop *loop, struct replace *replace, const char *n
 
 static void replace_removed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
+	const struct sfr__system *system = loop->engine->system;
 	struct replace *replace = arg;
 
 	(void)buf;
 	/* In a loop that drains nothing is begun any more, and without memory neither: then it is done here,
 	 * as nobody else knows that name. */
 	if (result == -ECANCELED || result == -ENOMEM)
-		(void)unlinkat(replace->dirfd, replace->temp_path, 0);
+		(void)system->path_unlink(system, replace->dirfd, replace->temp_path);
 	recipe_end(loop, &replace->recipe, replace->result);
 }
 

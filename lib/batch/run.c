@@ -355,7 +355,7 @@ int sfr_batch_submit(sfr_batch *batch, sfr_batch_done *done, void *arg)
 	if (batch->within_ns) {
 		batch->timer.fire = batch_expired;
 		sfr__wheel_add(&batch->loop->wheel, &batch->timer,
-			       sfr__time_after(sfr__clock_ns(), batch->within_ns));
+			       sfr__time_after(sfr__loop_clock_ns(batch->loop), batch->within_ns));
 	}
 	batch_begin(batch);
 	return 0;

@@ -16,8 +16,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 static sfr_loop *loop_of(const sfr_conn *conn)
 {
@@ -139,9 +137,10 @@ static void conn_fail(sfr_conn *conn, int reason)
 /* Bytes that can be received now. */
 static uint32_t conn_unread(const sfr_conn *conn)
 {
-	int count = 0;
+	const struct sfr__system *system = loop_of(conn)->engine->system;
+	int count = system->fd_unread(system, conn->fd);
 
-	return ioctl(conn->fd, FIONREAD, &count) < 0 ? 0 : (uint32_t)count;
+	return count < 0 ? 0 : (uint32_t)count;
 }
 
 static void conn_choke(sfr_conn *conn)
@@ -237,12 +236,14 @@ static void conn_other_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 /* Shut down one direction or both. Without memory for an op, by a system call: it does not block. */
 static void conn_shut(sfr_conn *conn, int how)
 {
+	const struct sfr__system *system = loop_of(conn)->engine->system;
 	sfr_op *op = sfr_shutdown(loop_of(conn), conn->fd, how);
 
 	if (op)
 		conn->other = sfr__op_submit(op, conn_other_done, conn);
 	else
-		(void)shutdown(conn->fd, how); /* a peer that is gone needs not be told */
+		(void)system->socket_shutdown(system, conn->fd,
+					      how); /* a peer that is gone needs not be told */
 }
 
 static void conn_free(sfr_conn *conn)
@@ -299,7 +300,8 @@ static void conn_close_fd(sfr_conn *conn)
 	if (op) {
 		conn->other = sfr__op_submit(op, conn_closed, conn);
 	} else {
-		(void)close(conn->fd); /* nothing is queued that could be lost */
+		sfr__loop_close_fd(loop_of(conn),
+				   conn->fd); /* nothing is queued that could be lost */
 		loop_of(conn)->called++;
 		conn_closed(loop_of(conn), 0, NULL, conn);
 	}
@@ -404,7 +406,8 @@ bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,
 	if (conn)
 		conn_open(conn);
 	else
-		(void)close(fd); /* the peer sees it; there is nobody else to tell */
+		sfr__loop_close_fd(net->loop,
+				   fd); /* the peer sees it; there is nobody else to tell */
 	return conn != NULL;
 }
 
@@ -538,11 +541,12 @@ void sfr_conn_set_data(sfr_conn *conn, void *data)
 
 int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size)
 {
+	const struct sfr__system *system = loop_of(conn)->engine->system;
 	struct sfr__address peer = {.size = sizeof(peer.addr)};
+	int r;
 
 	if (conn->fd < 0)
 		return -ENOTCONN;
-	if (getpeername(conn->fd, (struct sockaddr *)&peer.addr, &peer.size) < 0)
-		return -errno;
-	return sfr__address_print(&peer, out, size);
+	r = system->socket_peer_name(system, conn->fd, (struct sockaddr *)&peer.addr, &peer.size);
+	return r < 0 ? r : sfr__address_print(&peer, out, size);
 }

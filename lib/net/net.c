@@ -24,7 +24,7 @@ static void relief_watch(struct sfr__net *net)
 {
 	net->relieving = true;
 	net->relief_tail = net->loop->recv.tail;
-	sfr__wheel_add(&net->loop->wheel, &net->relief, sfr__clock_ns() + RELIEF_NS);
+	sfr__wheel_add(&net->loop->wheel, &net->relief, sfr__loop_clock_ns(net->loop) + RELIEF_NS);
 }
 
 /* True if there was something to relieve. */

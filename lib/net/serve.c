@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 __attribute__((format(printf, 2, 3))) static void refusal_set(sfr_loop *loop, const char *format,
 							      ...)
@@ -31,19 +30,21 @@ static void refusal_clear(sfr_loop *loop)
 	loop->refusal[0] = '\0';
 }
 
-static void option_set(int fd, int level, int name, bool on)
+static void option_set(const sfr_loop *loop, int fd, int level, int name, bool on)
 {
+	const struct sfr__system *system = loop->engine->system;
 	int value = 1;
 
-	if (on)
-		(void)setsockopt(fd, level, name, &value, sizeof(value)); /* works without, too */
+	if (on) /* works without, too */
+		(void)system->option_set(system, fd, level, name, &value, sizeof(value));
 }
 
 /* A socket for an address; the refusal says what is wrong. The descriptor or -errno. */
 static int socket_for(sfr_loop *loop, const char *text, struct sfr__address *address)
 {
+	const struct sfr__system *system = loop->engine->system;
 	char why[128];
-	int fd, r;
+	int r;
 
 	if (loop->draining) {
 		refusal_set(loop, "address %s: the loop is draining", text ? text : "(null)");
@@ -54,33 +55,33 @@ static int socket_for(sfr_loop *loop, const char *text, struct sfr__address *add
 		refusal_set(loop, "address %s: %s", text ? text : "(null)", why);
 		return r;
 	}
-	fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0) {
-		r = -errno;
+	r = system->socket_new(system, address->addr.ss_family,
+			       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (r < 0)
 		refusal_set(loop, "address %s: no socket: %s", text, sfr_strerror(r));
-		return r;
-	}
-	option_set(fd, IPPROTO_TCP, TCP_NODELAY, loop->settings.server.no_delay); /* inherited */
-	return fd;
+	else /* it is inherited */
+		option_set(loop, r, IPPROTO_TCP, TCP_NODELAY, loop->settings.server.no_delay);
+	return r;
 }
 
 static int socket_listen(sfr_loop *loop, int fd, const char *text,
 			 const struct sfr__address *address)
 {
-	option_set(fd, SOL_SOCKET, SO_REUSEADDR, true);
-	option_set(fd, SOL_SOCKET, SO_REUSEPORT, loop->settings.server.reuse_port);
-	if (bind(fd, (const struct sockaddr *)&address->addr, address->size) < 0 ||
-	    listen(fd, (int)loop->settings.server.backlog) < 0) {
-		int r = -errno;
+	const struct sfr__system *system = loop->engine->system;
+	int r;
 
+	option_set(loop, fd, SOL_SOCKET, SO_REUSEADDR, true);
+	option_set(loop, fd, SOL_SOCKET, SO_REUSEPORT, loop->settings.server.reuse_port);
+	r = system->socket_bind(system, fd, (const struct sockaddr *)&address->addr, address->size);
+	if (r == 0)
+		r = system->socket_listen(system, fd, (int)loop->settings.server.backlog);
+	if (r < 0)
 		refusal_set(loop, "address %s: cannot listen: %s%s", text, sfr_strerror(r),
 			    r == -EADDRINUSE      ? " (another program has this port; see ss -ltnp)"
 			    : r == -EACCES        ? " (ports below 1024 are for root)"
 			    : r == -EADDRNOTAVAIL ? " (this machine does not have that address)"
 						  : "");
-		return r;
-	}
-	return 0;
+	return r;
 }
 
 int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
@@ -109,7 +110,7 @@ int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers,
 		*out = server;
 	return 0;
 close_fd:
-	(void)close(server->fd); /* never used */
+	sfr__loop_close_fd(loop, server->fd); /* never used */
 free_server:
 	free(server);
 	return r;
@@ -132,7 +133,7 @@ int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, 
 		return fd;
 	conn = sfr__conn_new(net, NULL, fd, handlers, arg);
 	if (!conn) {
-		(void)close(fd); /* never used */
+		sfr__loop_close_fd(loop, fd); /* never used */
 		return -ENOMEM;
 	}
 	sfr__conn_connect(conn, (const struct sockaddr *)&parsed.addr, parsed.size);

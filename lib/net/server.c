@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define ACCEPT_RETRY_NS 100000000U
 
@@ -23,7 +22,8 @@
 static void server_settle(sfr_server *server)
 {
 	if (server->state == SFR__SERVER_STOPPING && !server->accept) {
-		(void)close(server->fd); /* a listening socket has nothing to lose */
+		sfr__loop_close_fd(server->net->loop,
+				   server->fd); /* a listening socket has nothing to lose */
 		server->fd = -1;
 		server->state = SFR__SERVER_STOPPED;
 	}
@@ -147,7 +147,7 @@ static void server_accepted(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	server->complained = false;
 	if (server->state != SFR__SERVER_LISTENING ||
 	    server->conns >= loop->settings.server.connections_max) {
-		(void)close(result); /* the peer sees it */
+		sfr__loop_close_fd(loop, result); /* the peer sees it */
 		return;
 	}
 	server->conns++;
@@ -201,11 +201,12 @@ bool sfr__servers_wait(const struct sfr__net *net)
 
 int sfr_server_address(const sfr_server *server, char *out, size_t size)
 {
+	const struct sfr__system *system = server->net->loop->engine->system;
 	struct sfr__address local = {.size = sizeof(local.addr)};
+	int r = system->socket_own_name(system, server->fd, (struct sockaddr *)&local.addr,
+					&local.size);
 
-	if (getsockname(server->fd, (struct sockaddr *)&local.addr, &local.size) < 0)
-		return -errno;
-	return sfr__address_print(&local, out, size);
+	return r < 0 ? r : sfr__address_print(&local, out, size);
 }
 
 size_t sfr_server_conns(const sfr_server *server)
