@@ -6,6 +6,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "batch/batch.h"
+#include "op/kind.h"
 
 /* Every pair not listed is 0, SFR__NODE_ILLEGAL. */
 const uint8_t sfr__node_after[SFR__NODE_STATES][SFR__NODE_EVENTS] = {

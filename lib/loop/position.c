@@ -61,11 +61,11 @@ static uint64_t bytes_asked_for(const sfr_op *op)
  * Descriptors.
  */
 
-static enum kind kind_of(int fd)
+static enum kind kind_of(const struct sfr__system *system, int fd)
 {
 	struct stat stat;
 
-	if (fstat(fd, &stat) < 0)
+	if (system->fd_stat(system, fd, &stat) < 0)
 		return UNKNOWN;
 	return S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode) ? WITH : WITHOUT;
 }
@@ -88,13 +88,14 @@ static bool kind_note(struct sfr__positions *positions, int fd, enum kind kind)
 }
 
 /* What cannot be noted is asked again each time. */
-static enum kind kind_learn(struct sfr__positions *positions, int fd)
+static enum kind kind_learn(sfr_loop *loop, int fd)
 {
+	struct sfr__positions *positions = &loop->positions;
 	enum kind kind = kind_known(positions, fd);
 
 	if (kind == KEPT)
 		return KEPT;
-	kind = kind_of(fd);
+	kind = kind_of(loop->engine->system, fd);
 	(void)kind_note(positions, fd, kind);
 	return kind;
 }
@@ -115,19 +116,19 @@ static int op_fd(const sfr_op *op)
  */
 
 /* Negative if there is none. */
-static int64_t position_of(sfr_op *op, int fd)
+static int64_t position_of(sfr_loop *loop, int fd)
 {
-	struct sfr__positions *positions = &op->loop->positions;
-	enum kind kind = fd < 0 ? WITHOUT : kind_known(positions, fd);
+	const struct sfr__system *system = loop->engine->system;
+	enum kind kind = fd < 0 ? WITHOUT : kind_known(&loop->positions, fd);
 	int64_t position;
 
 	if (kind == UNKNOWN)
-		kind = kind_learn(positions, fd);
+		kind = kind_learn(loop, fd);
 	if (kind != WITH && kind != KEPT)
 		return -1;
-	position = lseek(fd, 0, SEEK_CUR);
+	position = system->fd_seek(system, fd, 0, SEEK_CUR);
 	if (position < 0)
-		(void)kind_learn(positions, fd); /* it is another file's number by now */
+		(void)kind_learn(loop, fd); /* it is another file's number by now */
 	return position;
 }
 
@@ -139,20 +140,23 @@ void sfr__position_note(sfr_op *op, struct io_uring_sqe *sqe)
 	sqe->addr3 = 0;
 	op->sqe.addr3 = is_write(op) && op->flags & SFR__OP_BEHIND
 				? (uint64_t)-1
-				: (uint64_t)position_of(op, op_fd(op));
+				: (uint64_t)position_of(op->loop, op_fd(op));
 }
 
 /* What was appended ends where the file does. */
 static void position_move(const sfr_op *op, int fd, int64_t by)
 {
-	if (is_write(op) && fcntl(fd, F_GETFL) & O_APPEND)
-		(void)lseek(fd, 0, SEEK_END);
+	const struct sfr__system *system = op->loop->engine->system;
+
+	if (is_write(op) && system->fd_flags(system, fd) & O_APPEND)
+		(void)system->fd_seek(system, fd, 0, SEEK_END);
 	else
-		(void)lseek(fd, by, SEEK_CUR); /* it could be asked where it is */
+		(void)system->fd_seek(system, fd, by, SEEK_CUR); /* it could be asked where it is */
 }
 
 void sfr__position_mend(const sfr_op *op, int result)
 {
+	const struct sfr__system *system = op->loop->engine->system;
 	bool is_short, may_be_direct;
 	int fd;
 
@@ -162,10 +166,10 @@ void sfr__position_mend(const sfr_op *op, int result)
 	is_short = (uint64_t)result < bytes_asked_for(op);
 	may_be_direct = result % DIRECT_ALIGN == 0 && op->sqe.addr % DIRECT_ALIGN == 0;
 	if (noted(op) >= 0 && (is_short || may_be_direct)) {
-		if (lseek(fd, 0, SEEK_CUR) == noted(op))
+		if (system->fd_seek(system, fd, 0, SEEK_CUR) == noted(op))
 			position_move(op, fd, result);
 	} else if (noted(op) < 0 && is_short && is_write(op) && fd >= 0) {
-		if (kind_learn(&op->loop->positions, fd) >= WITH)
+		if (kind_learn(op->loop, fd) >= WITH)
 			position_move(op, fd, result);
 	}
 }
@@ -183,27 +187,30 @@ void sfr__position_forget(sfr_loop *loop, int fd)
  */
 
 /* One that cannot be kept, for want of descriptors or memory, is as one without a position. */
-static void slot_keep(struct sfr__positions *positions, unsigned slot, int fd)
+static void slot_keep(sfr_loop *loop, unsigned slot, int fd)
 {
-	int *kept = kind_of(fd) == WITH ? sfr__array_get(&positions->kept, slot) : NULL;
-	int copy = kept ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	const struct sfr__system *system = loop->engine->system;
+	struct sfr__positions *positions = &loop->positions;
+	int *kept = kind_of(system, fd) == WITH ? sfr__array_get(&positions->kept, slot) : NULL;
+	int copy = kept ? system->fd_copy(system, fd) : -1;
 
 	if (copy < 0)
 		return;
 	if (kind_note(positions, copy, KEPT))
 		*kept = copy + 1;
 	else
-		(void)close(copy); /* nothing was written to it */
+		sfr__loop_close_fd(loop, copy); /* nothing was written to it */
 }
 
-static void slot_drop(struct sfr__positions *positions, unsigned slot)
+static void slot_drop(sfr_loop *loop, unsigned slot)
 {
+	struct sfr__positions *positions = &loop->positions;
 	int *kept = sfr__array_find(&positions->kept, slot);
 
 	if (!kept || !*kept)
 		return;
 	(void)kind_note(positions, *kept - 1, UNKNOWN);
-	(void)close(*kept - 1); /* a copy: nothing was written to it */
+	sfr__loop_close_fd(loop, *kept - 1); /* a copy: nothing was written to it */
 	*kept = 0;
 }
 
@@ -213,20 +220,20 @@ void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count)
 
 	for (i = 0; i < count && loop->engine->position_lags; i++)
 		if (fds[i] >= 0)
-			slot_keep(&loop->positions, i, fds[i]);
+			slot_keep(loop, i, fds[i]);
 }
 
 void sfr__position_slot_emptied(sfr_loop *loop, unsigned slot)
 {
-	slot_drop(&loop->positions, slot);
+	slot_drop(loop, slot);
 }
 
-void sfr__positions_drop(struct sfr__positions *positions)
+void sfr__positions_drop(sfr_loop *loop)
 {
 	size_t slot = 0;
 
-	for (; (slot = sfr__array_next(&positions->kept, slot)) != SFR__ARRAY_NONE; slot++)
-		slot_drop(positions, (unsigned)slot);
+	for (; (slot = sfr__array_next(&loop->positions.kept, slot)) != SFR__ARRAY_NONE; slot++)
+		slot_drop(loop, (unsigned)slot);
 }
 
 bool sfr__position_is_kept(const struct sfr__positions *positions, int fd)
@@ -256,7 +263,6 @@ void sfr__positions_init(struct sfr__positions *positions)
 
 void sfr__positions_fini(struct sfr__positions *positions)
 {
-	sfr__positions_drop(positions);
 	sfr__array_fini(&positions->kinds);
 	sfr__array_fini(&positions->kept);
 }

@@ -29,7 +29,7 @@ struct sfr__positions {
 };
 
 void sfr__positions_init(struct sfr__positions *positions);
-void sfr__positions_fini(struct sfr__positions *positions);
+void sfr__positions_fini(struct sfr__positions *positions); /* after sfr__positions_drop() */
 
 /* An op of ours without offset is being written to the engine's queue as this entry: note the position of its file. */
 void sfr__position_note(sfr_op *op, struct io_uring_sqe *sqe);
@@ -44,7 +44,7 @@ void sfr__position_forget(sfr_loop *loop, int fd);
  * file; all slots have. */
 void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count);
 void sfr__position_slot_emptied(sfr_loop *loop, unsigned slot);
-void sfr__positions_drop(struct sfr__positions *positions);
+void sfr__positions_drop(sfr_loop *loop);
 
 /* Whether a descriptor is the loop's own copy of one that was registered. And a bit for each that is, by its
  * number modulo 64. */

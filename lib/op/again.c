@@ -136,7 +136,8 @@ void sfr__op_cancel_later(sfr_op *op)
 	struct sfr__deadline *deadline = record_of(op);
 
 	if (deadline && !deadline->waits) /* without memory the first request has to do */
-		sfr__deadline_wait(deadline, &op->loop->wheel, sfr__clock_ns(), cancel_fired);
+		sfr__deadline_wait(deadline, &op->loop->wheel, sfr__loop_clock_ns(op->loop),
+				   cancel_fired);
 }
 
 void sfr__op_go_on_later(sfr_op *op)
@@ -156,5 +157,5 @@ void sfr__op_go_on_later(sfr_op *op)
 	op->flags &= (uint16_t)~SFR__OP_CHAINED; /* it goes on alone */
 	sfr__op_step(op, SFR__EV_REQUEUE);
 	sfr__list_append(&loop->later, &op->link);
-	sfr__deadline_wait(deadline, &loop->wheel, sfr__clock_ns(), again_fired);
+	sfr__deadline_wait(deadline, &loop->wheel, sfr__loop_clock_ns(loop), again_fired);
 }

@@ -13,7 +13,6 @@
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>
-#include <unistd.h>
 
 /* Its deadline, if it had one: an end that it brought about has a name of its own. */
 static int deadline_end(sfr_op *op, int result)
@@ -55,7 +54,7 @@ static int op_outcome(sfr_op *op)
 static void result_reclaim(const sfr_op *op, int result)
 {
 	if (result >= 0 && sfr__op_is(op, SFR__KIND_WINS))
-		(void)close(result); /* never used: nothing to lose */
+		sfr__loop_close_fd(op->loop, result); /* never used: nothing to lose */
 }
 
 /* One call of possibly many. */
@@ -93,7 +92,7 @@ static void belongings_drop(sfr_op *op)
 	if (op->flags & SFR__OP_GATHERED)
 		sfr__gather_give(&op->loop->gathers, sfr__op_gather_of(op));
 	if (op->flags & SFR__OP_HOLDS_FD)
-		(void)close(op->sqe.fd); /* nothing was written to it */
+		sfr__loop_close_fd(op->loop, op->sqe.fd); /* nothing was written to it */
 }
 
 /* Take the buffer off an op that is done, in the state in which the callback expects it. */

@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 static struct sfr__slot slot_of_file(int fd)
 {
@@ -90,7 +89,7 @@ int sfr_files_unregister(sfr_loop *loop)
 	r = loop->engine->calls->files_remove(loop->engine);
 	if (r == 0) {
 		sfr__fixed_files_fini(&loop->files);
-		sfr__positions_drop(&loop->positions);
+		sfr__positions_drop(loop);
 		sfr__loop_note_own(loop);
 	}
 	return r;
@@ -252,7 +251,7 @@ static int slot_move_in(const sfr_loop *loop, unsigned slot, int fd)
 {
 	int r = slot_update(loop, slot, fd);
 
-	(void)close(fd); /* never used by itself */
+	sfr__loop_close_fd(loop, fd); /* never used by itself */
 	return r;
 }
 

@@ -95,7 +95,7 @@ static __attribute__((noinline)) void special_start(sfr_op *op, bool submitted)
 		sfr__op_tell(op, SFR__OP_BUILDING, SFR__EV_SUBMIT);
 	if (op->flags & SFR__OP_TIMED && op->result == 0)
 		sfr__deadline_start(sfr__deadline_of(&loop->deadlines, op), &loop->wheel,
-				    sfr__clock_ns(), deadline_passed);
+				    sfr__loop_clock_ns(loop), deadline_passed);
 }
 
 /* From QUEUED on its way. */

@@ -51,7 +51,7 @@ static void timer_fired(struct sfr__timer *timer)
 /* Time counts from now, not from the beginning of a turn that may have lasted. */
 void sfr__timeout_start(sfr_op *op)
 {
-	op->time.due_ns = sfr__time_after(sfr__clock_ns(), op->time.ns);
+	op->time.due_ns = sfr__time_after(sfr__loop_clock_ns(op->loop), op->time.ns);
 	op->time.timer.fire = timer_fired;
 	sfr__op_step(op, SFR__EV_TAKEN);
 	sfr__wheel_add(&op->loop->wheel, &op->time.timer, op->time.due_ns);

@@ -42,8 +42,10 @@ static void loop_dispose(sfr_loop *loop)
 	batches_leave(loop);
 	if (loop->resident)
 		loop->resident->free(loop->resident);
-	if (loop->engine)
+	if (loop->engine) {
+		sfr__positions_drop(loop);
 		loop->engine->calls->close(loop->engine);
+	}
 	loop->engine = NULL;
 	if (loop->pool) {
 		sfr__fixed_bufs_fini(loop);
@@ -124,9 +126,12 @@ static int loop_build(sfr_loop *loop)
 		return loop_lacks(settings, r, "operations with its buffers",
 				  sfr__array_addresses(sizeof(sfr_op), plan.count));
 	r = sfr__engine_open(&loop->engine, settings, loop->engine_reason);
-	if (r == 0)
-		sfr__loop_note_own(loop);
-	return r;
+	if (r < 0)
+		return r;
+	sfr__loop_note_own(loop);
+	loop->now = sfr__loop_clock_ns(loop);
+	sfr__wheel_init(&loop->wheel, loop->now);
+	return 0;
 }
 
 static int loop_new(sfr_loop **out, const sfr_config *cfg)
@@ -149,8 +154,6 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	sfr__face_init(&loop->face);
 	sfr__positions_init(&loop->positions);
 	sfr__errands_init(loop);
-	loop->now = sfr__clock_ns();
-	sfr__wheel_init(&loop->wheel, loop->now);
 	sfr__list_init(&loop->backlog);
 	sfr__list_init(&loop->parked);
 	sfr__list_init(&loop->served);

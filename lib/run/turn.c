@@ -89,7 +89,7 @@ static int64_t sleep_limit(sfr_loop *loop, bool hurry, int64_t timeout_ns)
 		return 0;
 	if (!loop->wheel.count)
 		return timeout_ns;
-	timer_ns = sfr__wheel_next(&loop->wheel, sfr__clock_ns());
+	timer_ns = sfr__wheel_next(&loop->wheel, sfr__loop_clock_ns(loop));
 	return timeout_ns < 0 || timer_ns < timeout_ns ? timer_ns : timeout_ns;
 }
 
@@ -98,12 +98,13 @@ static int64_t sleep_limit(sfr_loop *loop, bool hurry, int64_t timeout_ns)
 static bool spin(sfr_loop *loop, int64_t *timeout_ns)
 {
 	struct sfr__engine *engine = loop->engine;
-	uint64_t begin = sfr__clock_ns(), now = begin, spin_ns = loop->settings.ring.spin_ns;
+	uint64_t begin = sfr__loop_clock_ns(loop), now = begin,
+		 spin_ns = loop->settings.ring.spin_ns;
 	unsigned i;
 
 	if (*timeout_ns >= 0 && (uint64_t)*timeout_ns < spin_ns)
 		spin_ns = (uint64_t)*timeout_ns;
-	for (; now - begin < spin_ns; now = sfr__clock_ns()) {
+	for (; now - begin < spin_ns; now = sfr__loop_clock_ns(loop)) {
 		for (i = 0; i < 64; i++) {
 			if (engine->calls->pending(engine))
 				return true;
@@ -193,7 +194,7 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 	r = sfr__unlikely(found) ? 0 : flush_and_enter(loop, hosted, timeout_ns);
 	if (sfr__unlikely(r < 0))
 		return r;
-	loop->now = sfr__clock_ns();
+	loop->now = sfr__loop_clock_ns(loop);
 	for (ready = sfr__queue_ready(&loop->engine->queue); ready; ready--)
 		complete(loop, sfr__queue_cqe(&loop->engine->queue));
 	sfr__wheel_advance(&loop->wheel, loop->now);
@@ -268,7 +269,7 @@ static int64_t fall_asleep(sfr_loop *loop, bool hurry)
 	hurry |= hand_over(loop, false);
 	hurry |= loop->engine->calls->enter(loop->engine, false, 0) < 0;
 	loop->face.found = sfr__queue_ready(&loop->engine->queue) > 0;
-	now = sfr__clock_ns();
+	now = sfr__loop_clock_ns(loop);
 	left = hurry || loop->face.found ? 0 : time_left(loop, now);
 	loop->face.asleep = left != 0;
 	if (left)
@@ -322,14 +323,14 @@ int sfr_loop_run(sfr_loop *loop)
 int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns)
 {
 	struct sfr__mark mark;
-	uint64_t until = sfr__clock_ns() + (timeout_ns < 0 ? 0 : (uint64_t)timeout_ns);
+	uint64_t until = sfr__loop_clock_ns(loop) + (timeout_ns < 0 ? 0 : (uint64_t)timeout_ns);
 	int r = run_begin(loop, &mark, SFR__FRAME());
 
 	if (r < 0)
 		return r;
 	loop->draining = true;
 	do {
-		int64_t left = timeout_ns < 0 ? -1 : (int64_t)(until - sfr__clock_ns());
+		int64_t left = timeout_ns < 0 ? -1 : (int64_t)(until - sfr__loop_clock_ns(loop));
 
 		resident_drain(loop);
 		sfr__ops_cancel_all(loop);
@@ -385,7 +386,7 @@ int64_t sfr_loop_prepare(sfr_loop *loop)
 	int r;
 
 	if (sfr__pool_is_mine(loop->pool) && loop->face.asleep)
-		return time_left(loop, sfr__clock_ns());
+		return time_left(loop, sfr__loop_clock_ns(loop));
 	r = run_begin(loop, &mark, SFR__FRAME());
 	if (r < 0) /* of the system's errors, which could be taken for a time, the turn tells */
 		return r <= -SFR_EINFLIGHT ? r : 0;

@@ -30,7 +30,7 @@ static inline void deadlines_due(sfr_loop *loop)
 		sfr__wheel_add(&loop->wheel, &deadline->timer, 0);
 	}
 	due = (loop->wheel.tick + 1) << SFR__TICK_SHIFT;
-	while (sfr__clock_ns() < due)
+	while (sfr__loop_clock_ns(loop) < due)
 		;
 }
 
