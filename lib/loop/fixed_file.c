@@ -6,7 +6,7 @@
  * So a change begins and ends in a table of states here, and there is one at a time for each place.
  */
 #include "loop/fixed_file.h"
-#include "base/fd_kind.h"
+#include "sqe/fd_kind.h"
 #include <stdlib.h>
 
 #define E SFR__SLOT_EMPTY

@@ -5,7 +5,6 @@
 #ifndef SFR_LIB_LOOP_LOOP_H
 #define SFR_LIB_LOOP_LOOP_H
 
-#include "base/clock.h"
 #include "base/list.h"
 #include "base/timer.h"
 #include "base/workers.h"

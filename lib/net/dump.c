@@ -2,8 +2,8 @@
 /*
  * sfr_loop_dump(), which asks every room, and the lines of servers and connections.
  */
-#include "loop/dump.h"
 #include "batch/dump.h"
+#include "loop/dump.h"
 #include "net/conn.h"
 #include "net/server.h"
 #include "op/dump.h"

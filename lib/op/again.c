@@ -11,14 +11,14 @@
 #include "op/again.h"
 #include "op/end.h"
 #include "op/kind.h"
-#include "op/socket_type.h"
+#include "sqe/fd_kind.h"
 #include <errno.h>
-#include <fcntl.h>
 
 /* Of a registered file there is no descriptor to ask. */
-static bool is_nonblocking(int fd)
+static bool is_nonblocking(const sfr_op *op)
 {
-	return sfr__fd_is_fixed(fd) || (fcntl(fd, F_GETFL) & O_NONBLOCK);
+	return sfr__fd_is_fixed(op->sqe.fd) ||
+	       sfr__fd_is_nonblocking(op->loop->engine->system, op->sqe.fd);
 }
 
 /* On a blocking file EAGAIN comes from its driver, and is the result. From a splice it means that one of its
@@ -28,7 +28,7 @@ bool sfr__op_waits(const sfr_op *op)
 	if (!sfr__op_is(op, SFR__KIND_WAITS))
 		return false;
 	return !sfr__op_is(op, SFR__KIND_LENGTH) || sfr__op_is(op, SFR__KIND_MESSAGE) ||
-	       is_nonblocking(op->sqe.fd);
+	       is_nonblocking(op);
 }
 
 /*
@@ -50,14 +50,13 @@ static bool asks_not_to_wait(const sfr_op *op)
 }
 
 /* Those of the internet find out first whether there is room. Of a registered socket nobody can ask. */
-static bool is_consumed_in_vain(int fd)
+static bool is_consumed_in_vain(const sfr_op *op)
 {
-	int domain;
-	socklen_t size = sizeof(domain);
+	const struct sfr__system *system = op->loop->engine->system;
+	int domain = sfr__socket_option(system, op->sqe.fd, SO_DOMAIN);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
-		return false;
-	return domain != AF_INET && domain != AF_INET6 && sfr__socket_type(fd) != SOCK_STREAM;
+	return domain >= 0 && domain != AF_INET && domain != AF_INET6 &&
+	       sfr__socket_option(system, op->sqe.fd, SO_TYPE) != SOCK_STREAM;
 }
 
 /* Have a send that goes on by itself wait in the engine. False if it must not. */
@@ -65,7 +64,7 @@ static bool wait_in_engine(sfr_op *op)
 {
 	if (!asks_not_to_wait(op))
 		return true;
-	if (is_consumed_in_vain(op->sqe.fd))
+	if (is_consumed_in_vain(op))
 		return false;
 	op->sqe.msg_flags &= ~(unsigned)MSG_DONTWAIT;
 	return true;
@@ -77,7 +76,7 @@ static bool may_be_given_up(const sfr_op *op)
 		return false;
 	return sfr__fd_is_fixed(op->sqe.fd)
 		       ? sfr__fixed_file_is_nonblocking(&op->loop->files, op->sqe.fd)
-		       : is_nonblocking(op->sqe.fd);
+		       : is_nonblocking(op);
 }
 
 /* An op that is given up breaks a soft link, and what is behind it is held again. */

@@ -11,7 +11,7 @@
 #include "op/end.h"
 #include "op/gathered.h"
 #include "op/kind.h"
-#include "op/socket_type.h"
+#include "sqe/fd_kind.h"
 #include <safer_ring/datagram.h>
 #include <errno.h>
 #include <poll.h>
@@ -72,7 +72,7 @@ static int without_room(const sfr_loop *loop, uint32_t size)
 
 int sfr__datagrams_check(const sfr_loop *loop, int fd)
 {
-	int type = sfr__socket_type(fd);
+	int type = sfr__socket_option(loop->engine->system, fd, SO_TYPE);
 
 	if (loop->pool->slab.block_size <= SFR_PEER_ROOM)
 		return without_room(loop, loop->pool->slab.block_size);
@@ -82,17 +82,18 @@ int sfr__datagrams_check(const sfr_loop *loop, int fd)
 	return type == SOCK_STREAM || type == SOCK_SEQPACKET ? -EPROTOTYPE : 0;
 }
 
-bool sfr__datagrams_ended(int fd)
+bool sfr__datagrams_ended(const sfr_loop *loop, int fd)
 {
-	struct pollfd pollfd = {.fd = fd, .events = POLLRDHUP};
+	const struct sfr__system *system = loop->engine->system;
+	int events = fd < 0 ? -EBADF : system->fd_poll(system, fd, POLLRDHUP);
 
-	return fd >= 0 && poll(&pollfd, 1, 0) > 0 && pollfd.revents & POLLRDHUP;
+	return events > 0 && events & POLLRDHUP;
 }
 
 bool sfr__recvfrom_ended(const sfr_op *op)
 {
 	return sfr__fd_is_fixed(op->sqe.fd) ? !sfr__op_gather_of(op)->msg.msg_namelen
-					    : sfr__datagrams_ended(op->sqe.fd);
+					    : sfr__datagrams_ended(op->loop, op->sqe.fd);
 }
 
 int sfr__recvfrom_prepare(sfr_op *op, int fd, unsigned flags)
@@ -193,7 +194,7 @@ sfr_op *sfr_recvfrom(sfr_loop *loop, int fd, sfr_buf *buf)
 
 	if (!sfr__op_sound(op))
 		return op;
-	type = sfr__socket_type(fd);
+	type = sfr__socket_option(loop->engine->system, fd, SO_TYPE);
 	op->result = sfr__buf(buf)->size <= SFR_PEER_ROOM
 			     ? without_room(loop, sfr__buf(buf)->size)
 			     : sfr__recvfrom_prepare(

@@ -18,7 +18,7 @@
 int sfr__datagrams_check(const sfr_loop *loop, int fd);
 
 /* An empty datagram, or the end of them: has the socket been shut down? */
-bool sfr__datagrams_ended(int fd);
+bool sfr__datagrams_ended(const sfr_loop *loop, int fd);
 
 /* The same of one that an op received by itself, whichever way it names the socket: who has none to be
  * asked about is told the end by an empty datagram that nobody sent. */

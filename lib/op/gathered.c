@@ -6,14 +6,14 @@
  * buffer until that is delivered.
  */
 #include "op/gathered.h"
-#include "op/socket_type.h"
+#include "sqe/fd_kind.h"
 #include <errno.h>
 #include <limits.h>
 
 /* Of a stream what is left over can follow; of a message it cannot. What is no socket the send will say. */
-static bool is_message(int fd)
+static bool is_message(const sfr_loop *loop, int fd)
 {
-	int type = sfr__socket_type(fd);
+	int type = sfr__socket_option(loop->engine->system, fd, SO_TYPE);
 
 	return type >= 0 && type != SOCK_STREAM;
 }
@@ -26,7 +26,7 @@ static struct sfr__gather *gather_new(sfr_op *op, int socket_fd)
 	size_t parts;
 
 	if (sfr__chain_measure(op->buf, &parts) > INT_MAX || /* more than a result can say */
-	    (parts > SFR__GATHER_MAX && is_message(socket_fd))) {
+	    (parts > SFR__GATHER_MAX && is_message(loop, socket_fd))) {
 		op->result = -EMSGSIZE;
 		return NULL;
 	}

@@ -15,14 +15,13 @@
  * them found none.
  */
 #include "op/receive.h"
-#include "base/fd_kind.h"
 #include "machine/kernel.h"
 #include "op/again.h"
 #include "op/build.h"
 #include "op/datagram.h"
 #include "op/end.h"
 #include "op/kind.h"
-#include "op/socket_type.h"
+#include "sqe/fd_kind.h"
 #include <safer_ring/datagram.h>
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -185,7 +184,7 @@ static sfr_buf *ring_take(sfr_op *op, int *result, unsigned flags)
 	if (op->kind != SFR__OP_RECVFROM_MULTI || !buf)
 		return buf;
 	*result = sfr__datagram_unwrap(buf);
-	if (*result || !sfr__datagrams_ended(op->sqe.fd))
+	if (*result || !sfr__datagrams_ended(op->loop, op->sqe.fd))
 		return buf;
 	sfr_buf_release(buf);
 	return NULL;
@@ -271,7 +270,8 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	if (!sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS)) {
-		if (sfr__socket_type(fd) == -ENOTSOCK) /* which who polls it would not be told */
+		if (sfr__socket_option(loop->engine->system, fd, SO_TYPE) ==
+		    -ENOTSOCK) /* which who polls it would not be told */
 			op->result = -ENOTSOCK;
 		receive_poll(op, fd);
 		return op;
@@ -292,7 +292,7 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
 static bool can_read_multi(const sfr_loop *loop, int fd)
 {
 	unsigned kind = sfr__fd_is_fixed(fd) ? sfr__fixed_file_kind(&loop->files, fd)
-					     : sfr__fd_kind(fd);
+					     : sfr__fd_kind(loop->engine->system, fd);
 
 	return sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS) &&
 	       sfr__has(loop->engine->features, SFR__FEATURE_READ_MULTI) &&
@@ -301,9 +301,11 @@ static bool can_read_multi(const sfr_loop *loop, int fd)
 }
 
 /* Polling for bytes of what cannot be read would never end. */
-static bool is_write_only(int fd)
+static bool is_write_only(const struct sfr__system *system, int fd)
 {
-	return fd >= 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+	int flags = fd < 0 ? -EBADF : system->fd_flags(system, fd);
+
+	return flags >= 0 && (flags & O_ACCMODE) == O_WRONLY;
 }
 
 sfr_op *sfr_read_multi(sfr_loop *loop, int fd)
@@ -313,7 +315,7 @@ sfr_op *sfr_read_multi(sfr_loop *loop, int fd)
 	if (!op)
 		return NULL;
 	if (!can_read_multi(loop, fd)) {
-		if (is_write_only(fd))
+		if (is_write_only(loop->engine->system, fd))
 			op->result = -EBADF;
 		receive_poll(op, fd);
 		return op;

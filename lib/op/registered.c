@@ -4,11 +4,11 @@
  * for itself until it is done, and the table stays while an op needs it.
  */
 #include "op/registered.h"
-#include "base/fd_kind.h"
 #include "base/log.h"
 #include "op/inherit.h"
 #include "op/kind.h"
 #include "op/start.h"
+#include "sqe/fd_kind.h"
 #include <safer_ring/error.h>
 #include <safer_ring/registry.h>
 #include <errno.h>
@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-static struct sfr__slot slot_of_file(int fd)
+static struct sfr__slot slot_of_file(const sfr_loop *loop, int fd)
 {
 	return (struct sfr__slot){fd < 0 ? SFR__SLOT_EMPTY : SFR__SLOT_FULL,
-				  (uint8_t)sfr__fd_kind(fd)};
+				  (uint8_t)sfr__fd_kind(loop->engine->system, fd)};
 }
 
 int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_out)
@@ -46,7 +46,7 @@ int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_ou
 		return r;
 	}
 	for (i = 0; i < n; i++) {
-		slots[i] = slot_of_file(fds[i]);
+		slots[i] = slot_of_file(loop, fds[i]);
 		fixed_out[i] = INT_MIN + (int)i;
 	}
 	loop->files = (struct sfr__fixed_files){slots, n};

@@ -61,10 +61,12 @@ static bool is_fixed_out(const sfr_op *op)
 enum end { PIPE, SOME_FILE, OTHER };
 
 /* What cannot be looked at is nothing to wait for. */
-static enum end end_of(int fd)
+static enum end end_of(const sfr_op *op, int fd)
 {
+	const struct sfr__system *system = op->loop->engine->system;
 	struct stat stat;
-	unsigned kind = fstat(fd, &stat) < 0 ? SFR__FD_FILE : sfr__stat_kind(&stat);
+	unsigned kind = system->fd_stat(system, fd, &stat) < 0 ? SFR__FD_FILE
+							       : sfr__stat_kind(&stat);
 
 	return kind & SFR__FD_FILE ? SOME_FILE : kind & SFR__FD_PIPE ? PIPE : OTHER;
 }
@@ -84,10 +86,10 @@ static unsigned polls_of(const sfr_op *op)
 	if (!op->loop->engine->splice_locks || !op->sqe.len)
 		return 0;
 	in = is_fixed_in(op) ? fixed_end(op, sfr__fixed_splice_in(op))
-			     : end_of(op->sqe.splice_fd_in);
+			     : end_of(op, op->sqe.splice_fd_in);
 	if (in == SOME_FILE || (in == OTHER && !is_fixed_in(op)))
 		return in == OTHER ? ASK_IN : 0;
-	out = is_fixed_out(op) ? fixed_end(op, op->sqe.fd) : end_of(op->sqe.fd);
+	out = is_fixed_out(op) ? fixed_end(op, op->sqe.fd) : end_of(op, op->sqe.fd);
 	return (in == OTHER ? ASK_IN : 0U) | (out == OTHER ? ASK_OUT : 0U);
 }
 
@@ -113,14 +115,15 @@ static void poll_write(const sfr_op *op, struct io_uring_sqe *sqe, bool in)
  * what keeps account of them takes some. */
 static uint32_t room_of(const sfr_op *op)
 {
+	const struct sfr__system *system = op->loop->engine->system;
 	uint32_t mem[SK_MEMINFO_VARS] = {0}, used, room;
 	socklen_t size = sizeof(mem);
 
 	if (is_fixed_out(op))
 		return PIPE_BUF;
-	if (fcntl(op->sqe.fd, F_GETFL) & O_NONBLOCK)
+	if (sfr__fd_is_nonblocking(system, op->sqe.fd))
 		return UINT32_MAX;
-	if (getsockopt(op->sqe.fd, SOL_SOCKET, SO_MEMINFO, mem, &size) < 0)
+	if (system->option_get(system, op->sqe.fd, SOL_SOCKET, SO_MEMINFO, mem, &size) < 0)
 		return PIPE_BUF;
 	used = mem[SK_MEMINFO_WMEM_QUEUED] > mem[SK_MEMINFO_WMEM_ALLOC]
 		       ? mem[SK_MEMINFO_WMEM_QUEUED]
@@ -129,18 +132,20 @@ static uint32_t room_of(const sfr_op *op)
 	return room > PIPE_BUF ? room : PIPE_BUF;
 }
 
-static bool is_ready(int fd, short events)
+static bool is_ready(const sfr_op *op, int fd, short events)
 {
-	struct pollfd pollfd = {.fd = fd, .events = events};
+	const struct sfr__system *system = op->loop->engine->system;
 
-	return poll(&pollfd, 1, 0) > 0;
+	return system->fd_poll(system, fd, events) > 0;
 }
 
 /* It would not wait, but end: with what is wrong, or as it was asked not to wait. */
 static bool ends_at_once(const sfr_op *op, bool waits_for_in)
 {
-	const struct sfr__side in = sfr__side_of(op->sqe.splice_fd_in, op->sqe.splice_off_in);
-	const struct sfr__side out = sfr__side_of(op->sqe.fd, op->sqe.off);
+	const struct sfr__system *system = op->loop->engine->system;
+	const struct sfr__side in = sfr__side_of(system, op->sqe.splice_fd_in,
+						 op->sqe.splice_off_in);
+	const struct sfr__side out = sfr__side_of(system, op->sqe.fd, op->sqe.off);
 
 	if (!sfr__side_may_wait(waits_for_in ? &in : &out))
 		return true;
@@ -154,10 +159,10 @@ static unsigned state_first(const sfr_op *op)
 	unsigned into = polls & ASK_OUT ? INTO_ROOM : 0;
 
 	if (polls & ASK_IN && !is_fixed_in(op) &&
-	    (is_ready(op->sqe.splice_fd_in, POLLIN) || ends_at_once(op, true)))
+	    (is_ready(op, op->sqe.splice_fd_in, POLLIN) || ends_at_once(op, true)))
 		polls ^= ASK_IN;
 	if (polls & ASK_OUT && !is_fixed_out(op) &&
-	    (is_ready(op->sqe.fd, POLLOUT) || ends_at_once(op, false)))
+	    (is_ready(op, op->sqe.fd, POLLOUT) || ends_at_once(op, false)))
 		polls ^= ASK_OUT;
 	return KNOWN | polls | into;
 }

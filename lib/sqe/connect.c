@@ -4,6 +4,7 @@
  * worker makes that call.
  */
 #include "sqe/connect.h"
+#include "sqe/fd_kind.h"
 #include "sqe/step.h"
 #include <sys/socket.h>
 
@@ -35,14 +36,15 @@ static int connect_call(const struct sfr__request *request)
 static int connect_outcome(struct sfr__request *request)
 {
 	struct pollfd pollfd = {.fd = request->fd, .events = POLLOUT};
-	int r;
+	int r = 0;
 
 	if (poll(&pollfd, 1, 0) <= 0 || !(pollfd.revents & (POLLOUT | POLLHUP)))
 		return SFR__NOT_YET;
-	r = pollfd.revents & POLLERR ? -sfr__option_of(request->fd, SO_ERROR) : 0;
-	if (r < 0)
-		return r;
-	if (!sfr__is_nonblocking(request->fd)) {
+	if (pollfd.revents & POLLERR)
+		r = sfr__socket_option(&sfr__plain_system, request->fd, SO_ERROR);
+	if (r > 0)
+		return -r;
+	if (!sfr__fd_is_nonblocking(&sfr__plain_system, request->fd)) {
 		request->step = SFR__STEP_BLOCKING;
 		return SFR__NOT_YET;
 	}
@@ -58,7 +60,7 @@ int sfr__connect_try(struct sfr__request *request)
 
 	if (request->step == SFR__STEP_CONNECTING)
 		return connect_outcome(request);
-	if (!sfr__is_nonblocking(request->fd)) {
+	if (!sfr__fd_is_nonblocking(&sfr__plain_system, request->fd)) {
 		request->step = SFR__STEP_BLOCKING;
 		return SFR__NOT_YET;
 	}

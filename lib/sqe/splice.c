@@ -38,8 +38,9 @@ static int splice_wait(struct sfr__request *request, const struct sfr__side *sid
 
 int sfr__splice_try(struct sfr__request *request)
 {
-	struct sfr__side in = sfr__side_of(request->fd_in, request->sqe.splice_off_in);
-	struct sfr__side out = sfr__side_of(request->fd, request->sqe.off);
+	struct sfr__side in = sfr__side_of(&sfr__plain_system, request->fd_in,
+					   request->sqe.splice_off_in);
+	struct sfr__side out = sfr__side_of(&sfr__plain_system, request->fd, request->sqe.off);
 	int r;
 
 	if (!request->len || sfr__sides_are_wrong(&in, &out))
@@ -60,8 +61,9 @@ int sfr__splice_try(struct sfr__request *request)
 /* Somebody else can have been faster at the pipe: then it is tried again. */
 int sfr__splice_do(struct sfr__request *request)
 {
-	struct sfr__side in = sfr__side_of(request->fd_in, request->sqe.splice_off_in);
-	struct sfr__side out = sfr__side_of(request->fd, request->sqe.off);
+	struct sfr__side in = sfr__side_of(&sfr__plain_system, request->fd_in,
+					   request->sqe.splice_off_in);
+	struct sfr__side out = sfr__side_of(&sfr__plain_system, request->fd, request->sqe.off);
 	int r = splice_move(request, &in, &out);
 
 	if (r != -EAGAIN || request->sqe.splice_flags & SPLICE_F_NONBLOCK)

@@ -7,17 +7,18 @@
  */
 #include "sqe/splice_side.h"
 #include "machine/kernel.h"
-#include "sqe/counted.h"
+#include <fcntl.h>
+#include <unistd.h>
 
-struct sfr__side sfr__side_of(int fd, uint64_t off)
+struct sfr__side sfr__side_of(const struct sfr__system *system, int fd, uint64_t off)
 {
 	struct stat stat;
-	struct sfr__side side = {.fd = fd, .off = off, .access = -1};
-	int flags = fcntl(fd, F_GETFL);
+	struct sfr__side side = {.system = system, .fd = fd, .off = off, .access = -1};
+	int flags = system->fd_flags(system, fd);
 
-	if (flags < 0 || fstat(fd, &stat) < 0)
+	if (flags < 0 || system->fd_stat(system, fd, &stat) < 0)
 		return side;
-	side.kind = sfr__stat_kind(&stat) | (flags & O_NONBLOCK ? SFR__FD_NONBLOCKING : 0);
+	side.kind = sfr__stat_kind(&stat) | sfr__flags_kind(flags);
 	side.is_append = flags & O_APPEND;
 	side.access = flags & O_ACCMODE;
 	side.device = stat.st_dev;
@@ -28,7 +29,8 @@ struct sfr__side sfr__side_of(int fd, uint64_t off)
 /* A pipe has no offsets, and neither has a socket or a terminal. */
 static bool has_offset(const struct sfr__side *side)
 {
-	return (int64_t)side->off >= 0 && lseek(side->fd, 0, SEEK_CUR) >= 0;
+	return (int64_t)side->off >= 0 &&
+	       side->system->fd_seek(side->system, side->fd, 0, SEEK_CUR) >= 0;
 }
 
 static bool side_is_wrong(const struct sfr__side *side, int access)

@@ -5,12 +5,13 @@
 #ifndef SFR_LIB_SQE_SPLICE_SIDE_H
 #define SFR_LIB_SQE_SPLICE_SIDE_H
 
-#include "base/fd_kind.h"
+#include "sqe/fd_kind.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct sfr__side {
+	const struct sfr__system *system; /* whose descriptor it is */
 	int fd;
 	uint64_t off;  /* SFR__POSITION: none */
 	unsigned kind; /* SFR__FD_PIPE ... */
@@ -20,7 +21,7 @@ struct sfr__side {
 	ino_t number; /* of what it refers to, there */
 };
 
-struct sfr__side sfr__side_of(int fd, uint64_t off);
+struct sfr__side sfr__side_of(const struct sfr__system *system, int fd, uint64_t off);
 
 /* A splice between these ends with an error at once. Which one is left to the system. */
 bool sfr__sides_are_wrong(const struct sfr__side *in, const struct sfr__side *out);

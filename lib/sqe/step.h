@@ -32,18 +32,4 @@ static inline bool sfr__ready_for(int fd, short events)
 	return poll(&pollfd, 1, 0) > 0;
 }
 
-static inline bool sfr__is_nonblocking(int fd)
-{
-	return fcntl(fd, F_GETFL) & O_NONBLOCK;
-}
-
-/* An option of a socket; 0 if it has none. */
-static inline int sfr__option_of(int fd, int name)
-{
-	int value = 0;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? 0 : value;
-}
-
 #endif

@@ -7,9 +7,9 @@
  * events) read only that and the entry.
  */
 #include "sqe/syscalls.h"
-#include "base/fd_kind.h"
 #include "machine/kernel.h"
 #include "sqe/connect.h"
+#include "sqe/fd_kind.h"
 #include "sqe/language.h"
 #include "sqe/splice.h"
 #include "sqe/step.h"
@@ -215,7 +215,7 @@ static int bytes_do(struct sfr__request *request)
 
 static bool is_connected_kind(int fd)
 {
-	int type = sfr__option_of(fd, SO_TYPE);
+	int type = sfr__socket_option(&sfr__plain_system, fd, SO_TYPE);
 
 	return type == SOCK_STREAM || type == SOCK_SEQPACKET;
 }
@@ -326,8 +326,9 @@ static int accept_try(struct sfr__request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 
-	if (!sfr__is_nonblocking(request->fd) && !sfr__ready_for(request->fd, POLLIN) &&
-	    sfr__option_of(request->fd, SO_ACCEPTCONN))
+	if (!sfr__fd_is_nonblocking(&sfr__plain_system, request->fd) &&
+	    !sfr__ready_for(request->fd, POLLIN) &&
+	    sfr__socket_option(&sfr__plain_system, request->fd, SO_ACCEPTCONN) > 0)
 		return SFR__NOT_YET;
 	return try_result(accept4(request->fd, (struct sockaddr *)(uintptr_t)sqe->addr,
 				  (socklen_t *)(uintptr_t)sqe->addr2, (int)sqe->accept_flags));
