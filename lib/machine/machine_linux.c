@@ -350,10 +350,10 @@ static void huge_look(struct sfr__machine *out, const char *root, const char *me
 
 static void memory_look(struct sfr__machine *out, const char *root)
 {
-	char meminfo[TEXT_SIZE];
+	char text[TEXT_SIZE];
+	const char *meminfo = text_read(root, "/proc/meminfo", text, sizeof(text)) ? text : "";
 	uint64_t kib;
 
-	(void)text_read(root, "/proc/meminfo", meminfo, sizeof(meminfo));
 	if (line_number(meminfo, "MemTotal", 10, &kib) && kib < NO_LIMIT_FROM / 1024)
 		out->memory_total = kib * 1024;
 	huge_look(out, root, meminfo);
@@ -400,8 +400,8 @@ static void status_look(struct sfr__machine *out, const char *root)
 	if (line_number(status, "VmSize", 10, &value) && value < NO_LIMIT_FROM / 1024)
 		out->addresses_used = value * 1024;
 	if (line_number(status, "CapEff", 16, &value)) {
-		out->may_lock = value >> CAP_LOCK_BIT & 1;
-		out->may_administrate = value >> CAP_ADMIN_BIT & 1;
+		out->may_lock = (int)(value >> CAP_LOCK_BIT & 1);
+		out->may_administrate = (int)(value >> CAP_ADMIN_BIT & 1);
 	}
 	if (line_number(status, "Seccomp", 10, &value) && value <= 2)
 		out->seccomp = (int)value;

@@ -73,7 +73,7 @@ int sfr__ring_open(struct sfr__ring *ring, unsigned entries, struct io_uring_par
 	ring->mapped = ring_map(ring->fd, ring->mapped_size, IORING_OFF_SQ_RING);
 	if (ring->mapped)
 		ring->sqes = ring_map(ring->fd, sqes_size(ring), IORING_OFF_SQES);
-	if (!ring->sqes) {
+	if (!ring->mapped || !ring->sqes) {
 		r = -errno;
 		goto fail;
 	}

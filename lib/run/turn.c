@@ -450,7 +450,9 @@ static int await_op(sfr_op *op, struct awaited *awaited, const void *frame)
 /* Why there is no op: its builder has just said so. */
 static int not_built(void)
 {
-	return errno == SFR_ETHREAD || errno == SFR_EFORKED ? -errno : -ENOMEM;
+	int err = errno;
+
+	return err == SFR_ETHREAD || err == SFR_EFORKED ? -err : -ENOMEM;
 }
 
 int sfr_await(sfr_op *op, sfr_buf **buf_out)
