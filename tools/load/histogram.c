@@ -22,7 +22,7 @@ static uint64_t value_of(size_t index)
 {
 	unsigned shift;
 
-	if (index < 2 * HISTOGRAM_STEPS)
+	if (index / 2 < HISTOGRAM_STEPS)
 		return index;
 	shift = (unsigned)(index / HISTOGRAM_STEPS) - 1;
 	return ((index - (size_t)shift * HISTOGRAM_STEPS) << shift) + ((uint64_t)1 << shift) / 2;

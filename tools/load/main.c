@@ -31,7 +31,7 @@
 #define STALL (60 * SECOND)
 #define NEVER UINT64_MAX
 #define EVENTS_MAX 512
-#define RECEIVE_SIZE (256 * 1024)
+#define RECEIVE_SIZE (1 << 18)
 #define CONNECTING_MAX 64 /* at once: more would overrun the backlog of many servers */
 #define TOLD_MAX 10
 
@@ -311,7 +311,7 @@ static void connection_fail_with(struct connection *conn, const char *data, size
 		}
 	}
 	connection_fail(conn, "byte %llu is 0x%02x, expected 0x%02x%s",
-			(unsigned long long)(conn->received + bad), (unsigned char)data[bad],
+			(unsigned long long)conn->received + bad, (unsigned char)data[bad],
 			(unsigned char)*pattern_at(expected), guess);
 }
 

@@ -226,7 +226,7 @@ int config_show(const char *const *operands, bool json)
 	if (r == 0)
 		r = source_load(&cfg, &source, &err, text);
 	source_close(&source);
-	if (r < 0) {
+	if (r != 0) {
 		line_write(stderr, text[0] ? text : sfr_strerror(r));
 		return r == -ENOMEM ? EXIT_TROUBLE : EXIT_NO;
 	}

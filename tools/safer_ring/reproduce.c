@@ -79,9 +79,9 @@ static bool buffers_open(struct verdict *out)
 	if (r < 0)
 		return in_the_way(out, "a ring of buffers", r);
 	io_uring_buf_ring_init(bufs);
-	for (unsigned short i = 0; i < BUFFERS; i++)
-		io_uring_buf_ring_add(bufs, rig.memory + i * BUFFER_SIZE, BUFFER_SIZE, i,
-				      io_uring_buf_ring_mask(BUFFERS), i);
+	for (int i = 0; i < BUFFERS; i++)
+		io_uring_buf_ring_add(bufs, rig.memory + (size_t)i * BUFFER_SIZE, BUFFER_SIZE,
+				      (unsigned short)i, io_uring_buf_ring_mask(BUFFERS), i);
 	io_uring_buf_ring_advance(bufs, BUFFERS);
 	return true;
 }
@@ -116,7 +116,7 @@ static void turn(void)
 /* The next completion; false if there is none for so long. */
 static bool completion(int ms, struct io_uring_cqe *out)
 {
-	struct __kernel_timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	struct __kernel_timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
 	struct io_uring_cqe *cqe;
 	int r;
 
@@ -138,7 +138,7 @@ static bool sockets_open(struct verdict *out, int ends[2])
 
 static void sleep_ms(int ms)
 {
-	const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
 
 	(void)nanosleep(&ts, NULL);
 }

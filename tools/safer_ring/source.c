@@ -52,7 +52,9 @@ static int stdin_read(struct source *source, sfr_config_error *err)
 
 int source_open(struct source *source, const char *word, sfr_config_error *err)
 {
-	*source = (struct source){.preset = preset_of(word ? word : "default")};
+	if (!word)
+		word = "default";
+	*source = (struct source){.preset = preset_of(word)};
 	*err = (sfr_config_error){0};
 	if (source->preset)
 		return 0;
