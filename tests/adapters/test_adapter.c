@@ -17,7 +17,6 @@
 #define MS 1000000ull
 
 static void *host, *attached;
-static struct seen seen, other;
 
 /* The worlds to be in: hosts do not know one feature from the other, but that without deferred task work
  * system calls of the host are interrupted. */

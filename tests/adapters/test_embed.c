@@ -19,14 +19,11 @@
 
 #define MS 1000000
 
-static struct seen seen, other;
-
 /* A loop that nobody has turned yet, and its descriptor. */
 static sfr_loop *loop_to_embed(int world, const char *more, int *fd_out)
 {
 	sfr_loop *loop = loop_in(world, more);
 
-	seen = other = (struct seen){0};
 	*fd_out = sfr_loop_fd(loop);
 	ck_assert_int_ge(*fd_out, 0);
 	return loop;

@@ -243,7 +243,6 @@ END_TEST
  * Timeouts and intervals.
  */
 
-static struct seen seen, other;
 static uint64_t clock_at_call;
 
 static uint64_t clock_ns(void)
@@ -254,12 +253,6 @@ static uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static void record_time(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	clock_at_call = clock_ns();
@@ -268,7 +261,7 @@ static void record_time(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(a_timeout_is_never_early)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	static const uint64_t spans[] = {0, 1, 1000, 65535, 65536, 65537, 1000000, 5000000};
 	size_t i;
 
@@ -316,7 +309,7 @@ static uint64_t fire_in_order(sfr_loop *loop, uint64_t apart)
 
 START_TEST(timeouts_come_in_the_order_of_their_time)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	uint64_t apart = 500000;
 	int i;
 
@@ -332,7 +325,7 @@ END_TEST
 
 START_TEST(a_hundred_thousand_timeouts_all_fire)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < MANY; i++)
@@ -348,7 +341,7 @@ END_TEST
 /* Were each search linear, this would be the work of minutes. */
 START_TEST(a_hundred_thousand_timeouts_are_cancelled_in_any_order)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket *tickets = calloc(MANY, sizeof(*tickets));
 	int i;
 
@@ -366,7 +359,7 @@ END_TEST
 
 START_TEST(an_interval_goes_on_until_cancelled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(sfr_interval(loop, 200000), record, &seen);
 
 	turn_until(loop, &seen.calls, 10);
@@ -380,7 +373,7 @@ END_TEST
 
 START_TEST(an_interval_counts_the_periods_it_missed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	const uint64_t period = 1000000;
 	sfr_ticket ticket = sfr_submit(sfr_interval(loop, period), record, &seen);
 	uint64_t begin = clock_ns();
@@ -396,7 +389,7 @@ END_TEST
 /* A period little longer than a tick of the wheel: were each counted from a late call, half would be lost. */
 START_TEST(an_interval_does_not_drift)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	const uint64_t period = 70000;
 	uint64_t begin = clock_ns(), end;
 	sfr_ticket ticket = sfr_submit(sfr_interval(loop, period), record, &seen);
@@ -411,7 +404,7 @@ END_TEST
 
 START_TEST(an_interval_of_nothing_counts_as_one_nanosecond)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(sfr_interval(loop, 0), record, &seen);
 
 	turn_until(loop, &seen.calls, 3);
@@ -430,7 +423,7 @@ static void cancel_other(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(a_timeout_cancelled_by_another_that_is_due_with_it_does_not_fire)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	uint64_t begin = clock_ns();
 
 	sfr_submit(sfr_timeout(loop, 0), cancel_other, &seen);
@@ -447,7 +440,7 @@ END_TEST
 
 START_TEST(a_loop_that_waits_for_a_timeout_sleeps)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_loop_stats stats;
 
 	sfr_submit(sfr_timeout(loop, 50000000), record, &seen);

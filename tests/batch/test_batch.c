@@ -8,23 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-static struct ended ended;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	ended = (struct ended){0};
-	return loop_for_batches(world, more);
-}
-
 /*
  * Order.
  */
 
 START_TEST(one_thing_is_done_after_the_other)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int how, i;
 
 	for (how = 0; how <= NOTE_WAYS; how++) { /* the last time, in all ways by turns */
@@ -48,7 +38,7 @@ END_TEST
 
 START_TEST(after_any_is_an_order_as_well)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int how, i;
 
 	for (how = 0; how <= NOTE_WAYS; how++) {
@@ -72,7 +62,7 @@ END_TEST
 
 START_TEST(the_order_is_that_of_the_dependencies_not_of_the_adding)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int last = sfr_batch_add(batch, note(loop, 'd')), first, second, third;
 
@@ -92,7 +82,7 @@ END_TEST
 /* The first two could wait for each other for ever. */
 START_TEST(what_waits_for_nothing_starts_at_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	int waiting = sfr_batch_add(batch, gate_wait(loop, &gate));
@@ -110,7 +100,7 @@ END_TEST
 
 START_TEST(a_fork_runs_all_that_wait_for_one)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	int first = sfr_batch_add(batch, gate_wait(loop, &gate)), i, held;
@@ -135,7 +125,7 @@ END_TEST
 
 START_TEST(a_join_waits_for_all_in_whatever_order_they_end)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int i, round;
 
 	for (round = 0; round < 2; round++) {
@@ -170,7 +160,7 @@ END_TEST
 
 START_TEST(a_diamond_begins_and_ends_with_one)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int how;
 
 	for (how = 0; how < NOTE_WAYS; how++) {
@@ -193,7 +183,7 @@ END_TEST
 /* In worlds with small rings it is longer than these; the other half is linked by hard links. */
 START_TEST(a_long_chain_is_none_too_long)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=512");
+	sfr_loop *loop = loop_for_batches(_i, "buffers.count=512");
 	sfr_batch *batch = batch_on(loop);
 	char expected[301] = "";
 	int i;
@@ -215,7 +205,7 @@ END_TEST
 
 START_TEST(many_wait_for_one_and_one_for_many)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=512");
+	sfr_loop *loop = loop_for_batches(_i, "buffers.count=512");
 	sfr_batch *batch = batch_on(loop);
 	int first = sfr_batch_add(batch, note(loop, 'a')), last, i;
 
@@ -237,7 +227,7 @@ END_TEST
 /* Wanted success counts, however often and in whatever order it was said. */
 START_TEST(a_dependency_may_be_declared_more_than_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int failing = sfr_batch_add(batch, sfr_fsync(loop, -1)), one, another, i;
 	sfr_batch_plan_info plan;
@@ -263,7 +253,7 @@ END_TEST
 
 START_TEST(how_it_is_executed_can_be_asked_at_any_time)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	sfr_batch_plan_info before, running, after;
@@ -300,7 +290,7 @@ END_TEST
 /* What waits, whatever it is, and what comes after it. */
 START_TEST(every_kind_of_op_that_can_wait_holds_up_what_is_after_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -340,7 +330,7 @@ END_TEST
 
 START_TEST(done_comes_once_after_all_and_never_inside_submit)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 
@@ -368,7 +358,7 @@ END_TEST
 
 START_TEST(a_batch_without_ops_is_done_as_well_but_not_at_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
@@ -384,7 +374,7 @@ END_TEST
 
 START_TEST(nobody_needs_to_be_told)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	sfr_batch_add(batch, note(loop, 'a'));
@@ -401,7 +391,7 @@ END_TEST
 /* Each member is in flight from the submission on. */
 START_TEST(a_loop_runs_until_its_batches_are_done)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	sfr_loop_stats before = stats_of(loop);
@@ -451,7 +441,7 @@ static void start_again(sfr_loop *loop, sfr_batch *batch, void *arg)
 
 START_TEST(its_callback_may_fill_and_submit_it_again_and_free_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int i;
 
@@ -469,7 +459,7 @@ END_TEST
 
 START_TEST(other_ops_and_batches_run_beside_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *one = batch_on(loop), *another = batch_on(loop);
 	struct gate gate = gate_make(), second = gate_make();
 	struct ended other_ended = {0};
@@ -499,7 +489,7 @@ END_TEST
 
 START_TEST(two_loops_have_their_own_batches)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *second;
+	sfr_loop *loop = loop_for_batches(_i, NULL), *second;
 	sfr_config *config = config_in(_i, NULL);
 	struct ended second_ended = {0};
 	sfr_batch *batches[2];
@@ -532,7 +522,7 @@ END_TEST
 
 START_TEST(each_op_has_its_result_when_it_has_ended)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	int result = 77, op = 77;
@@ -565,7 +555,7 @@ END_TEST
 /* Not what followed from another's failure, and not a short one. */
 START_TEST(what_went_wrong_first_is_the_first_op_with_an_error_of_its_own)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int late, early, op = -1;
 
@@ -586,7 +576,7 @@ END_TEST
 
 START_TEST(without_an_error_there_is_none_to_tell)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int op = 77;
 
@@ -604,7 +594,7 @@ END_TEST
 
 START_TEST(a_buffer_is_taken_as_a_callback_would_have_got_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int file = file_with("0123456789"), read, write, failing;
 	sfr_buf *buf;
@@ -630,7 +620,7 @@ END_TEST
 
 START_TEST(what_is_not_there_to_be_taken_has_a_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 
@@ -665,7 +655,7 @@ END_TEST
 
 START_TEST(what_nobody_takes_goes_back_with_the_batch)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int i;
 
@@ -698,7 +688,7 @@ static sfr_op *open_null(sfr_loop *loop)
 /* A loop that has whatever it needs to open files. */
 static sfr_loop *loop_that_opened(int world)
 {
-	sfr_loop *loop = loop_fresh(world, NULL);
+	sfr_loop *loop = loop_for_batches(world, NULL);
 	int fd = sfr_await(open_null(loop), NULL);
 
 	ck_assert_int_eq(sfr_await(sfr_close(loop, fd), NULL), 0);
@@ -786,7 +776,7 @@ END_TEST
 
 START_TEST(a_batch_may_outlive_its_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *done = batch_on(loop), *never = batch_on(loop), *drained = batch_on(loop);
 	int before = open_descriptors(), with_loop;
 
@@ -817,7 +807,7 @@ END_TEST
 
 START_TEST(await_submits_and_counts_what_failed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	sfr_submit(sfr_timeout(loop, 0), record, &seen);
@@ -836,7 +826,7 @@ END_TEST
 
 START_TEST(await_takes_up_a_batch_that_was_submitted)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	batch_fill(loop, batch);
@@ -873,7 +863,7 @@ static void go_round(sfr_loop *loop, sfr_batch *batch, void *arg)
 /* While somebody awaits one, another's callback may do what it likes with its own. */
 START_TEST(while_one_is_awaited_others_come_and_go)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop), *another = batch_on(loop);
 
 	last_gate = gate_make();
@@ -897,7 +887,7 @@ static void await_inside(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(await_inside_a_callback_is_refused_and_changes_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	batch_fill(loop, batch);

@@ -11,23 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen;
-static struct ended ended;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	ended = (struct ended){0};
-	return loop_for_batches(world, more);
-}
-
 /*
  * Deadlines.
  */
 
 START_TEST(a_deadline_ends_its_op_and_fails_what_is_after_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	sfr_batch_add(batch, note(loop, 'a'));
@@ -47,7 +37,7 @@ END_TEST
 
 START_TEST(a_deadline_counts_from_when_its_op_starts)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 
@@ -71,7 +61,7 @@ END_TEST
 
 START_TEST(a_deadline_of_what_never_starts_is_none)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	sfr_batch_add(batch, sfr_fsync(loop, -1));
@@ -88,7 +78,7 @@ END_TEST
 
 START_TEST(a_batch_has_a_deadline_as_well)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	uint64_t ns = MS;
 	int i = 0, first;
@@ -123,7 +113,7 @@ END_TEST
 
 START_TEST(a_batch_that_is_done_in_time_is_not_disturbed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int i;
 
@@ -150,7 +140,7 @@ END_TEST
 /* What the engine was handed may win the race, but nothing overtakes what was cancelled. */
 START_TEST(cancelled_before_the_first_turn_only_its_beginning_may_happen)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int i, won = 0;
 
@@ -177,7 +167,7 @@ END_TEST
 /* With the engine it may be a chain: hard links let what is behind run, and the last would wait for ever. */
 START_TEST(cancelled_while_its_first_member_waits_the_rest_does_not_start)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int hard, i;
 
 	for (hard = 0; hard < 2; hard++) {
@@ -209,7 +199,7 @@ END_TEST
 
 START_TEST(cancelled_in_the_middle_what_was_done_stays_done)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int hard, i;
 
 	for (hard = 0; hard < 2; hard++) {
@@ -255,7 +245,7 @@ static void cancel_it_when_done(sfr_loop *loop, sfr_batch *batch, void *arg)
 
 START_TEST(a_callback_may_cancel_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop), *another = batch_on(loop);
 	struct ended another_ended = {0};
 
@@ -281,7 +271,7 @@ END_TEST
 
 START_TEST(what_is_not_running_cannot_be_cancelled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	sfr_batch_add(batch, note(loop, 'a'));
@@ -296,7 +286,7 @@ END_TEST
 /* Else a cancelled batch would leave open what it has opened. */
 START_TEST(what_closes_runs_all_the_same_when_its_turn_comes)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int before, how, warm = sfr_await(sfr_openat(loop, AT_FDCWD, "/", O_RDONLY, 0), NULL);
 
 	ck_assert_int_eq(sfr_await(sfr_close(loop, warm), NULL), 0);
@@ -341,7 +331,7 @@ END_TEST
 /* What closes is not asked to end, and so could not keep from starting what an engine has behind it. */
 START_TEST(what_is_after_what_closes_does_not_run_any_more)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int how;
 
 	for (how = 0; how < 3; how++) {
@@ -379,7 +369,7 @@ END_TEST
 
 START_TEST(a_descriptors_waiting_members_are_asked_to_end_as_well)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	int a, b;
@@ -413,19 +403,19 @@ END_TEST
 /* A cancelled member ends at once; those after it were to come after what it waited for, too. */
 START_TEST(what_is_after_a_cancelled_member_still_waits_for_what_that_waited_for)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
-	int other = empty_pipe(), closed = empty_file();
+	int waits = empty_pipe(), closed = empty_file();
 
 	sfr_batch_add(batch, gate_wait(loop, &gate));
-	sfr_batch_add(batch, sfr_read(loop, other, sfr_buf_get(loop, 16)));
+	sfr_batch_add(batch, sfr_read(loop, waits, sfr_buf_get(loop, 16)));
 	sfr_batch_after_any(batch, 1, 0);
 	sfr_batch_add(batch, sfr_close(loop, dup(closed)));
 	sfr_batch_after_any(batch, 2, 1);
 	ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
-	ck_assert_int_eq(sfr_cancel_fd(loop, other), 1);
+	ck_assert_int_eq(sfr_cancel_fd(loop, waits), 1);
 	turns_until_ended(loop, batch, 1);
 	ck_assert_int_eq(sfr_await(sfr_nop(loop), NULL), 0);
 	ck_assert_int_eq(sfr_await(sfr_nop(loop), NULL), 0);
@@ -441,7 +431,7 @@ END_TEST
 
 START_TEST(a_drain_in_the_middle_ends_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int hard, i;
 
 	for (hard = 0; hard < 2; hard++) {
@@ -489,7 +479,7 @@ static void submit_while_draining(sfr_loop *loop, sfr_batch *batch, void *arg)
 
 START_TEST(what_is_submitted_while_the_loop_drains_is_cancelled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 
 	sfr_batch_add(batch, pending_read(loop));
@@ -509,7 +499,7 @@ END_TEST
 /* An op that nobody waits for: a callback could not tell, a batch can. */
 START_TEST(a_member_that_won_the_race_has_its_true_result)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	int result;

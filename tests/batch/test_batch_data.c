@@ -16,15 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct ended ended;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	ended = (struct ended){0};
-	signal(SIGPIPE, SIG_IGN);
-	return loop_for_batches(world, more);
-}
-
 /* What an op of a batch carried in the end. */
 static void assert_taken(sfr_batch *batch, int op, const char *text)
 {
@@ -47,7 +38,7 @@ static void assert_inherited(sfr_batch *batch, int op)
 
 START_TEST(a_write_is_handed_what_was_read)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int to = empty_file(), read, write;
 
@@ -69,7 +60,7 @@ END_TEST
 
 START_TEST(a_short_read_is_continued_with_what_was_read)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	uint32_t room;
 
 	for (room = 1; room < 25; room++) { /* in full, too, and from there on short */
@@ -99,7 +90,7 @@ END_TEST
 
 START_TEST(at_the_end_of_a_file_nothing_is_written)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int to = file_with("untouched"), read, write;
 
@@ -119,7 +110,7 @@ END_TEST
 
 START_TEST(it_is_handed_on_and_on)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	uint32_t room;
 
 	for (room = 10; room < 12; room++) {
@@ -151,7 +142,7 @@ END_TEST
 /* The first gets the buffer itself, the others shares, which may not be filled. */
 START_TEST(several_may_inherit_from_one)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	uint32_t room;
 	int i;
 
@@ -186,7 +177,7 @@ END_TEST
 /* Nor may the buffer itself be filled, while there are shares of it. */
 START_TEST(one_of_several_heirs_may_not_change_what_the_others_inherit)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int to = empty_file(), read, filling, write;
 
@@ -205,7 +196,7 @@ END_TEST
 /* However often the buffer was handed on before somebody fills it. */
 START_TEST(nor_may_those_who_inherit_from_them)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	int to = empty_file(), late = empty_file(), read, write, filling, waiting, open;
@@ -232,7 +223,7 @@ END_TEST
 /* What is wrong with an heir is known before it starts, and stays so whatever it could be linked behind. */
 START_TEST(an_heir_that_cannot_run_is_not_linked)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 	int a, b, to = empty_file(), received, first, filling, waiting, open;
@@ -264,7 +255,7 @@ END_TEST
 /* Through a socket that takes it piece by piece, and is read as slowly. */
 START_TEST(all_of_it_is_written_where_that_takes_several_writes)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=256KiB buffers.count=16");
+	sfr_loop *loop = loop_for_batches(_i, "buffers.size=256KiB buffers.count=16");
 	static unsigned char bytes[MUCH], back[MUCH];
 	const int little = 4096;
 	int a, b, from = empty_file(), i, got = 0, round;
@@ -310,7 +301,7 @@ END_TEST
 /* What was not written is not handed on. */
 START_TEST(after_a_short_write_only_what_was_written_is_handed_on)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=8KiB");
+	sfr_loop *loop = loop_for_batches(_i, "buffers.size=8KiB");
 	sfr_batch *batch = batch_on(loop);
 	sfr_buf *buf = room_for(loop, 8192);
 	int reader, writer, file = empty_file(), first, second, strict;
@@ -341,7 +332,7 @@ END_TEST
 
 START_TEST(an_answer_is_received_into_the_buffer_of_the_question)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	sfr_buf *buf = room_for(loop, 32);
 	int a, b, asked, answered;
@@ -366,7 +357,7 @@ END_TEST
 
 START_TEST(a_chain_of_buffers_is_inherited_as_a_whole)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	sfr_buf *chain = sfr_buf_append(text_buf(loop, "hello, "), text_buf(loop, "world"));
 	int a, b, one = empty_file(), two = empty_file(), first, sent, last, filling;
@@ -409,7 +400,7 @@ static sfr_buf *chain_of_parts(sfr_loop *loop)
 /* The engine is not told of more parts, and takes those for all. */
 START_TEST(parts_that_one_system_call_does_not_take_count_as_well)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=1040 buffers.size=64B");
+	sfr_loop *loop = loop_for_batches(_i, "buffers.count=1040 buffers.size=64B");
 	sfr_batch *batch = batch_on(loop);
 	int all, some, again;
 
@@ -437,7 +428,7 @@ END_TEST
 
 START_TEST(what_was_sent_to_an_address_is_inherited)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t size = sizeof(address);
@@ -479,7 +470,7 @@ static void turns_until_drained(sfr_loop *loop, int fd)
 /* A part of what sfr_all() is to read does not let go of what is behind it, be it for any outcome. */
 START_TEST(what_is_read_piece_by_piece_is_not_closed_before_the_last)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int reader, writer, fd, read, closed;
 
@@ -528,7 +519,7 @@ static sfr_buf *buf_of_kind(sfr_loop *loop, sfr_pool *pool, int kind)
 
 START_TEST(whatever_memory_a_buffer_is_of_it_is_inherited)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_pool *pool = sfr_pool_new(1, 64);
 	int kind;
 
@@ -555,7 +546,7 @@ END_TEST
 /* Without a buffer it is wrong in one way, and must not be forgiven any other. */
 START_TEST(what_else_is_wrong_with_an_heir_stays_wrong)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int to = file_with("untouched"), read, write, closed;
 
@@ -574,7 +565,7 @@ END_TEST
 
 START_TEST(an_heir_has_its_deadline)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int read, write;
 
@@ -591,7 +582,7 @@ END_TEST
 
 START_TEST(send_zc_inherits_as_send_does)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int a, b, read, sent;
 	char bytes[16] = "";
@@ -613,7 +604,7 @@ END_TEST
 
 START_TEST(without_a_buffer_to_inherit_there_is_none)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int nop = sfr_batch_add(batch, sfr_nop(loop)), write, alone, read, failing;
 
@@ -636,7 +627,7 @@ END_TEST
 /* It also waits for what else it was told to. */
 START_TEST(an_heir_may_wait_for_others_as_well)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int fails;
 
 	for (fails = 0; fails < 2; fails++) {
@@ -671,7 +662,7 @@ END_TEST
 /* Block by block, some of them short, all in one batch. */
 START_TEST(many_copies_in_one_batch_are_exact)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64 buffers.count=128");
+	sfr_loop *loop = loop_for_batches(_i, "buffers.size=64 buffers.count=128");
 	sfr_batch *batch = batch_on(loop);
 	int from = empty_file(), to = empty_file(), i;
 	static char bytes[6001], back[6001];
@@ -704,7 +695,7 @@ static int dir;
 
 static sfr_loop *loop_and_dir(int world, const char *more)
 {
-	sfr_loop *loop = loop_fresh(world, more);
+	sfr_loop *loop = loop_for_batches(world, more);
 	int warm = sfr_await(sfr_openat(loop, AT_FDCWD, "/", O_RDONLY, 0), NULL), fd;
 
 	ck_assert_int_eq(sfr_await(sfr_close(loop, warm), NULL), 0);
@@ -1124,6 +1115,7 @@ int main(void)
 	Suite *suite = suite_create("batch data");
 	TCase *tc = world_case(suite, "buffers");
 
+	signal(SIGPIPE, SIG_IGN);
 	world_test(tc, a_write_is_handed_what_was_read);
 	world_test(tc, a_short_read_is_continued_with_what_was_read);
 	world_test(tc, at_the_end_of_a_file_nothing_is_written);

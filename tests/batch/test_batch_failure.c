@@ -17,15 +17,6 @@
 
 #define HOUR (UINT64_C(3600) * 1000000000)
 
-static struct ended ended;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	ended = (struct ended){0};
-	signal(SIGPIPE, SIG_IGN);
-	return loop_for_batches(world, more);
-}
-
 /*
  * Ops that fail, and ops that do a part.
  */
@@ -399,7 +390,7 @@ static void assert_around(const sfr_batch *batch, const char *name, const char *
 
 START_TEST(a_failure_fails_what_is_after_it_and_nothing_else)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int i;
 
 	for (i = 0; i < COUNT_OF(failing); i++) {
@@ -423,7 +414,7 @@ END_TEST
 
 START_TEST(what_was_done_in_part_fails_what_is_after_it_as_well)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=8KiB");
+	sfr_loop *loop = loop_for_batches(_i, "buffers.size=8KiB");
 	int i;
 
 	for (i = 0; i < COUNT_OF(shortened); i++) {
@@ -441,7 +432,7 @@ END_TEST
 
 START_TEST(what_was_done_in_full_does_not)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int file = file_with("0123456789"), i;
 
@@ -464,7 +455,7 @@ END_TEST
 /* What the kernel's own links get wrong: they run what is behind a sync that failed. */
 START_TEST(a_sync_that_fails_keeps_the_rename_behind_it_from_running)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	char from[] = "/tmp/safer-ring-test-XXXXXX", to[64];
 	int fd = owned_fd(mkstemp(from)), write_it, sync, rename_it, i;
 
@@ -490,7 +481,7 @@ END_TEST
 /* The kernel looks at all of a chain before it starts any, and refuses it as a whole. */
 START_TEST(what_is_wrong_at_first_sight_does_not_disturb_the_others)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int at, hard, i;
 
 	for (hard = 0; hard < 2; hard++) {
@@ -522,7 +513,7 @@ END_TEST
 /* Nor does it fail for itself before its turn has come: that may never be. */
 START_TEST(what_is_wrong_at_first_sight_fails_when_its_turn_comes)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -545,7 +536,7 @@ END_TEST
 
 START_TEST(an_error_passes_through_joins_and_diamonds)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int fine = sfr_batch_add(batch, note(loop, 'a')), bad, left, right, join, end, any;
 
@@ -573,7 +564,7 @@ END_TEST
 /* No path is too long for it. */
 START_TEST(an_error_passes_along_the_longest_path)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int i, wrong = 0, result;
 
@@ -686,7 +677,7 @@ static int batch_life(sfr_loop *loop, int *results, int *members)
 
 START_TEST(each_allocation_may_fail_and_each_op_ends_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int results[MEMBERS], members, r, i, descriptors;
 	long n = 0;
 
@@ -728,6 +719,7 @@ int main(void)
 	Suite *suite = suite_create("batch failure");
 	TCase *tc = world_case(suite, "failing");
 
+	signal(SIGPIPE, SIG_IGN);
 	world_test(tc, a_failure_fails_what_is_after_it_and_nothing_else);
 	world_test(tc, what_was_done_in_part_fails_what_is_after_it_as_well);
 	world_test(tc, what_was_done_in_full_does_not);

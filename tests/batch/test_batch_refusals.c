@@ -10,14 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct ended ended;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	ended = (struct ended){0};
-	return loop_for_batches(world, more);
-}
-
 /*
  * What is wrong with it is found when it is built.
  */
@@ -59,7 +51,7 @@ static void assert_refused(sfr_loop *loop, sfr_batch *batch, int err)
 
 START_TEST(an_op_cannot_wait_for_itself)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_of(loop, 3);
 
 	ck_assert_int_eq(sfr_batch_after(batch, 1, 1), -SFR_ECYCLE);
@@ -72,7 +64,7 @@ END_TEST
 
 START_TEST(two_cannot_wait_for_each_other)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int any;
 
 	for (any = 0; any < 4; any++) {
@@ -92,7 +84,7 @@ END_TEST
 /* In the order of adding; against it; and through other branches that are no cycles. */
 START_TEST(twenty_cannot_wait_for_each_other)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int way, i;
 
 	for (way = 0; way < 3; way++) {
@@ -118,7 +110,7 @@ END_TEST
 /* By its descriptor, and by its buffer. */
 START_TEST(what_uses_an_op_waits_for_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int open = sfr_batch_add(batch, sfr_openat(loop, AT_FDCWD, "/dev/null", O_RDWR, 0));
 	int read = sfr_batch_add(batch,
@@ -137,7 +129,7 @@ END_TEST
 START_TEST(an_index_is_of_an_op_that_is_there)
 {
 	static const int wrong[] = {3, 4, 32768, 1 << 30, 2147483647};
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int i, way;
 
 	for (i = 0; i < COUNT_OF(wrong); i++) {
@@ -161,7 +153,7 @@ END_TEST
 START_TEST(an_index_that_is_an_error_gives_that_error)
 {
 	static const int errors[] = {-EINVAL, -ENOMEM, -SFR_ECYCLE, -SFR_EOPSINFLIGHT, -ENOENT};
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int i, way;
 
 	for (i = 0; i < COUNT_OF(errors); i++) {
@@ -182,7 +174,7 @@ END_TEST
 
 START_TEST(an_op_of_another_loop_is_refused)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *second;
+	sfr_loop *loop = loop_for_batches(_i, NULL), *second;
 	sfr_config *config = config_in(_i, NULL);
 	sfr_batch *batch;
 
@@ -202,7 +194,7 @@ END_TEST
 
 START_TEST(what_calls_back_more_than_once_is_refused)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int kind, fd = empty_pipe();
 
 	for (kind = 0; kind < 9; kind++) {
@@ -230,7 +222,7 @@ END_TEST
 
 START_TEST(an_op_for_which_there_was_no_memory_is_refused)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_of(loop, 2);
 
 	ck_assert_int_eq(sfr_batch_add(batch, NULL), -ENOMEM);
@@ -243,7 +235,7 @@ END_TEST
 
 START_TEST(of_several_errors_the_first_counts)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_of(loop, 3);
 
 	ck_assert_int_eq(sfr_batch_after(batch, 0, 1), 0);
@@ -256,7 +248,7 @@ END_TEST
 
 START_TEST(emptied_it_is_as_good_as_new)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_of(loop, 3);
 
 	ck_assert_int_eq(sfr_batch_after(batch, 1, 1), -SFR_ECYCLE);
@@ -275,7 +267,7 @@ END_TEST
 
 START_TEST(more_ops_than_can_be_numbered_are_refused)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	int i, refused = 0;
 
@@ -315,7 +307,7 @@ static void assert_closed(sfr_loop *loop, sfr_batch *batch, int err)
 
 START_TEST(once_submitted_it_is_not_changed_any_more)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 
@@ -340,7 +332,7 @@ END_TEST
 
 START_TEST(one_that_runs_is_not_freed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
 	struct gate gate = gate_make();
 
@@ -365,7 +357,7 @@ END_TEST
 
 START_TEST(where_rules_are_enforced_freeing_one_that_runs_ends_the_program)
 {
-	sfr_loop *loop = loop_fresh(_i, "safety.abort=on");
+	sfr_loop *loop = loop_for_batches(_i, "safety.abort=on");
 	sfr_batch *batch = batch_on(loop);
 
 	sfr_batch_add(batch, pending_read(loop));
@@ -377,7 +369,7 @@ END_TEST
 /* An op that was added is the batch's. */
 START_TEST(what_was_added_cannot_be_given_again)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *batch = batch_on(loop), *another = batch_on(loop);
 	sfr_op *op = note(loop, 'a'), *again = same(op);
 
@@ -406,7 +398,7 @@ END_TEST
 /* It is loop that it is of that has no memory for it, or the thread. */
 START_TEST(a_batch_that_could_not_be_made_refuses_everything)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *none = same(NULL);
 	sfr_batch_plan_info plan;
 	int index, result;

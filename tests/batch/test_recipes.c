@@ -62,7 +62,6 @@ void *__wrap_realloc(void *old, size_t size)
 static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 65536, 65537, 300001};
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
-static struct seen seen;
 static char dir_name[64];
 static int dir;
 static unsigned char bytes[400000], found[400000];
@@ -71,7 +70,6 @@ static sfr_loop *loop_and_dir(int world, const char *more)
 {
 	size_t i;
 
-	seen = (struct seen){0};
 	for (i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(i * 2654435761U >> 13);
 	snprintf(dir_name, sizeof(dir_name), "/tmp/safer-ring-test-XXXXXX");

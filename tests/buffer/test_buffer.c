@@ -11,14 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /*
  * Getting.
  */
@@ -31,7 +23,7 @@ static void count_unwrap(void *mem, void *arg)
 
 START_TEST(an_op_that_was_only_built_keeps_no_buffer_when_its_loop_is_freed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	char mem[16];
 	int unwraps = 0;
 	sfr_op *op;
@@ -48,7 +40,7 @@ END_TEST
 
 START_TEST(a_buffer_has_the_room_that_was_asked_for)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=4KiB");
+	sfr_loop *loop = loop_in(_i, "buffers.size=4KiB");
 	static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 100000, 10000000};
 	size_t i;
 
@@ -67,7 +59,7 @@ END_TEST
 
 START_TEST(buffers_do_not_overlap_and_begin_on_a_cache_line)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=32 buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.count=32 buffers.size=64");
 	sfr_buf *bufs[32];
 	int i, j;
 
@@ -87,7 +79,7 @@ END_TEST
 
 START_TEST(an_empty_slab_says_so_and_has_a_buffer_again_after_a_release)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=2");
+	sfr_loop *loop = loop_in(_i, "buffers.count=2");
 	sfr_buf *first = sfr_buf_get(loop, 1), *second = sfr_buf_get(loop, 1), *third;
 
 	errno = 0;
@@ -109,7 +101,7 @@ END_TEST
 
 START_TEST(large_buffers_do_not_come_from_the_slab)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=1 buffers.size=4KiB");
+	sfr_loop *loop = loop_in(_i, "buffers.count=1 buffers.size=4KiB");
 	sfr_buf *small = sfr_buf_get(loop, 1), *large[10];
 	int i;
 
@@ -126,7 +118,7 @@ END_TEST
 
 START_TEST(a_buffer_above_one_gib_is_refused)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	static const size_t sizes[] = {((size_t)1 << 30) + 1, (size_t)1 << 32,
 				       ((size_t)1 << 32) + 1, SIZE_MAX};
 	size_t i;
@@ -148,7 +140,7 @@ END_TEST
 
 START_TEST(bytes_become_a_buffer)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	char bytes[200];
 	sfr_buf *buf;
 
@@ -167,7 +159,7 @@ END_TEST
 
 START_TEST(a_large_buffer_carries_data_as_any_other)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	int fd = empty_file();
 	sfr_buf *buf = sfr_buf_get(loop, 100000), *back = sfr_buf_get(loop, 100000);
 
@@ -199,7 +191,7 @@ static void unwrap(void *mem, void *arg)
 
 START_TEST(memory_of_the_callers_is_used_where_it_is_and_given_back_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_wrap(loop, wrapped, sizeof(wrapped), unwrap, &seen);
 	int a, b;
 
@@ -221,7 +213,7 @@ END_TEST
 
 START_TEST(memory_of_the_callers_comes_back_from_ops_nobody_watches_and_from_discarded_ones)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	unwrapped = 0;
 	sfr_op_discard(sfr_read(loop, 0, sfr_buf_wrap(loop, wrapped, 64, unwrap, NULL)));
@@ -247,7 +239,7 @@ static void release_inner(void *mem, void *inner)
 /* More often than there may be buffers beside those of the slab. */
 START_TEST(a_part_of_another_buffer_is_wrapped_and_releases_it)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	int i;
 
 	unwrapped = 0;
@@ -267,7 +259,7 @@ END_TEST
 
 START_TEST(nothing_and_too_much_cannot_be_wrapped)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	const struct {
 		void *mem;
 		size_t cap;
@@ -301,7 +293,7 @@ END_TEST
 
 START_TEST(a_double_release_is_reported_and_does_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=2");
+	sfr_loop *loop = loop_in(_i, "buffers.count=2");
 	sfr_buf *buf = sfr_buf_get(loop, 1), *again = same(buf), *x, *y;
 
 	log_listen();
@@ -322,7 +314,7 @@ END_TEST
 
 START_TEST(a_release_in_flight_is_reported_and_the_op_goes_on)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 1), *again = same(buf);
 	int read_end, write_end;
 
@@ -344,7 +336,7 @@ END_TEST
 
 START_TEST(where_rules_are_enforced_a_double_release_aborts)
 {
-	sfr_loop *loop = loop_fresh(_i, "safety.abort=on");
+	sfr_loop *loop = loop_in(_i, "safety.abort=on");
 	sfr_buf *buf = sfr_buf_get(loop, 1), *again = same(buf);
 
 	sfr_buf_release(buf);
@@ -354,7 +346,7 @@ END_TEST
 
 START_TEST(where_rules_are_enforced_a_release_in_flight_aborts)
 {
-	sfr_loop *loop = loop_fresh(_i, "safety.abort=on");
+	sfr_loop *loop = loop_in(_i, "safety.abort=on");
 	sfr_buf *buf = sfr_buf_get(loop, 1), *again = same(buf);
 
 	sfr_submit(sfr_read(loop, empty_pipe(), buf), record, &seen);
@@ -364,7 +356,7 @@ END_TEST
 
 START_TEST(a_buffer_of_another_loop_is_refused_and_comes_back)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *strange;
+	sfr_loop *loop = loop_in(_i, NULL), *strange;
 	sfr_buf *buf, *again;
 
 	ck_assert_int_eq(sfr_loop_new(&strange, NULL), 0);
@@ -385,7 +377,7 @@ END_TEST
 
 START_TEST(where_rules_are_enforced_a_window_that_left_its_block_aborts)
 {
-	sfr_loop *loop = loop_fresh(_i, "safety.abort=on");
+	sfr_loop *loop = loop_in(_i, "safety.abort=on");
 	sfr_buf *buf = sfr_buf_get(loop, 1);
 
 	buf->data--;
@@ -395,7 +387,7 @@ END_TEST
 
 START_TEST(where_rules_are_enforced_a_double_give_aborts)
 {
-	sfr_loop *loop = loop_fresh(_i, "safety.abort=on");
+	sfr_loop *loop = loop_in(_i, "safety.abort=on");
 	sfr_buf *buf = sfr_buf_get(loop, 1), *again = same(buf);
 
 	sfr_submit(sfr_read(loop, empty_pipe(), buf), record, &seen);
@@ -405,7 +397,7 @@ END_TEST
 
 START_TEST(released_buffers_are_poisoned_if_asked_for)
 {
-	sfr_loop *loop = loop_fresh(_i, "safety.poison=on buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "safety.poison=on buffers.size=64");
 	sfr_buf *buf = sfr_buf_get(loop, 1);
 	unsigned char *late = same(buf->data);
 	int i;
@@ -424,7 +416,7 @@ END_TEST
 
 START_TEST(a_window_moved_forward_is_filled_from_there)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	sfr_buf *buf = sfr_buf_from(loop, "HEAD....", 8);
 	unsigned char *start = buf->data;
 	int a, b;
@@ -444,7 +436,7 @@ END_TEST
 
 START_TEST(a_window_moved_forward_is_sent_from_there)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_from(loop, "HEADbody", 8);
 	char back[16];
 	int a, b;
@@ -468,7 +460,7 @@ END_TEST
 
 START_TEST(a_smaller_cap_limits_what_is_read)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	sfr_buf *buf = sfr_buf_get(loop, 64);
 	int a, b;
 
@@ -483,7 +475,7 @@ END_TEST
 
 START_TEST(a_larger_cap_does_not_make_the_block_larger)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	sfr_buf *buf = sfr_buf_get(loop, 64);
 	int a, b;
 
@@ -510,7 +502,7 @@ static void *release_all_there(void *arg)
 
 START_TEST(buffers_outlive_their_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	sfr_buf *bufs[4] = {sfr_buf_from(loop, "slab", 4), sfr_buf_get(loop, 100000),
 			    sfr_buf_wrap(loop, wrapped, sizeof(wrapped), unwrap, NULL), NULL};
 	int i;
@@ -531,7 +523,7 @@ END_TEST
 
 START_TEST(another_thread_may_release_what_is_left_of_a_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	sfr_buf *bufs[4] = {sfr_buf_from(loop, "slab", 4), sfr_buf_get(loop, 100000),
 			    sfr_buf_wrap(loop, wrapped, sizeof(wrapped), unwrap, NULL), NULL};
 	pthread_t thread;
@@ -547,7 +539,7 @@ END_TEST
 
 START_TEST(what_another_thread_releases_is_back_in_the_next_turn_or_when_it_is_needed)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=1");
+	sfr_loop *loop = loop_in(_i, "buffers.count=1");
 	sfr_buf *bufs[3] = {sfr_buf_get(loop, 1),
 			    sfr_buf_wrap(loop, wrapped, sizeof(wrapped), unwrap, NULL), NULL};
 	sfr_buf *buf;
@@ -567,7 +559,7 @@ END_TEST
 
 START_TEST(what_another_thread_released_cannot_be_touched_from_then_on)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *bufs[3] = {sfr_buf_get(loop, 1), sfr_buf_get(loop, 100000), NULL};
 	sfr_buf *again[2] = {same(bufs[0]), same(bufs[1])};
 	pthread_t thread;

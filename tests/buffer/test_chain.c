@@ -16,14 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /* A chain of so many parts of `size` bytes of stream 1; every third part is a window into its buffer. */
 static sfr_buf *chain_of(sfr_loop *loop, int parts, uint32_t size)
 {
@@ -74,7 +66,7 @@ static void assert_file_is(int fd, uint64_t off, size_t size)
 
 START_TEST(a_chain_is_written_as_if_it_were_one_buffer_and_comes_back_as_it_was)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_file();
 	sfr_buf *back;
 
@@ -94,7 +86,7 @@ END_TEST
 
 START_TEST(a_chain_in_flight_is_not_the_callers_in_any_part)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *chain = chain_of(loop, 3, 10), *first = same(chain),
 		*last = same(chain->next->next);
 	sfr_op *op = sfr_write(loop, empty_file(), chain);
@@ -146,7 +138,7 @@ static const int lengths[] = {1, 2, 63, 64, 65, 1023, 1024, 1025, 2500};
 
 START_TEST(a_chain_of_any_length_goes_whole_under_all)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=4096 buffers.size=1KiB");
+	sfr_loop *loop = loop_in(_i, "buffers.count=4096 buffers.size=1KiB");
 	size_t i;
 
 	if (under_valgrind())
@@ -184,7 +176,7 @@ END_TEST
 
 START_TEST(a_chain_is_one_datagram)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64 buffers.count=2048");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64 buffers.count=2048");
 	unsigned char heard[40000];
 	int fds[2];
 
@@ -199,7 +191,7 @@ END_TEST
 
 START_TEST(a_chain_of_too_many_parts_is_no_datagram)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64 buffers.count=2048");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64 buffers.count=2048");
 	unsigned char heard[100];
 	int fds[2];
 
@@ -218,7 +210,7 @@ END_TEST
 
 START_TEST(parts_may_be_empty)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *chain = chain_of(loop, 2, 0);
 	int fd = empty_file();
 	sfr_buf *back;
@@ -233,7 +225,7 @@ END_TEST
 
 START_TEST(a_chain_that_waits_comes_back_from_every_ending)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket;
 	sfr_buf *back;
 
@@ -281,7 +273,7 @@ static bool has_bytes(void *arg)
 /* How far it came, and then the chain is as it was. */
 START_TEST(under_all_a_chain_cut_off_says_how_far_it_came)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=4096");
+	sfr_loop *loop = loop_in(_i, "buffers.count=4096");
 	int read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -298,7 +290,7 @@ END_TEST
 
 START_TEST(releasing_the_head_releases_all)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	sfr_buf_release(chain_of(loop, 9, 10));
 	ck_assert_uint_eq(stat_held(loop), 0);
@@ -351,7 +343,7 @@ static sfr_op *(*const others[])(sfr_loop *, sfr_buf *) = {
 
 START_TEST(other_operations_refuse_a_chain)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < COUNT_OF(others); i++) {
@@ -367,26 +359,26 @@ END_TEST
 
 START_TEST(a_part_of_a_chain_is_not_to_be_given_released_or_appended)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *chain = chain_of(loop, 3, 10), *part = same(chain->next);
-	sfr_buf *other = chain_of(loop, 1, 10);
+	sfr_buf *second = chain_of(loop, 1, 10);
 
 	sfr_buf_release(same(part));
 	ck_assert_int_eq(sfr_await(sfr_write(loop, empty_file(), same(part)), NULL),
 			 -SFR_EINFLIGHT);
-	ck_assert_ptr_eq(sfr_buf_append(other, same(part)), other);
+	ck_assert_ptr_eq(sfr_buf_append(second, same(part)), second);
 	ck_assert_ptr_eq(sfr_buf_append(chain, same(chain)), chain);
-	ck_assert_int_eq(parts_of(other), 1);
+	ck_assert_int_eq(parts_of(second), 1);
 	assert_chain_is(chain, 3, 10);
 	sfr_buf_release(chain);
-	sfr_buf_release(other);
+	sfr_buf_release(second);
 	ck_assert_uint_eq(stat_held(loop), 0);
 }
 END_TEST
 
 START_TEST(a_buffer_in_flight_is_neither_head_nor_tail)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *given = chain_of(loop, 1, 10), *stale = same(given), *mine = chain_of(loop, 1, 10);
 	sfr_op *op = sfr_write(loop, empty_file(), given);
 
@@ -401,23 +393,23 @@ END_TEST
 
 START_TEST(buffers_of_two_loops_are_not_chained)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *other;
+	sfr_loop *loop = loop_in(_i, NULL), *second;
 	sfr_config *config = config_in(_i, NULL);
 	sfr_buf *head = chain_of(loop, 1, 10);
 
-	ck_assert_int_eq(sfr_loop_new(&other, config), 0);
+	ck_assert_int_eq(sfr_loop_new(&second, config), 0);
 	sfr_config_free(config);
-	ck_assert_ptr_eq(sfr_buf_append(head, chain_of(other, 1, 10)), head);
+	ck_assert_ptr_eq(sfr_buf_append(head, chain_of(second, 1, 10)), head);
 	ck_assert_ptr_null(head->next);
-	ck_assert_uint_eq(stat_held(other), 0);
-	ck_assert_int_eq(sfr_loop_free(other), 0);
+	ck_assert_uint_eq(stat_held(second), 0);
+	ck_assert_int_eq(sfr_loop_free(second), 0);
 	sfr_buf_release(head);
 }
 END_TEST
 
 START_TEST(nothing_is_the_end_of_every_chain)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = chain_of(loop, 1, 10);
 
 	ck_assert_ptr_null(sfr_buf_append(NULL, NULL));
@@ -429,7 +421,7 @@ END_TEST
 
 START_TEST(links_that_were_written_to_are_refused_and_not_followed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *chain = chain_of(loop, 3, 10), *second = chain->next, *back;
 
 	chain->next = (sfr_buf *)(void *)&seen; /* no buffer at all */
@@ -448,7 +440,7 @@ END_TEST
 
 START_TEST(a_window_that_left_a_part_is_refused)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *chain = chain_of(loop, 3, 10), *back;
 
 	chain->next->len = chain->next->cap + 1;
@@ -469,7 +461,7 @@ START_TEST(a_connection_sends_chains_in_order_and_drops_each_part_as_it_goes)
 {
 	enum { CHAINS = 50, PARTS = 90 };
 	static unsigned char memory[CHAINS][10];
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=8192 buffers.size=1KiB");
+	sfr_loop *loop = loop_in(_i, "buffers.count=8192 buffers.size=1KiB");
 	sfr_server *server = serve(loop, &note_all, &here);
 	int peer = peer_of(server), released = 0, i;
 	unsigned char *heard = malloc(CHAINS * PARTS * 10);
@@ -498,7 +490,7 @@ END_TEST
 
 START_TEST(a_connection_that_refuses_a_chain_releases_all_of_it)
 {
-	sfr_loop *loop = loop_fresh(
+	sfr_loop *loop = loop_in(
 		_i, "server.queue_max=4KiB server.high_water=4KiB server.low_water=1KiB");
 	sfr_server *server = serve(loop, &note_all, &here);
 	int peer = peer_of(server);

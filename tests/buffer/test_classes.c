@@ -13,14 +13,6 @@
 	"buffers.size=4KiB buffers.small=512 buffers.large=64KiB buffers.count=8 " \
 	"buffers.budget=4MiB"
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /* The room of a buffer for so many bytes; 0 and errno if there is none. */
 static uint32_t cap_for(sfr_loop *loop, size_t size)
 {
@@ -35,7 +27,7 @@ static uint32_t cap_for(sfr_loop *loop, size_t size)
 
 START_TEST(a_request_gets_the_smallest_size_that_fits)
 {
-	sfr_loop *loop = loop_fresh(_i, THREE_SIZES);
+	sfr_loop *loop = loop_in(_i, THREE_SIZES);
 	static const struct {
 		size_t asked;
 		uint32_t cap;
@@ -51,7 +43,7 @@ END_TEST
 
 START_TEST(sizes_begin_on_cache_lines_and_from_4_kib_on_on_pages)
 {
-	sfr_loop *loop = loop_fresh(_i, THREE_SIZES " buffers.budget=16MiB");
+	sfr_loop *loop = loop_in(_i, THREE_SIZES " buffers.budget=16MiB");
 	static const size_t sizes[] = {1, 4096, 65536, 65537, 1000000};
 	size_t i;
 	int n;
@@ -73,8 +65,8 @@ END_TEST
 /* Room for four small ones beside two others. */
 START_TEST(a_request_whose_size_has_none_left_gets_the_next_one)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=4KiB buffers.small=512 buffers.large=0 "
-					"buffers.count=2 buffers.budget=10240");
+	sfr_loop *loop = loop_in(_i, "buffers.size=4KiB buffers.small=512 buffers.large=0 "
+				     "buffers.count=2 buffers.budget=10240");
 	static const uint32_t caps[] = {512, 512, 512, 512, 4096, 4096};
 	sfr_buf *bufs[6], *none;
 	int i;
@@ -96,8 +88,8 @@ END_TEST
 
 START_TEST(whoever_asks_for_any_gets_no_small_one)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=4KiB buffers.small=512 buffers.large=0 "
-					"buffers.count=1 buffers.budget=8191");
+	sfr_loop *loop = loop_in(_i, "buffers.size=4KiB buffers.small=512 buffers.large=0 "
+				     "buffers.count=1 buffers.budget=8191");
 	sfr_buf *small = sfr_buf_get(loop, 1), *main = sfr_buf_get(loop, 0), *none;
 
 	ck_assert_uint_eq(small->cap, 512);
@@ -113,8 +105,8 @@ END_TEST
 
 START_TEST(sizes_and_the_heap_share_one_budget)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=4KiB buffers.small=512 buffers.large=64KiB "
-					"buffers.count=8 buffers.budget=1MiB");
+	sfr_loop *loop = loop_in(_i, "buffers.size=4KiB buffers.small=512 buffers.large=64KiB "
+				     "buffers.count=8 buffers.budget=1MiB");
 	sfr_buf *large[32], *heap;
 	int count = 0;
 
@@ -136,7 +128,7 @@ END_TEST
 
 START_TEST(without_a_budget_there_is_one_size)
 {
-	sfr_loop *loop = loop_fresh(
+	sfr_loop *loop = loop_in(
 		_i, "buffers.size=4KiB buffers.small=512 buffers.large=64KiB buffers.budget=0");
 
 	ck_assert_uint_eq(cap_for(loop, 1), 4096);
@@ -148,7 +140,7 @@ END_TEST
 /* Buffers of all sizes, taken and released at random; each keeps what was written to it. */
 START_TEST(each_goes_back_to_where_it_came_from)
 {
-	sfr_loop *loop = loop_fresh(_i, THREE_SIZES " safety.poison=on");
+	sfr_loop *loop = loop_in(_i, THREE_SIZES " safety.poison=on");
 	static sfr_buf *bufs[64];
 	static const size_t sizes[] = {1, 4096, 65536, 70000};
 	unsigned seed = 7;
@@ -176,7 +168,7 @@ END_TEST
 
 START_TEST(a_shared_buffer_of_any_size_goes_back_with_its_last_reference)
 {
-	sfr_loop *loop = loop_fresh(_i, THREE_SIZES);
+	sfr_loop *loop = loop_in(_i, THREE_SIZES);
 	static const size_t sizes[] = {1, 4096, 65536};
 	size_t i;
 
@@ -194,7 +186,7 @@ END_TEST
 
 START_TEST(ops_carry_buffers_of_every_size)
 {
-	sfr_loop *loop = loop_fresh(_i, THREE_SIZES);
+	sfr_loop *loop = loop_in(_i, THREE_SIZES);
 	static const size_t sizes[] = {300, 4000, 60000, 100000};
 	int fd = empty_file();
 	size_t i;
@@ -216,7 +208,7 @@ END_TEST
 
 START_TEST(receives_take_the_middle_size)
 {
-	sfr_loop *loop = loop_fresh(_i, THREE_SIZES);
+	sfr_loop *loop = loop_in(_i, THREE_SIZES);
 	int a, b;
 
 	ck_assert_uint_eq(cap_for(loop, 1), 512);

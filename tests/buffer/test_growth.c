@@ -19,14 +19,7 @@
 #define ONE_TO_SIXTEEN \
 	"buffers.count=1 buffers.size=4KiB buffers.small=0 buffers.large=0 buffers.budget=64KiB"
 
-static struct seen seen;
 static sfr_buf *bufs[BUFS_MAX];
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
 
 /* Take as many as there are; each is written to from end to end. */
 static int take_all(sfr_loop *loop, size_t size)
@@ -74,7 +67,7 @@ static void assert_all_back(sfr_loop *loop)
 
 START_TEST(a_slab_grows_to_its_budget_and_not_beyond)
 {
-	sfr_loop *loop = loop_fresh(_i, FOUR_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, FOUR_TO_SIXTEEN);
 	int count;
 
 	ck_assert_uint_eq(stats_of(loop).bufs_total, 4);
@@ -97,7 +90,7 @@ END_TEST
 
 START_TEST(a_slab_grows_in_steps_and_only_when_it_is_empty)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=400 buffers.budget=64MiB");
+	sfr_loop *loop = loop_in(_i, "buffers.count=400 buffers.budget=64MiB");
 	uint64_t total = 400;
 	int i, steps = 0;
 
@@ -122,7 +115,7 @@ END_TEST
 
 START_TEST(a_budget_of_nothing_is_that_of_the_first_buffers)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=4 buffers.budget=0");
+	sfr_loop *loop = loop_in(_i, "buffers.count=4 buffers.budget=0");
 	int count = take_all(loop, 0);
 	sfr_buf *large = sfr_buf_get(loop, 10000000);
 
@@ -138,14 +131,14 @@ END_TEST
 
 START_TEST(buffers_of_the_heap_count_while_they_are_out)
 {
-	sfr_loop *loop = loop_fresh(_i, FOUR_TO_SIXTEEN);
-	sfr_buf *heap = sfr_buf_get(loop, 48 * KIB), *other;
+	sfr_loop *loop = loop_in(_i, FOUR_TO_SIXTEEN);
+	sfr_buf *heap = sfr_buf_get(loop, 48 * KIB), *second;
 	int count;
 
 	ck_assert_ptr_nonnull(heap);
 	errno = 0;
-	other = sfr_buf_get(loop, 4 * KIB + 1);
-	ck_assert_ptr_null(other);
+	second = sfr_buf_get(loop, 4 * KIB + 1);
+	ck_assert_ptr_null(second);
 	ck_assert_int_eq(errno, SFR_EPOOLEMPTY);
 	count = take_all(loop, 0);
 	ck_assert_int_eq(count, 4);
@@ -154,9 +147,9 @@ START_TEST(buffers_of_the_heap_count_while_they_are_out)
 	ck_assert_uint_eq(stats_of(loop).bytes_max, 64 * KIB);
 
 	sfr_buf_release(heap);
-	other = sfr_buf_get(loop, 0);
-	ck_assert_ptr_nonnull(other);
-	sfr_buf_release(other);
+	second = sfr_buf_get(loop, 0);
+	ck_assert_ptr_nonnull(second);
+	sfr_buf_release(second);
 	release_all(count);
 	assert_all_back(loop);
 }
@@ -164,7 +157,7 @@ END_TEST
 
 START_TEST(what_a_slab_has_grown_by_is_the_heaps_no_more)
 {
-	sfr_loop *loop = loop_fresh(_i, FOUR_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, FOUR_TO_SIXTEEN);
 	sfr_buf *heap;
 
 	release_all(take_all(loop, 0));
@@ -178,7 +171,7 @@ END_TEST
 
 START_TEST(memory_of_the_callers_does_not_count)
 {
-	sfr_loop *loop = loop_fresh(_i, FOUR_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, FOUR_TO_SIXTEEN);
 	static char memory[256 * KIB];
 	sfr_buf *wrapped = sfr_buf_wrap(loop, memory, sizeof(memory), NULL, NULL);
 	int count = take_all(loop, 0);
@@ -193,7 +186,7 @@ END_TEST
 
 START_TEST(a_shared_buffer_of_the_heap_counts_once_and_until_its_last_reference)
 {
-	sfr_loop *loop = loop_fresh(_i, FOUR_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, FOUR_TO_SIXTEEN);
 	sfr_buf *heap = sfr_buf_get(loop, 40 * KIB), *share = sfr_buf_share(heap);
 
 	ck_assert_uint_eq(stats_of(loop).bytes_heap, 40 * KIB);
@@ -212,7 +205,7 @@ static void *release_there(void *arg)
 
 START_TEST(what_another_thread_released_makes_room_before_a_slab_grows)
 {
-	sfr_loop *loop = loop_fresh(_i, FOUR_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, FOUR_TO_SIXTEEN);
 	sfr_buf *heap = sfr_buf_get(loop, 48 * KIB), *buf;
 	pthread_t thread;
 	int count;
@@ -237,9 +230,9 @@ END_TEST
 
 START_TEST(huge_pages_or_not_a_slab_grows_in_place)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.huge_pages=on buffers.size=64KiB "
-					"buffers.count=8 buffers.small=0 buffers.large=0 "
-					"buffers.budget=4MiB");
+	sfr_loop *loop = loop_in(_i, "buffers.huge_pages=on buffers.size=64KiB "
+				     "buffers.count=8 buffers.small=0 buffers.large=0 "
+				     "buffers.budget=4MiB");
 	int count = take_all(loop, 0);
 
 	ck_assert_int_eq(count, 64);
@@ -254,8 +247,8 @@ END_TEST
 
 START_TEST(every_buffer_that_was_made_has_an_op)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64 buffers.count=4 buffers.size=64 "
-					"buffers.budget=64KiB buffers.large=0 buffers.receive=1");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64 buffers.count=4 buffers.size=64 "
+				     "buffers.budget=64KiB buffers.large=0 buffers.receive=1");
 	int i, count = take_all(loop, 0), fd = empty_pipe();
 	sfr_op *ops[1024];
 
@@ -275,7 +268,7 @@ END_TEST
 /* The first read has the slab registered, as it is then; so some are registered, and some are not. */
 START_TEST(files_are_read_and_written_with_first_buffers_and_with_later_ones)
 {
-	sfr_loop *loop = loop_fresh(_i, FOUR_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, FOUR_TO_SIXTEEN);
 	int fd = empty_file(), i, count;
 
 	ck_assert_int_eq(sfr_await(sfr_write_at(loop, fd, sfr_buf_from(loop, "x", 1), 0), NULL), 1);
@@ -339,7 +332,7 @@ static void kept_release(void)
 
 START_TEST(a_receive_that_would_have_waited_has_a_buffer_made)
 {
-	sfr_loop *loop = loop_fresh(_i, ONE_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, ONE_TO_SIXTEEN);
 
 	receive_and_keep(loop, 15);
 
@@ -358,7 +351,7 @@ static bool has_parked(void *loop)
 
 START_TEST(a_receive_waits_when_the_budget_is_used_up_and_goes_on_after_a_release)
 {
-	sfr_loop *loop = loop_fresh(_i, ONE_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, ONE_TO_SIXTEEN);
 
 	receive_and_keep(loop, 16);
 	send_text("hello");
@@ -375,7 +368,7 @@ END_TEST
 
 START_TEST(a_receive_that_waits_goes_on_when_the_heap_makes_room)
 {
-	sfr_loop *loop = loop_fresh(_i, ONE_TO_SIXTEEN);
+	sfr_loop *loop = loop_in(_i, ONE_TO_SIXTEEN);
 	sfr_buf *heap = sfr_buf_get(loop, 60 * KIB);
 
 	receive_and_keep(loop, 1);

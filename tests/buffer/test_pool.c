@@ -13,14 +13,7 @@
 #define KIB 1024U
 #define MIB (1024U * KIB)
 
-static struct seen seen;
 static sfr_pool *pool;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
 
 static void pool_up(void)
 {
@@ -122,8 +115,8 @@ START_TEST(buffers_may_have_any_size_up_to_one_gib)
 	size_t i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		sfr_pool *other = sfr_pool_new(2, sizes[i]);
-		sfr_buf *x = sfr_pool_get(other), *y = sfr_pool_get(other);
+		sfr_pool *own = sfr_pool_new(2, sizes[i]);
+		sfr_buf *x = sfr_pool_get(own), *y = sfr_pool_get(own);
 
 		ck_assert_uint_eq(x->cap, sizes[i]);
 		ck_assert_uint_eq((uintptr_t)x->data % (sizes[i] < 4096 ? 64 : 4096), 0);
@@ -133,7 +126,7 @@ START_TEST(buffers_may_have_any_size_up_to_one_gib)
 		ck_assert_uint_eq(x->data[sizes[i] - 1], 'x');
 		sfr_buf_release(x);
 		sfr_buf_release(y);
-		ck_assert_int_eq(sfr_pool_free(other), 0);
+		ck_assert_int_eq(sfr_pool_free(own), 0);
 	}
 }
 END_TEST
@@ -205,18 +198,18 @@ END_TEST
 
 START_TEST(buffers_of_two_pools_do_not_make_a_chain)
 {
-	sfr_pool *other = sfr_pool_new(1, 64);
-	sfr_buf *head = pool_from("a"), *tail = pool_from("b"), *stranger = sfr_pool_get(other);
+	sfr_pool *second = sfr_pool_new(1, 64);
+	sfr_buf *head = pool_from("a"), *tail = pool_from("b"), *stranger = sfr_pool_get(second);
 
 	log_listen();
 	head = sfr_buf_append(head, tail);
 	ck_assert_ptr_nonnull(head->next);
 	head = sfr_buf_append(head, stranger);
 	ck_assert_int_eq(log_lines, 1);
-	ck_assert_uint_eq(info_of(other).out, 0);
+	ck_assert_uint_eq(info_of(second).out, 0);
 	sfr_buf_release(head);
 	ck_assert_uint_eq(info_of(pool).out, 0);
-	ck_assert_int_eq(sfr_pool_free(other), 0);
+	ck_assert_int_eq(sfr_pool_free(second), 0);
 }
 END_TEST
 
@@ -340,7 +333,7 @@ END_TEST
 
 START_TEST(its_buffers_are_used_in_ops_and_come_back)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = pool_from("hello"), *again = same(buf);
 	int fd = empty_file();
 
@@ -359,7 +352,7 @@ END_TEST
 
 START_TEST(a_chain_of_them_is_sent_as_one)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *chain = sfr_buf_append(pool_from("hel"), pool_from("lo"));
 	char heard[8];
 	int a, b;
@@ -374,7 +367,7 @@ END_TEST
 
 START_TEST(a_shared_one_is_sent_and_not_filled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = pool_from("hello"), *share = sfr_buf_share(buf);
 	int a, b;
 
@@ -389,7 +382,7 @@ END_TEST
 
 START_TEST(it_comes_back_from_what_is_cancelled_abandoned_discarded_and_drained)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket;
 
 	sfr_op_discard(sfr_read(loop, empty_pipe(), sfr_pool_get(pool)));
@@ -415,7 +408,7 @@ END_TEST
 
 START_TEST(without_room_for_an_op_it_goes_back_to_its_pool)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	sfr_op *op;
 	int i;
 
@@ -486,7 +479,7 @@ static bool heard_all(void *wanted)
 
 START_TEST(a_connection_sends_them_beside_its_loops_own)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_conn *conn = connection(loop);
 	uint64_t wanted = 5;
 	int round;
@@ -508,7 +501,7 @@ END_TEST
 
 START_TEST(a_connection_that_cannot_send_one_is_closed_and_says_why)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	sfr_conn *conn = connection(loop);
 	uint64_t wanted = 2;
 

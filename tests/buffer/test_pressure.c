@@ -13,19 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 #define SMALL "ring.entries=8 ring.cq_entries=8"
 
 START_TEST(ten_thousand_ops_pass_through_eight_entries)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	int i;
 
 	for (i = 0; i < 10000; i++)
@@ -40,7 +32,7 @@ END_TEST
 /* Ops that wait in the kernel and complete together: far more than the completion queue has room for. */
 START_TEST(a_thousand_completions_at_once_overflow_and_all_come)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	int read_end, write_end, i;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -61,7 +53,7 @@ END_TEST
 /* An overflow ends multishot ops in the kernel, with a success: they must go on. */
 START_TEST(multishot_ops_survive_an_overflow)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL " buffers.count=1000 buffers.receive=500");
+	sfr_loop *loop = loop_in(_i, SMALL " buffers.count=1000 buffers.receive=500");
 	int a[20], b[20], i, round;
 
 	for (i = 0; i < 20; i++) {
@@ -92,7 +84,7 @@ static void keep_connection(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(a_flood_of_callers_reaches_a_small_ring)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 256), i;
 	sfr_ticket ticket = sfr_submit(sfr_accept_multi(loop, listener), keep_connection, &seen);
@@ -124,7 +116,7 @@ static void resubmit(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(chains_of_callbacks_keep_a_small_ring_going)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	int left[50], i;
 
 	for (i = 0; i < 50; i++) {
@@ -152,7 +144,7 @@ static void in_order(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(what_is_submitted_later_does_not_overtake_what_waits)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	int numbers[100], i;
 
 	order_next = 0;
@@ -168,7 +160,7 @@ END_TEST
 
 START_TEST(cancels_come_through_a_ring_that_is_full)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	sfr_ticket tickets[200];
 	int i;
 
@@ -213,7 +205,7 @@ static void signals_every_ms(long ms)
 
 START_TEST(signals_do_not_end_a_wait)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	uint64_t before;
 
 	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
@@ -234,7 +226,7 @@ END_TEST
 
 START_TEST(an_endless_wait_survives_signals)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 	pid_t child;
 
@@ -261,7 +253,7 @@ END_TEST
 
 START_TEST(at_the_limit_ops_are_refused_and_below_it_they_work_again)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	sfr_ticket tickets[64];
 	sfr_op *op;
 	int i, round;
@@ -285,7 +277,7 @@ END_TEST
 
 START_TEST(at_the_limit_an_op_that_carries_a_buffer_can_still_be_built)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64 buffers.count=200");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64 buffers.count=200");
 	int i;
 
 	for (i = 0; i < 64; i++)
@@ -304,7 +296,7 @@ END_TEST
 
 START_TEST(with_an_empty_slab_what_needs_no_buffer_goes_on)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=1");
+	sfr_loop *loop = loop_in(_i, "buffers.count=1");
 	sfr_buf *last = sfr_buf_get(loop, 1), *none = sfr_buf_get(loop, 1);
 	struct sockaddr_in addr;
 	int fd = owned_fd(socket(AF_INET, SOCK_STREAM, 0));

@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct seen seen;
 static int releases;
 
 static void note_release(void *mem, void *arg)
@@ -25,7 +24,6 @@ static void note_release(void *mem, void *arg)
 
 static sfr_loop *loop_fresh(int world, const char *more)
 {
-	seen = (struct seen){0};
 	releases = 0;
 	return loop_in(world, more);
 }

@@ -176,19 +176,19 @@ END_TEST
 START_TEST(an_error_picks_none)
 {
 	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-	int near, far, other, other_far;
+	int near, far, second, second_far;
 
 	engine_with_buffers(_i, 2);
 	pair_of_sockets(&near, &far);
-	pair_of_unix_sockets(&other, &other_far);
+	pair_of_unix_sockets(&second, &second_far);
 	select_next(A, near, SIZE);
 	collect(0);
 	ck_assert_int_eq(connect(far, &nobody, sizeof(nobody)), 0); /* this is how one resets */
 	collect(1);
 	assert_end(A, 0, -ECONNRESET);
 
-	peer_sends(other_far, "abc");
-	select_next(B, other, SIZE);
+	peer_sends(second_far, "abc");
+	select_next(B, second, SIZE);
 	collect(1);
 	ck_assert_int_eq(buffer_with(B, 0, "abc"), 0);
 }

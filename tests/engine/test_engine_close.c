@@ -89,7 +89,7 @@ END_TEST
 
 START_TEST(what_was_given_before_a_close_is_done_to_the_file_it_was_given_for)
 {
-	int fd, other;
+	int fd, second;
 
 	engine_in(_i, "ring.workers=1");
 	fd = dup(file_with(""));
@@ -97,12 +97,12 @@ START_TEST(what_was_given_before_a_close_is_done_to_the_file_it_was_given_for)
 	sqe_is(A, 0);
 	close_next(B, fd);
 	collect_now();
-	other = open("/dev/null", O_RDONLY);
+	second = open("/dev/null", O_RDONLY);
 	collect(is_pending(A) + is_pending(B));
 
 	ck_assert_int_eq(result_of(A), 5);
 	ck_assert_int_eq(result_of(B), 0);
-	close(other);
+	close(second);
 }
 END_TEST
 

@@ -229,7 +229,7 @@ END_TEST
 
 START_TEST(what_waits_goes_on_when_its_number_names_another_file)
 {
-	int other, other_far, was;
+	int second, second_far, was;
 
 	engine_and_connection(_i);
 	if (differs("descriptor_numbers"))
@@ -237,9 +237,9 @@ START_TEST(what_waits_goes_on_when_its_number_names_another_file)
 	recv_next(A, 64, 0);
 	collect(0);
 	was = owned_fd(dup(here)); /* the connection lives on */
-	pair_of_unix_sockets(&other, &other_far);
-	ck_assert_int_eq(dup2(other, here), here);
-	ck_assert_int_eq(send(other_far, "other", 5, 0), 5);
+	pair_of_unix_sockets(&second, &second_far);
+	ck_assert_int_eq(dup2(second, here), here);
+	ck_assert_int_eq(send(second_far, "other", 5, 0), 5);
 	collect(0);
 	ck_assert(is_pending(A));
 
@@ -255,20 +255,20 @@ END_TEST
  * for another's. */
 START_TEST(or_what_waited_ends_when_its_number_is_used_again)
 {
-	int other, other_far;
+	int second, second_far;
 
 	engine_and_connection(_i);
 	if (!differs("descriptor_numbers"))
 		return;
 	recv_next(A, 64, 0);
 	collect(0);
-	pair_of_unix_sockets(&other, &other_far);
-	ck_assert_int_eq(dup2(other, here), here);
+	pair_of_unix_sockets(&second, &second_far);
+	ck_assert_int_eq(dup2(second, here), here);
 
 	recv_next(B, 64, 0);
 	collect(1);
 	ck_assert_int_eq(result_of(A), -EBADF);
-	ck_assert_int_eq(send(other_far, "other", 5, 0), 5);
+	ck_assert_int_eq(send(second_far, "other", 5, 0), 5);
 	collect(1);
 	ck_assert_int_eq(result_of(B), 5);
 	ck_assert_mem_eq(data, "other", 5);

@@ -101,9 +101,9 @@ START_TEST(many_that_wait_do_not_hold_up_files)
 	engine_and_pipes(_i);
 	fd = file_with("0123456789");
 	for (i = 0; i < 64; i++) {
-		int end, other;
+		int end, second;
 
-		pair_of_pipe_ends(&end, &other);
+		pair_of_pipe_ends(&end, &second);
 		splice_next(100 + i, end, out_write, 100, 0);
 	}
 	io_uring_prep_splice(sqe_next(), fd, 0, out_write, POSITION, 10, 0);

@@ -13,11 +13,14 @@ static int notes_reader, notes_writer;
 static char noted[4096];
 static size_t noted_size;
 
+struct ended ended;
+
 sfr_loop *loop_for_batches(int world, const char *more)
 {
 	pair_of_pipe_ends(&notes_reader, &notes_writer);
 	ck_assert_int_eq(fcntl(notes_reader, F_SETFL, O_NONBLOCK), 0);
 	noted_size = 0;
+	ended = (struct ended){0};
 	return loop_in(world, more);
 }
 
@@ -160,20 +163,20 @@ void turns_until_ended(sfr_loop *loop, const sfr_batch *batch, int op)
 
 void batch_ended(sfr_loop *loop, sfr_batch *batch, void *arg)
 {
-	struct ended *ended = arg;
+	struct ended *what = arg;
 
 	(void)loop;
-	ended->calls++;
-	ended->batch = batch;
+	what->calls++;
+	what->batch = batch;
 }
 
 void batch_run(sfr_loop *loop, sfr_batch *batch)
 {
-	struct ended ended = {0};
+	struct ended done = {0};
 
-	ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &ended), 0);
-	turn_until(loop, &ended.calls, 1);
-	ck_assert_ptr_eq(ended.batch, batch);
+	ck_assert_int_eq(sfr_batch_submit(batch, batch_ended, &done), 0);
+	turn_until(loop, &done.calls, 1);
+	ck_assert_ptr_eq(done.batch, batch);
 }
 
 void batch_end(sfr_loop *loop, sfr_batch *batch)

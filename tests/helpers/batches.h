@@ -10,7 +10,7 @@
 
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-/* A loop in a world, and no notes. */
+/* A loop in a world, no notes, and no batch that ended. */
 sfr_loop *loop_for_batches(int world, const char *more);
 
 sfr_batch *batch_on(sfr_loop *loop);
@@ -73,6 +73,8 @@ struct ended {
 	int calls;
 	sfr_batch *batch;
 };
+
+extern struct ended ended; /* for the batch of a test; at first all 0 */
 
 void batch_ended(sfr_loop *loop, sfr_batch *batch, void *arg);
 

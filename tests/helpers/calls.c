@@ -18,8 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
 /* Ones that cannot be mistaken for others: what is in it has not begun, and what runs waits. */
 static void caller_init_batches(struct caller *caller)
 {
@@ -40,7 +38,6 @@ void caller_init(struct caller *caller, sfr_loop *loop)
 {
 	int i;
 
-	seen = other = (struct seen){0};
 	*caller = (struct caller){.loop = loop, .buf_count = COUNT_OF(caller->bufs)};
 	caller->server = serve(loop, &echo_all, &here);
 	caller->conn = dial(loop, caller->server, &note_all, &there);

@@ -23,6 +23,8 @@ static int owned[DESCRIPTORS_MAX], owned_count;
 static struct seen *holders[HOLDERS_MAX];
 static int holders_count;
 
+struct seen seen, other;
+
 sfr_config *config_in(int world, const char *more)
 {
 	char why[256];
@@ -45,6 +47,7 @@ sfr_loop *loop_in(int world, const char *more)
 {
 	int r = loop_make(&the_loop, world, more);
 
+	seen = other = (struct seen){0};
 	ck_assert_msg(r == 0, "no loop in the world \"%s\": %s", worlds_name(world),
 		      sfr_strerror(r));
 	return the_loop;
@@ -110,37 +113,37 @@ int world_run(Suite *suite)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-void seen_release(struct seen *seen)
+void seen_release(struct seen *what)
 {
-	sfr_buf_release(seen->buf);
-	seen->buf = NULL;
+	sfr_buf_release(what->buf);
+	what->buf = NULL;
 }
 
-static void holder_remember(struct seen *seen)
+static void holder_remember(struct seen *holder)
 {
 	int i;
 
 	for (i = 0; i < holders_count; i++)
-		if (holders[i] == seen)
+		if (holders[i] == holder)
 			return;
 	ck_assert_int_lt(holders_count, HOLDERS_MAX);
-	holders[holders_count++] = seen;
+	holders[holders_count++] = holder;
 }
 
 void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
-	struct seen *seen = arg;
+	struct seen *what = arg;
 
 	(void)loop;
-	seen_release(seen);
-	if (seen->calls < (int)(sizeof(seen->results) / sizeof(seen->results[0])))
-		seen->results[seen->calls] = result;
-	seen->calls++;
-	seen->result = result;
-	seen->bytes += result > 0 ? (uint64_t)result : 0;
-	seen->buf = buf;
+	seen_release(what);
+	if (what->calls < (int)(sizeof(what->results) / sizeof(what->results[0])))
+		what->results[what->calls] = result;
+	what->calls++;
+	what->result = result;
+	what->bytes += result > 0 ? (uint64_t)result : 0;
+	what->buf = buf;
 	if (buf)
-		holder_remember(seen);
+		holder_remember(what);
 }
 
 static bool count_reached(void *arg)

@@ -43,11 +43,13 @@ struct seen {
 	uint64_t bytes; /* sum of positive results */
 };
 
+extern struct seen seen, other; /* for the ops of a loop; loop_in() begins with both 0 */
+
 /* An sfr_done whose arg is a struct seen. Up to 64 of them per test may hold a buffer at its end. */
 void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg);
 
 /* Let go of the buffer that was seen. */
-void seen_release(struct seen *seen);
+void seen_release(struct seen *what);
 
 /* Take turns until *count has reached `wanted`; fail if that never is. */
 void turn_until(sfr_loop *loop, const int *count, int wanted);

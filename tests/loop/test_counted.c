@@ -73,8 +73,7 @@ static void splices_of_files(sfr_loop *loop)
 
 static void splices_that_wait(sfr_loop *loop)
 {
-	struct seen seen = {0};
-
+	seen = (struct seen){0};
 	sfr_submit(sfr_splice(loop, from[0], -1, to[1], -1, 8, 0), record, &seen);
 	must(awaited(sfr_nop(loop)) == 0);
 	must(awaited(sfr_write(loop, from[1], sfr_buf_from(loop, "abc", 3))) == 3);

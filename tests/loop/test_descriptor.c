@@ -17,14 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen;
 static int file;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
 
 static int awaited(sfr_op *op)
 {
@@ -65,7 +58,7 @@ START_TEST(a_descriptor_above_the_limit_is_one_like_any_other)
 	near = moved_above_the_limit(near);
 	file = moved_above_the_limit(empty_file());
 	limit_set(100, 100);
-	loop = loop_fresh(_i, NULL);
+	loop = loop_in(_i, NULL);
 
 	sfr_submit(sfr_recv(loop, near, sfr_buf_get(loop, 64)), record, &seen);
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
@@ -101,7 +94,7 @@ static void descriptors_run_out(void)
 START_TEST(without_descriptors_a_file_is_closed)
 {
 	int closes = dup(empty_file());
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	descriptors_run_out();
 	ck_assert_int_eq(awaited(sfr_close(loop, closes)), 0);
@@ -123,7 +116,7 @@ static const char *path_of(const char *what)
 
 START_TEST(without_descriptors_everything_is_done_that_wins_none)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 
 	file = empty_file();
@@ -152,7 +145,7 @@ END_TEST
 /* The first has to wait for its pipe, and has no copy of either descriptor. */
 START_TEST(without_descriptors_a_splice_waits_as_well)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int from[2], to[2];
 	char bytes[8];
 
@@ -174,7 +167,7 @@ END_TEST
 /* Such a splice of the epoll engine has none of its files for itself. */
 START_TEST(a_splice_without_copies_ends_when_its_descriptor_is_closed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct rlimit limit;
 	int from[2], to[2];
 
@@ -211,7 +204,7 @@ static sfr_loop *loop_and_its_own(int world)
 	file = empty_file();
 	for (fd = 0; fd < 256; fd++)
 		taken[fd] = fcntl(fd, F_GETFD) >= 0;
-	loop = loop_fresh(world, NULL);
+	loop = loop_in(world, NULL);
 	ck_assert_int_ge(sfr_loop_fd(loop), 0);
 	ck_assert_int_eq(awaited(sfr_fsync(loop, file)), 0);
 	for (own_count = fd = 0; fd < 256; fd++)
@@ -294,7 +287,7 @@ END_TEST
 /* The engine may have copies of what it was given. */
 START_TEST(what_the_engine_has_copied_is_not_closed_by_a_number_of_old)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, other_end, name, copy;
 
 	pair_of_unix_sockets(&near, &other_end);
@@ -310,7 +303,7 @@ END_TEST
 /* The loop has copies of registered files as well, for their positions. */
 START_TEST(a_copy_of_a_registered_file_is_not_closed_by_a_number_of_old)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int copy, name, i;
 
 	file = empty_file();

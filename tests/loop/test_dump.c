@@ -43,7 +43,7 @@ void *__wrap_realloc(void *at, size_t size)
 }
 
 static char text[8 << 20];
-static struct seen seen, others;
+static struct seen others;
 
 static const char *dump(sfr_loop *loop)
 {
@@ -96,7 +96,7 @@ static void op_line(sfr_ticket ticket, const char *kind, const char *part)
 
 static sfr_loop *loop_fresh(int world, const char *more)
 {
-	seen = others = (struct seen){0};
+	others = (struct seen){0};
 	return loop_in(world, more);
 }
 

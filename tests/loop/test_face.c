@@ -133,7 +133,6 @@ START_TEST(its_host_may_be_in_the_set_of_another_and_that_in_a_third)
 	struct epoll_event event = {.events = EPOLLIN};
 	int inside = sfr_loop_fd(loop), read_end, write_end, i;
 	bool deeper = strcmp(sfr_loop_engine(loop), "epoll") != 0;
-	static struct seen seen;
 
 	pair_of_pipe_ends(&read_end, &write_end);
 	sfr_submit(sfr_read(loop, read_end, sfr_buf_get(loop, 1)), record, &seen);

@@ -11,14 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static void post_seen(sfr_loop *loop, void *arg)
 {
 	record(loop, 0, NULL, arg);
@@ -30,7 +22,7 @@ static void post_seen(sfr_loop *loop, void *arg)
 
 START_TEST(a_loop_with_nothing_to_wait_for_returns_at_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
@@ -40,7 +32,7 @@ END_TEST
 
 START_TEST(a_step_says_how_many_callbacks_ran)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < 3; i++) {
@@ -54,7 +46,7 @@ END_TEST
 
 START_TEST(a_step_without_work_lasts_as_long_as_it_may)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	uint64_t before;
 
 	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
@@ -68,7 +60,7 @@ END_TEST
 
 START_TEST(a_run_ends_when_it_is_told_to_and_the_ops_go_on)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -92,7 +84,7 @@ static void stop_it(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(a_callback_may_stop_the_run)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	sfr_submit(pending_read(loop), record, &other);
 	sfr_submit(sfr_nop(loop), stop_it, &seen);
@@ -113,7 +105,7 @@ static void note_order(sfr_loop *loop, void *arg)
 
 START_TEST(posted_functions_run_once_and_in_order)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int numbers[] = {0, 1, 2, 3, 4}, i;
 
 	order_count = 0;
@@ -139,7 +131,7 @@ static void post_again(sfr_loop *loop, void *arg)
 
 START_TEST(what_a_posted_function_posts_runs_in_the_next_turn)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int left = 5;
 
 	order_count = 0;
@@ -153,7 +145,7 @@ END_TEST
 
 START_TEST(a_post_that_never_ran_is_forgotten_with_its_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	ck_assert_int_eq(sfr_loop_post(loop, post_seen, &seen), 0);
 	ck_assert_int_eq(sfr_await(sfr_nop(loop), NULL), 0);
@@ -193,7 +185,7 @@ static void nest_in_op(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(in_a_callback_the_loop_cannot_be_turned_or_freed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	log_listen();
@@ -221,7 +213,7 @@ static void *turn_there(void *arg)
 
 START_TEST(another_thread_cannot_turn_the_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pthread_t thread;
 	int i;
 
@@ -239,7 +231,7 @@ END_TEST
 
 START_TEST(where_rules_are_enforced_nesting_aborts)
 {
-	sfr_loop *loop = loop_fresh(_i, "safety.abort=on");
+	sfr_loop *loop = loop_in(_i, "safety.abort=on");
 
 	ck_assert_int_eq(sfr_loop_post(loop, nest, &other), 0);
 	sfr_loop_run(loop);
@@ -252,7 +244,7 @@ END_TEST
 
 START_TEST(draining_an_idle_loop_is_nothing_and_may_be_repeated)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	ck_assert_int_eq(sfr_loop_drain(loop, 0), 0);
 	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
@@ -265,7 +257,7 @@ END_TEST
 
 START_TEST(a_drained_loop_works_on)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	sfr_submit(pending_read(loop), record, &seen);
@@ -299,7 +291,7 @@ static void go_on_until_error(sfr_loop *loop, int result, sfr_buf *buf, void *ar
 
 START_TEST(ops_that_callbacks_keep_submitting_are_cancelled_by_a_drain)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int kinds[3] = {0, 1, empty_file()}, i;
 
 	for (i = 0; i < 3; i++) {
@@ -329,7 +321,7 @@ static void never_give_up(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(a_drain_that_has_too_little_time_says_so_and_leaves_a_working_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_pipe();
 
 	enough = false;
@@ -347,7 +339,7 @@ END_TEST
 
 START_TEST(a_drain_without_time_goes_on_where_it_stopped)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.entries=8 ring.cq_entries=8");
+	sfr_loop *loop = loop_in(_i, "ring.entries=8 ring.cq_entries=8");
 	int i, rounds = 0, r;
 
 	for (i = 0; i < 100; i++)
@@ -374,7 +366,7 @@ static void submit_more(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(what_callbacks_submit_during_a_drain_comes_back_too)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	sfr_submit(pending_read(loop), submit_more, &seen);
 	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
@@ -394,7 +386,7 @@ static void close_it(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(closing_goes_through_even_while_the_loop_drains)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int before, fd, read_end = empty_pipe();
 
 	before = open_descriptors();
@@ -419,14 +411,14 @@ END_TEST
 
 START_TEST(a_loop_that_never_ran_can_be_freed)
 {
-	loop_fresh(_i, NULL);
+	loop_in(_i, NULL);
 	ck_assert_int_eq(sfr_loop_free(loop_gone()), 0);
 }
 END_TEST
 
 START_TEST(counters_of_another_version_are_cut_or_filled_with_zeros)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct {
 		sfr_loop_stats known;
 		uint64_t unknown;

@@ -7,14 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /* The same pointer, which the compiler does not know to be given away. */
 __attribute__((noinline)) static void *again(void *pointer)
 {
@@ -25,7 +17,7 @@ __attribute__((noinline)) static void *again(void *pointer)
 
 START_TEST(an_op_that_is_submitted_twice_runs_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_op *op = sfr_nop(loop), *second = again(op), *third = again(op), *fourth = again(op);
 
 	ck_assert_uint_ne(sfr_submit(op, record, &seen), 0);
@@ -41,7 +33,7 @@ END_TEST
 
 START_TEST(a_buffer_of_another_loop_comes_back_with_einval)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *foreign;
+	sfr_loop *loop = loop_in(_i, NULL), *foreign;
 
 	ck_assert_int_eq(sfr_loop_new(&foreign, NULL), 0);
 
@@ -57,7 +49,7 @@ END_TEST
 
 START_TEST(what_is_scribbled_on_a_given_buffer_is_not_sent)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &note_all, &here);
 	int peer = peer_of(server);
 	char heard[8] = {0};
@@ -91,7 +83,7 @@ static void ask_for_the_peer(sfr_conn *conn, int reason, void *arg)
 START_TEST(in_on_close_nobody_elses_address_is_given_as_the_peers)
 {
 	const sfr_handlers handlers = {note_open, note_data, note_drain, ask_for_the_peer};
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &handlers, &here);
 	int peer = peer_of(server);
 
@@ -118,7 +110,7 @@ static void dial_again(sfr_conn *conn, int reason, void *arg)
 START_TEST(a_loop_that_drains_neither_dials_nor_serves)
 {
 	const sfr_handlers handlers = {note_open, note_data, note_drain, dial_again};
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &note_all, &here);
 
 	redials = 0;
@@ -136,7 +128,7 @@ END_TEST
 /* At ring.ops_max a connection opens and cannot receive: it must not wait for others to close. */
 START_TEST(a_turn_does_not_sleep_on_a_connection_that_has_to_close)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	sfr_server *server = serve(loop, &note_all, &here);
 	int peers[80], i;
 
@@ -166,8 +158,8 @@ static void keep(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 START_TEST(whoever_keeps_all_buffers_does_not_disturb_sends_that_have_none)
 {
 	const sfr_handlers handlers = {note_open, keep, note_drain, note_close};
-	sfr_loop *loop = loop_fresh(
-		_i, "buffers.count=4 server.queue_max=1GiB server.high_water=512MiB");
+	sfr_loop *loop = loop_in(_i,
+				 "buffers.count=4 server.queue_max=1GiB server.high_water=512MiB");
 	sfr_server *server = serve(loop, &handlers, &here);
 	int peer = peer_of(server);
 	sfr_loop_stats before, after;

@@ -19,14 +19,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static int awaited(sfr_op *op)
 {
 	return sfr_await(op, NULL);
@@ -81,7 +73,7 @@ static int strange_name(const int *name)
 
 START_TEST(names_are_below_everything_that_stands_for_a_descriptor)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int names[8], i;
 
 	slots_of(loop, names, 8);
@@ -94,7 +86,7 @@ END_TEST
 
 START_TEST(what_is_done_with_files_is_done_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int name = only_name_of(loop, empty_file());
 	sfr_buf *buf;
 
@@ -114,7 +106,7 @@ END_TEST
 
 START_TEST(what_is_done_with_sockets_is_done_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, name;
 	char text[8];
 
@@ -138,7 +130,7 @@ END_TEST
 
 START_TEST(connections_are_made_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int fds[2], names[2], fd;
 
@@ -171,7 +163,7 @@ static int datagram_socket(struct sockaddr_in *addr_out)
 
 START_TEST(datagrams_are_sent_and_received_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr, unused;
 	int fds[2], names[2], i;
 
@@ -195,7 +187,7 @@ END_TEST
 
 START_TEST(what_the_library_lags_behind_is_done_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, name;
 	sfr_buf *buf = sfr_buf_get(loop, 64);
 	struct io_uring_sqe sqe = {0};
@@ -216,7 +208,7 @@ END_TEST
 
 START_TEST(pipes_are_read_and_polled_on_and_on_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fds[2], names[2], write_end, polled_end, i;
 
 	pair_of_pipe_ends(&fds[0], &write_end);
@@ -237,7 +229,7 @@ END_TEST
 
 START_TEST(bytes_are_spliced_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fds[2], names[2], first_end, last_end, way;
 	char byte;
 
@@ -273,7 +265,7 @@ END_TEST
 /* Also where they are armed anew each time, or poll first. */
 START_TEST(multishot_operations_go_on_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fds[2], names[2], far, i;
 	struct sockaddr_in addr;
 
@@ -297,7 +289,7 @@ END_TEST
 
 START_TEST(ops_by_name_are_cancelled_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, name;
 
 	pair_of_sockets(&near, &far);
@@ -316,7 +308,7 @@ END_TEST
 
 START_TEST(ops_by_name_have_deadlines_and_are_abandoned)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int name = name_of(loop, empty_pipe());
 	sfr_ticket ticket;
 
@@ -335,7 +327,7 @@ END_TEST
 
 START_TEST(a_name_of_nothing_is_not_registered)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int name, nothing[3], i;
 	struct sockaddr_in addr = {.sin_family = AF_INET};
 
@@ -371,7 +363,7 @@ END_TEST
 
 START_TEST(a_file_that_may_not_be_written_says_so_by_name_as_well)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int name = name_of(loop, owned_fd(open("/dev/null", O_RDONLY | O_CLOEXEC)));
 
 	ck_assert_int_eq(awaited(sfr_write(loop, name, sfr_buf_from(loop, "a", 1))), -EBADF);
@@ -380,7 +372,7 @@ END_TEST
 
 START_TEST(paths_do_not_begin_at_a_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int dir = owned_fd(open("/tmp", O_DIRECTORY | O_RDONLY | O_CLOEXEC));
 	int name = name_of(loop, dir);
 	sfr_op *ops[] = {
@@ -407,7 +399,7 @@ END_TEST
 
 START_TEST(there_is_one_table_at_a_time)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, name, again = 0, i;
 
 	for (i = 0; i < 3; i++) {
@@ -425,7 +417,7 @@ END_TEST
 
 START_TEST(what_cannot_be_registered_is_refused_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fds[3] = {empty_pipe(), 1000000, -2}, names[3] = {0};
 
 	ck_assert_int_eq(sfr_files_register(loop, fds, 0, names), -EINVAL);
@@ -445,7 +437,7 @@ END_TEST
 
 START_TEST(more_files_than_this_process_may_open_are_refused)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct rlimit limit;
 	int fds[200], names[200], i, r;
 
@@ -466,7 +458,7 @@ END_TEST
 /* No descriptor is left: not for a copy either, if the engine makes one. */
 START_TEST(without_descriptors_it_is_not_the_file_that_is_wrong)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct rlimit limit, none;
 	int fd = empty_pipe(), name, r;
 
@@ -483,7 +475,7 @@ END_TEST
 
 START_TEST(the_table_stays_while_an_op_needs_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, name;
 
 	pair_of_sockets(&near, &far);
@@ -502,7 +494,7 @@ END_TEST
 
 START_TEST(a_loop_closes_what_is_registered)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far;
 	char byte;
 
@@ -520,7 +512,7 @@ END_TEST
 
 START_TEST(a_slot_is_emptied_by_closing_its_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, name;
 	char byte;
 
@@ -538,7 +530,7 @@ END_TEST
 
 START_TEST(an_op_in_flight_keeps_its_file_when_the_name_is_closed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, name;
 
 	pair_of_unix_sockets(&near, &far);
@@ -556,7 +548,7 @@ END_TEST
 
 START_TEST(what_an_op_wins_goes_into_a_slot)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 4), peer, names[4], before;
 	char byte;
@@ -591,7 +583,7 @@ static sfr_op *zeros_into(sfr_loop *loop, int name)
 
 START_TEST(a_taken_slot_is_not_taken_again)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, names[2], fds[2] = {-1};
 
 	pair_of_unix_sockets(&near, &far);
@@ -615,7 +607,7 @@ END_TEST
 
 START_TEST(what_has_no_slot_to_go_into_is_refused_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int name, before;
 
 	ck_assert_ptr_null(sfr_into(NULL, INT_MIN));
@@ -641,7 +633,7 @@ END_TEST
 
 START_TEST(a_slot_is_free_again_when_the_op_that_was_to_fill_it_is_cancelled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 4), name, turns;
 
@@ -667,7 +659,7 @@ END_TEST
 
 START_TEST(what_an_abandoned_op_wins_leaves_its_slot_empty)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 4), peer, name;
 	sfr_ticket ticket;
@@ -689,7 +681,7 @@ END_TEST
 
 START_TEST(a_loop_that_drains_fills_no_slot)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 4), name;
 
@@ -706,7 +698,7 @@ END_TEST
 /* More of them than the ring has entries, so that some wait in the loop. */
 START_TEST(many_slots_are_filled_and_emptied_at_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fds[100], names[100], i;
 
 	for (i = 0; i < 100; i++)
@@ -770,7 +762,7 @@ static void release_all(sfr_buf **bufs, int count)
 
 START_TEST(registered_buffers_are_read_and_written_as_such)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *bufs[2] = {wrapped(loop, 0), sfr_buf_get(loop, 1 << 20)}, *out[2];
 	int fd = empty_file(), i;
 	bool has = registered(_i, loop, bufs, 2);
@@ -802,7 +794,7 @@ END_TEST
 
 START_TEST(a_registered_buffer_that_is_released_stays_until_it_is_unregistered)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *bufs[2] = {wrapped(loop, 0), wrapped(loop, 1)}, *out[2];
 
 	releases = 0;
@@ -824,7 +816,7 @@ END_TEST
 
 START_TEST(a_loop_lets_go_of_its_registered_buffers)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *bufs[2] = {wrapped(loop, 0), wrapped(loop, 1)};
 
 	releases = 0;
@@ -840,7 +832,7 @@ END_TEST
 
 START_TEST(registered_buffers_stay_while_one_is_with_the_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *bufs[2] = {wrapped(loop, 0), wrapped(loop, 1)};
 	bool has = registered(_i, loop, bufs, 2);
 	int refused = has ? -SFR_EOPSINFLIGHT : -SFR_ENOTREGISTERED, read_end, write_end;
@@ -885,7 +877,7 @@ static void release_another(void *mem, void *buf)
 /* The second while the loop, which unregisters, learns that the first was. */
 START_TEST(a_registered_buffer_that_is_released_elsewhere_is_not_with_the_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *registered_one = wrapped(loop, 0), *first, *out;
 
 	releases = 0;
@@ -906,7 +898,7 @@ END_TEST
 
 START_TEST(registered_buffers_are_cancelled_and_abandoned_as_others)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *bufs[2] = {wrapped(loop, 0), wrapped(loop, 1)}, *out[2] = {bufs[0], bufs[1]};
 	bool has = registered(_i, loop, bufs, 2);
 	int fd = empty_pipe();
@@ -933,7 +925,7 @@ END_TEST
 
 START_TEST(buffers_that_cannot_be_registered_are_refused_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *bufs[2] = {wrapped(loop, 0), wrapped(loop, 1)}, *pair[2] = {bufs[0], bufs[0]};
 	bool has = world_has_fixed_buffers(_i);
 	sfr_op *op;
@@ -963,7 +955,7 @@ END_TEST
 /* The slab keeps its places, whatever comes to the table or goes. */
 START_TEST(what_was_built_with_the_slab_goes_on)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = wrapped(loop, 0);
 	int fd = empty_file(), i;
 
@@ -984,7 +976,7 @@ END_TEST
 
 START_TEST(registering_is_no_sharing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = wrapped(loop, 0), *share;
 	int fd = empty_file();
 
@@ -1019,7 +1011,7 @@ START_TEST(what_may_not_be_locked_is_not_registered_and_works)
 	int fd = empty_file(), r;
 
 	little_may_be_locked();
-	loop = loop_fresh(_i, "ring.entries=8 ring.cq_entries=16 log.level=warn");
+	loop = loop_in(_i, "ring.entries=8 ring.cq_entries=16 log.level=warn");
 	buf = sfr_buf_get(loop, 1 << 20);
 	memcpy(buf->data, "hello", buf->len = 5);
 	log_listen();

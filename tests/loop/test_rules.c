@@ -10,14 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /*
  * 1. Giving is total.
  */
@@ -83,7 +75,7 @@ static const struct {
 
 START_TEST(an_op_on_a_bad_descriptor_brings_its_buffer_back_with_the_error)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t i;
 
 	for (i = 0; i < GIVERS; i++) {
@@ -103,7 +95,7 @@ END_TEST
 
 START_TEST(an_op_built_without_the_buffer_it_needs_says_so_to_its_callback)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t i;
 
 	for (i = 0; i < GIVERS; i++) {
@@ -120,7 +112,7 @@ END_TEST
 
 START_TEST(a_buffer_whose_window_left_its_block_comes_back_with_einval)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t i, way;
 
 	for (i = 0; i < 4 * GIVERS; i++) {
@@ -150,7 +142,7 @@ END_TEST
 
 START_TEST(a_buffer_without_room_cannot_be_filled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t i;
 	int fills = 0;
 
@@ -174,7 +166,7 @@ END_TEST
 
 START_TEST(a_buffer_given_twice_stays_with_the_first_op)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 64), *again = same(buf);
 	int read_end, write_end;
 
@@ -199,7 +191,7 @@ END_TEST
 
 START_TEST(a_released_buffer_cannot_be_given)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 64), *again = same(buf);
 
 	log_listen();
@@ -216,7 +208,7 @@ END_TEST
 
 START_TEST(a_discarded_op_gives_its_buffer_to_the_slab)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=1");
+	sfr_loop *loop = loop_in(_i, "buffers.count=1");
 	size_t i;
 
 	for (i = 0; i < GIVERS; i++)
@@ -234,7 +226,7 @@ END_TEST
 
 START_TEST(in_flight_a_buffer_is_out_of_reach)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 64), *mine = same(buf);
 	sfr_op *op;
 
@@ -258,7 +250,7 @@ END_TEST
 
 START_TEST(an_op_nobody_wants_to_know_about_leaves_nothing_behind)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 8),
 	    caller = owned_fd(socket(AF_INET, SOCK_STREAM, 0));
@@ -294,7 +286,7 @@ static void post_seen(sfr_loop *loop, void *arg)
 
 START_TEST(no_callback_runs_outside_a_turn)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket;
 	int i;
 
@@ -340,7 +332,7 @@ static void dig(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(callbacks_do_not_nest_however_ops_are_started_and_ended_in_them)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int left = 200;
 
 	depth = deepest = 0;
@@ -367,7 +359,7 @@ static void start_another(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(what_a_callback_starts_waits_for_the_next_turn)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int turns = 0;
 
 	enough = false;
@@ -387,7 +379,7 @@ END_TEST
 /* A nop that is always there must not keep the timer and the post from their turn. */
 START_TEST(no_callback_keeps_the_others_from_theirs)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	static struct seen timer;
 
 	timer = (struct seen){0};
@@ -408,7 +400,7 @@ END_TEST
 
 START_TEST(an_address_is_copied)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	sfr_op *op;
 
@@ -423,7 +415,7 @@ END_TEST
 
 START_TEST(bytes_are_copied)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	char bytes[] = "hello";
 	sfr_buf *buf = sfr_buf_from(loop, bytes, 5);
 
@@ -441,7 +433,7 @@ END_TEST
 
 START_TEST(a_connection_that_a_cancelled_accept_won_is_delivered)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 8),
 	    caller = owned_fd(socket(AF_INET, SOCK_STREAM, 0));
@@ -462,7 +454,7 @@ END_TEST
 
 START_TEST(what_arrived_before_a_cancelled_receive_ended_is_not_lost)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, i;
 	char rest[8];
 
@@ -487,7 +479,7 @@ END_TEST
 
 START_TEST(an_op_that_cannot_be_built_at_the_limit_is_null_and_submits_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	int i;
 
 	for (i = 0; i < 64; i++)
@@ -503,7 +495,7 @@ END_TEST
 /* sfr_recv(loop, fd, sfr_buf_get(loop, n)) promises a callback even when everything has run out. */
 START_TEST(at_the_limit_of_ops_one_without_its_buffer_is_refused_by_its_ticket)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	sfr_op *op;
 	int i;
 

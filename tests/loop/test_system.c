@@ -12,17 +12,16 @@
 #define HOUR_NS (UINT64_C(3600) * 1000000000)
 
 /* The plain one, but for what a test puts in its place. */
-static struct sfr__system other;
+static struct sfr__system replaced;
 static uint64_t ahead_ns;
 static int closes;
-static struct seen seen;
 
 static sfr_loop *loop_elsewhere(int world)
 {
 	sfr_loop *loop = loop_in(world, NULL);
 
-	other = *loop->engine->system;
-	loop->engine->system = &other;
+	replaced = *loop->engine->system;
+	loop->engine->system = &replaced;
 	return loop;
 }
 
@@ -35,7 +34,7 @@ START_TEST(it_is_as_late_as_the_system_says)
 {
 	sfr_loop *loop = loop_elsewhere(_i);
 
-	other.clock_ns = clock_ahead;
+	replaced.clock_ns = clock_ahead;
 	sfr_submit(sfr_timeout(loop, HOUR_NS), record, &seen);
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 	ck_assert_int_eq(seen.calls, 0);
@@ -51,7 +50,7 @@ START_TEST(a_deadline_passes_when_the_system_says_so)
 	sfr_loop *loop = loop_elsewhere(_i);
 	int a, b;
 
-	other.clock_ns = clock_ahead;
+	replaced.clock_ns = clock_ahead;
 	pair_of_unix_sockets(&a, &b);
 	sfr_submit(sfr_within(sfr_recv(loop, a, sfr_buf_get(loop, 64)), HOUR_NS), record, &seen);
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
@@ -73,7 +72,7 @@ START_TEST(a_server_has_no_socket_where_the_system_has_none)
 	sfr_loop *loop = loop_elsewhere(_i);
 	const sfr_handlers handlers = {0};
 
-	other.socket_new = refuse_socket;
+	replaced.socket_new = refuse_socket;
 	ck_assert_int_eq(sfr_serve(loop, "tcp://127.0.0.1:0", &handlers, NULL, NULL), -EMFILE);
 	ck_assert_int_eq(sfr_dial(loop, "tcp://127.0.0.1:1", &handlers, NULL, NULL), -EMFILE);
 }
@@ -96,8 +95,8 @@ START_TEST(the_system_closes_the_socket_of_a_server_that_cannot_listen)
 	sfr_loop *loop = loop_elsewhere(_i);
 	const sfr_handlers handlers = {0};
 
-	other.socket_listen = refuse_listen;
-	other.fd_close = close_counted;
+	replaced.socket_listen = refuse_listen;
+	replaced.fd_close = close_counted;
 	ck_assert_int_eq(sfr_serve(loop, "tcp://127.0.0.1:0", &handlers, NULL, NULL), -EADDRINUSE);
 	ck_assert_ptr_nonnull(strstr(sfr_loop_refusal(loop), "another program has this port"));
 	ck_assert_int_eq(closes, 1);
@@ -122,7 +121,7 @@ START_TEST(a_server_is_called_what_the_system_calls_it)
 	sfr_server *server;
 	char text[64];
 
-	other.socket_own_name = name_of_port_7;
+	replaced.socket_own_name = name_of_port_7;
 	ck_assert_int_eq(sfr_serve(loop, "tcp://127.0.0.1:0", &handlers, NULL, &server), 0);
 	ck_assert_int_ge(sfr_server_address(server, text, sizeof(text)), 0);
 	ck_assert_str_eq(text, "tcp://0.0.0.0:7");
@@ -144,13 +143,13 @@ START_TEST(a_socket_is_of_the_type_that_the_system_says)
 	sfr_loop *loop = loop_elsewhere(_i);
 	int fds[2];
 
-	other.option_get = stream_of_unix;
+	replaced.option_get = stream_of_unix;
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
 	sfr_submit(sfr_recvfrom_multi(loop, fds[0]), record, &seen);
 	turn_until(loop, &seen.calls, 1);
 	ck_assert_int_eq(seen.result, -EPROTOTYPE); /* as of every stream */
-	other.fd_close(&other, fds[0]);
-	other.fd_close(&other, fds[1]);
+	replaced.fd_close(&replaced, fds[0]);
+	replaced.fd_close(&replaced, fds[1]);
 }
 END_TEST
 

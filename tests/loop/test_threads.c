@@ -13,14 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static pthread_t start(void *(*run)(void *), void *arg)
 {
 	pthread_t thread;
@@ -77,7 +69,7 @@ static void *post_many(void *arg)
 
 START_TEST(what_threads_post_runs_once_and_in_the_order_of_each)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pthread_t threads[POSTERS];
 	int i;
 
@@ -121,7 +113,7 @@ static void *ping_pong(void *arg)
 
 START_TEST(each_post_wakes_a_loop_that_sleeps)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pthread_t thread;
 
 	atomic_store(&pings, 0);
@@ -145,7 +137,7 @@ static void *stop_there(void *arg)
 
 START_TEST(another_thread_stops_a_loop_that_sleeps)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	sfr_submit(pending_read(loop), record, &seen);
@@ -176,7 +168,7 @@ static void *signal_there(void *arg)
 
 START_TEST(a_signal_handler_stops_a_loop_that_sleeps)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sigaction action = {.sa_handler = stop_by_signal};
 	pthread_t self = pthread_self();
 	int i;
@@ -216,7 +208,7 @@ static void *release_batch(void *arg)
 
 START_TEST(threads_release_while_the_loop_takes)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=256 buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.count=256 buffers.size=64");
 	sfr_buf *bufs[3][BATCH];
 	pthread_t threads[3];
 	int round, i, j;
@@ -252,7 +244,7 @@ START_TEST(threads_release_while_their_loop_is_freed)
 	int round;
 
 	for (round = 0; round < 100; round++) {
-		sfr_loop *loop = loop_fresh(_i, "buffers.count=256 buffers.size=64");
+		sfr_loop *loop = loop_in(_i, "buffers.count=256 buffers.size=64");
 		sfr_buf *bufs[2][BATCH];
 		pthread_t threads[2];
 		int i, j;
@@ -314,7 +306,7 @@ static bool about_to_knock(void *arg)
 
 START_TEST(the_end_of_a_loop_waits_for_a_release_that_is_about_to_wake_it)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=1");
+	sfr_loop *loop = loop_in(_i, "buffers.count=1");
 	pthread_t thread;
 	sfr_buf *buf;
 	int a, b;
@@ -367,7 +359,7 @@ static void *run_there(void *arg)
 
 START_TEST(a_loop_made_in_one_thread_runs_in_another)
 {
-	struct moved moved = {.loop = loop_fresh(_i, NULL)};
+	struct moved moved = {.loop = loop_in(_i, NULL)};
 	char back[8];
 
 	pair_of_sockets(&moved.a, &moved.b);
@@ -391,7 +383,7 @@ static void *run_multi_there(void *arg)
 
 START_TEST(receives_and_timers_started_in_one_thread_end_in_another)
 {
-	struct moved moved = {.loop = loop_fresh(_i, NULL)};
+	struct moved moved = {.loop = loop_in(_i, NULL)};
 
 	pair_of_sockets(&moved.a, &moved.b);
 	ck_assert_int_eq(send(moved.b, "hello", 5, 0), 5);
@@ -418,7 +410,7 @@ static void *take_over(void *arg)
  * it orders nothing: releasing is for any thread, at any time. */
 START_TEST(the_maker_may_release_while_the_runner_takes_over)
 {
-	struct moved moved = {.loop = loop_fresh(_i, "buffers.count=256 buffers.size=64")};
+	struct moved moved = {.loop = loop_in(_i, "buffers.count=256 buffers.size=64")};
 	sfr_buf *bufs[BATCH];
 	pthread_t thread;
 	int i;
@@ -450,7 +442,7 @@ static void *run_until_stopped(void *arg)
 
 START_TEST(while_the_loop_runs_another_thread_that_turns_it_is_told_so)
 {
-	struct moved moved = {.loop = loop_fresh(_i, NULL)};
+	struct moved moved = {.loop = loop_in(_i, NULL)};
 	pthread_t thread = start(run_until_stopped, &moved);
 	int i;
 
@@ -473,7 +465,7 @@ static void *free_there(void *arg)
 
 START_TEST(a_loop_that_nobody_uses_can_be_freed_anywhere)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	pair_of_sockets(&a, &b);

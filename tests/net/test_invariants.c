@@ -11,7 +11,6 @@
 START_TEST(an_op_that_ends_uncounted_stops_the_program)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
-	struct seen seen = {0};
 
 	sfr_submit(sfr_nop(loop), record, &seen);
 	loop->inflight = 0;

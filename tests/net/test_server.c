@@ -362,7 +362,7 @@ static void server_close_in_close(sfr_conn *conn, int reason, void *arg)
 static void server_closes_itself(sfr_loop *loop, const sfr_handlers *handlers)
 {
 	sfr_server *server = serve(loop, handlers, &here);
-	int one = peer_of(server), other = peer_of(server);
+	int one = peer_of(server), silent = peer_of(server);
 
 	here = (struct told){.more = server};
 	peer_say(loop, one, "hello", 5);
@@ -374,7 +374,7 @@ static void server_closes_itself(sfr_loop *loop, const sfr_handlers *handlers)
 	ck_assert_int_eq(here.closed, here.opened);
 	ck_assert_uint_eq(sfr_loop_inflight(loop), 0);
 	close(one);
-	close(other);
+	close(silent);
 }
 
 START_TEST(a_server_may_be_closed_in_any_handler_of_its_connections)

@@ -98,10 +98,10 @@ static void end_open(sfr_conn *conn, void *arg)
 
 static void end_data(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 {
-	struct end *end = sfr_conn_data(conn), *other = &ends[end == ends];
+	struct end *end = sfr_conn_data(conn), *peer = &ends[end == ends];
 
 	if (buf)
-		ck_assert(pattern_is(buf->data, other->id, end->heard, buf->len));
+		ck_assert(pattern_is(buf->data, peer->id, end->heard, buf->len));
 	end->heard += (uint64_t)result;
 	note_data(conn, result, buf, arg);
 }

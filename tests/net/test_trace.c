@@ -63,7 +63,6 @@ static const char *life_of_op(sfr_ticket ticket, const char *kind)
 START_TEST(an_op_is_told_from_its_submission_to_its_callback)
 {
 	sfr_loop *loop = listened_loop(_i, "log.level=debug");
-	struct seen seen = {0};
 	sfr_ticket ticket = sfr_submit(sfr_nop(loop), record, &seen);
 
 	turn_until(loop, &seen.calls, 1);
@@ -78,7 +77,6 @@ END_TEST
 START_TEST(a_cancelled_op_is_told_with_its_descriptor_and_its_error)
 {
 	sfr_loop *loop = listened_loop(_i, "log.level=debug");
-	struct seen seen = {0};
 	int reader, writer;
 	char kind[32];
 	sfr_ticket ticket;
@@ -101,7 +99,6 @@ END_TEST
 START_TEST(an_op_without_an_entry_is_told_as_well)
 {
 	sfr_loop *loop = listened_loop(_i, "log.level=debug");
-	struct seen seen = {0};
 	sfr_ticket timeout = sfr_submit(sfr_timeout(loop, 1), record, &seen);
 	sfr_ticket wrong = sfr_submit(sfr_timeout(loop, UINT64_MAX), record, &seen);
 
@@ -183,7 +180,6 @@ START_TEST(at_level_info_no_life_is_told)
 {
 	sfr_loop *loop = listened_loop(_i, "log.level=info");
 	sfr_batch *batch = sfr_batch_new(loop);
-	struct seen seen = {0};
 
 	ck_assert_int_eq(sfr_batch_add(batch, sfr_nop(loop)), 0);
 	batch_run(loop, batch);

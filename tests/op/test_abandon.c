@@ -14,14 +14,6 @@
 #define MS UINT64_C(1000000)
 #define SMALL "ring.entries=8 ring.cq_entries=8"
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /* The loop does it, and it ends at once. */
 static bool has_no_sqe(const struct pending_kind *kind)
 {
@@ -71,7 +63,7 @@ static void orphan_let_go(sfr_loop *loop, sfr_ticket ticket)
 
 START_TEST(each_kind_abandoned_while_it_waits_never_calls_back)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, k;
 
 	for (i = 0; i < pending_count; i++) {
@@ -90,7 +82,7 @@ END_TEST
 
 START_TEST(each_kind_abandoned_before_its_first_turn_never_calls_back)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -106,7 +98,7 @@ END_TEST
 
 START_TEST(orphans_of_each_kind_are_counted_until_the_engine_is_done_with_them)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket tickets[5];
 	int i;
 	size_t k;
@@ -134,7 +126,7 @@ END_TEST
 
 START_TEST(an_abandoned_timer_is_no_orphan)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket timeout = sfr_submit(sfr_timeout(loop, UINT64_MAX), record, &seen);
 	sfr_ticket interval = sfr_submit(sfr_interval(loop, 1), record, &seen);
 
@@ -150,7 +142,7 @@ END_TEST
 
 START_TEST(the_buffer_of_an_orphan_stays_with_the_loop_until_the_engine_is_done)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 64), *mine = same(buf);
 	sfr_ticket ticket = sfr_submit(sfr_read(loop, empty_pipe(), buf), record, &seen);
 
@@ -166,7 +158,7 @@ END_TEST
 
 START_TEST(abandoning_again_changes_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(pending_read(loop), record, &seen);
 	uint64_t since;
 	sfr_orphan orphan;
@@ -190,7 +182,7 @@ END_TEST
 
 START_TEST(what_is_being_cancelled_can_be_abandoned)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < 2 * pending_count; i++) {
@@ -209,7 +201,7 @@ END_TEST
 
 START_TEST(a_ticket_of_no_op_cannot_be_abandoned)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 	sfr_ticket first;
 
@@ -230,7 +222,7 @@ END_TEST
 
 START_TEST(a_loop_with_orphans_is_not_freed_and_run_waits_for_them)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(pending_read(loop), record, &seen);
 
 	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
@@ -250,7 +242,7 @@ END_TEST
 
 START_TEST(a_loop_that_drains_waits_for_orphans)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++)
@@ -269,7 +261,7 @@ END_TEST
 
 START_TEST(the_list_of_orphans_tells_what_they_are)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_pipe(), a, b, i;
 	uint32_t cap, heap_cap = 100000;
 	sfr_buf *buf = sfr_buf_get(loop, 64);
@@ -305,7 +297,7 @@ END_TEST
 
 START_TEST(an_orphan_of_each_kind_has_its_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_orphan orphan;
 	int i;
 
@@ -328,7 +320,7 @@ END_TEST
 
 START_TEST(an_orphan_grows_older_with_the_clock_of_the_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(pending_read(loop), record, &seen);
 	uint64_t since;
 	sfr_orphan orphan;
@@ -352,7 +344,7 @@ END_TEST
 
 START_TEST(a_list_that_is_too_short_is_filled_and_all_are_counted)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_orphan orphans[3] = {{.name = "none"}, {.name = "none"}, {.name = "none"}};
 	int i;
 
@@ -389,7 +381,7 @@ static bool is_readable(int fd)
 
 START_TEST(a_connection_that_an_orphan_accepted_is_closed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int i, listener = listening_socket(&addr, 8);
 	char byte;
@@ -426,7 +418,7 @@ END_TEST
 /* Whoever wins: the connection is closed, or still waits. */
 START_TEST(a_connection_around_an_abandoned_accept_is_closed_or_waits)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int i, listener = listening_socket(&addr, 8);
 	char byte;
@@ -452,7 +444,7 @@ END_TEST
 
 START_TEST(what_completes_with_the_turn_after_it_was_abandoned_is_not_told)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, i;
 
 	pair_of_unix_sockets(&a, &b);
@@ -484,7 +476,7 @@ static void abandon_the_rival(sfr_loop *loop, int result, sfr_buf *buf, void *ar
 
 START_TEST(what_is_abandoned_in_the_turn_in_which_it_completes_is_not_told)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 1);
 
 	sfr_submit(sfr_nop(loop), abandon_the_rival, &other);
@@ -519,7 +511,7 @@ static void abandon_own_accept(sfr_loop *loop, int result, sfr_buf *buf, void *a
 
 START_TEST(a_multishot_op_may_be_abandoned_in_its_own_callback)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int a, b, listener = listening_socket(&addr, 8);
 
@@ -552,7 +544,7 @@ static void abandon_the_ticket(sfr_loop *loop, int result, sfr_buf *buf, void *a
 
 START_TEST(in_its_last_callback_an_op_is_gone_already)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(sfr_nop(loop), abandon_the_ticket, &ticket);
 
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
@@ -586,7 +578,7 @@ static sfr_ticket parked_receive(sfr_loop *loop, int fd, int peer)
 
 START_TEST(a_receive_that_waits_for_a_buffer_can_be_abandoned)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=4");
+	sfr_loop *loop = loop_in(_i, "buffers.count=4");
 	sfr_buf *held[4];
 	sfr_ticket ticket;
 	char byte;
@@ -609,7 +601,7 @@ END_TEST
 
 START_TEST(ops_that_wait_for_room_in_the_ring_can_be_abandoned)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	sfr_ticket tickets[100];
 	int i, fd = empty_pipe();
 

@@ -28,7 +28,6 @@
 
 #define ROOM 4 /* of those that receive: what arrives fills it */
 
-static struct seen seen, other;
 static int near, far;
 static union {
 	struct sockaddr any;
@@ -297,7 +296,6 @@ static sfr_loop *loop_and_op(int number, sfr_op **op_out)
 	bool nonblocking = number < SITUATIONS * world_count();
 	sfr_loop *loop = loop_in(number / SITUATIONS % world_count(), NULL);
 
-	seen = other = (struct seen){0};
 	situation = number % SITUATIONS;
 	*op_out = situations[situation].begin(loop);
 	if (nonblocking)

@@ -13,14 +13,6 @@
 #define MS UINT64_C(1000000)
 #define SMALL "ring.entries=8 ring.cq_entries=8"
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static int cancelled_calls;
 
 static void note_cancelled(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
@@ -36,7 +28,7 @@ static void note_cancelled(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(all_ops_on_a_descriptor_are_asked_to_end_and_no_other)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, calls[6] = {0}, fd = full_socket(), turns;
 
 	for (turns = 0; turns < 2; turns++) {
@@ -78,7 +70,7 @@ END_TEST
 
 START_TEST(listeners_and_callers_are_asked_by_their_descriptors)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int calls[3] = {0}, listener = listening_socket(&addr, 0);
 	int caller = owned_fd(socket(AF_INET, SOCK_STREAM, 0));
@@ -104,7 +96,7 @@ END_TEST
 
 START_TEST(where_there_is_no_op_none_is_asked)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket interval = sfr_submit(sfr_interval(loop, UINT64_MAX), record, &seen);
 	int fd = empty_pipe();
 
@@ -127,7 +119,7 @@ END_TEST
 
 START_TEST(what_closes_or_shuts_down_goes_on)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, copy, before = open_descriptors();
 	char byte;
 
@@ -150,7 +142,7 @@ END_TEST
 
 START_TEST(ops_that_wait_for_room_in_the_ring_are_asked_too)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	int calls[100] = {0}, i, fd = empty_pipe();
 
 	cancelled_calls = 0;
@@ -173,7 +165,7 @@ static bool has_parked(void *arg)
 
 START_TEST(a_receive_that_waits_for_a_buffer_is_asked_too)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=4");
+	sfr_loop *loop = loop_in(_i, "buffers.count=4");
 	sfr_buf *held[4];
 	int a, b, i;
 
@@ -195,7 +187,7 @@ END_TEST
 
 START_TEST(an_orphan_is_not_asked_again)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_pipe();
 
 	ck_assert_int_eq(sfr_abandon(loop, sfr_submit(sfr_read(loop, fd, sfr_buf_get(loop, 1)),

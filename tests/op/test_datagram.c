@@ -12,7 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static struct seen seen, other;
 static int here, there;
 static struct sockaddr_in here_addr, there_addr;
 
@@ -32,7 +31,6 @@ static int datagram_socket(struct sockaddr_in *out)
 
 static sfr_loop *loop_with_sockets(int world, const char *more)
 {
-	seen = other = (struct seen){0};
 	here = datagram_socket(&here_addr);
 	there = datagram_socket(&there_addr);
 	return loop_in(world, more);

@@ -12,14 +12,6 @@
 
 #define SMALL "ring.entries=8 ring.cq_entries=8"
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /*
  * In time.
  */
@@ -102,7 +94,7 @@ static const struct {
 
 START_TEST(each_kind_done_in_time_knows_nothing_of_its_deadline)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t i;
 
 	pair_of_unix_sockets(&here, &there);
@@ -128,7 +120,7 @@ END_TEST
 
 START_TEST(a_deadline_that_is_never_reached_keeps_no_op_waiting)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -161,7 +153,7 @@ static void assert_timed_out(const struct pending_kind *kind)
 
 START_TEST(each_kind_that_waits_too_long_ends_with_etimedout_and_is_never_early)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -180,7 +172,7 @@ END_TEST
 
 START_TEST(a_deadline_of_nothing_has_passed_in_the_first_turn_that_finds_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -195,7 +187,7 @@ END_TEST
 
 START_TEST(an_op_with_a_deadline_can_be_awaited)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = NULL;
 
 	ck_assert_int_eq(sfr_await(sfr_within(pending_read(loop), MS), &buf), -ETIMEDOUT);
@@ -209,7 +201,7 @@ END_TEST
 
 START_TEST(a_receive_again_and_again_ends_by_its_deadline_after_what_came_before)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	pair_of_sockets(&a, &b);
@@ -236,7 +228,7 @@ static void keep_connection(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(an_accept_again_and_again_ends_by_its_deadline_after_who_came_before)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int i, fd = listening_socket(&addr, 8);
 
@@ -259,7 +251,7 @@ END_TEST
 
 START_TEST(an_interval_and_a_timeout_end_by_their_deadlines)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	sfr_submit(sfr_within(sfr_interval(loop, 1), HOUR), record, &seen);
 	turn_until(loop, &seen.calls, 3);
@@ -278,7 +270,7 @@ END_TEST
 
 START_TEST(a_timeout_that_is_due_with_its_deadline_ends_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	uint64_t ns;
 
 	for (ns = 0; ns < 50; ns++) {
@@ -298,7 +290,7 @@ END_TEST
 
 START_TEST(said_again_the_last_counts)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -320,7 +312,7 @@ END_TEST
 
 START_TEST(an_op_that_is_wrong_already_keeps_its_error)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 64);
 
 	sfr_submit(sfr_within(sfr_read(loop, 0, NULL), 0), record, &seen);
@@ -338,7 +330,7 @@ END_TEST
 
 START_TEST(a_discarded_op_forgets_its_deadline)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, fd = empty_pipe();
 
 	for (i = 0; i < 100000; i++)
@@ -353,7 +345,7 @@ END_TEST
 START_TEST(a_hundred_thousand_pending_deadlines_cost_nothing_by_the_turn)
 {
 	enum { TURNS = 1000 };
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=200000");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=200000");
 	int pending = under_valgrind() ? 1000 : 100000, i;
 	sfr_loop_stats before, after;
 
@@ -374,7 +366,7 @@ END_TEST
 
 START_TEST(no_op_has_no_deadline)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	ck_assert_ptr_null(sfr_within(NULL, 1));
 	ck_assert_uint_eq(sfr_submit(sfr_within(NULL, 1), record, &seen), 0);
@@ -387,7 +379,7 @@ END_TEST
 
 START_TEST(an_op_that_is_submitted_takes_no_deadline_any_more)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 	sfr_op *op, *submitted;
 
@@ -412,7 +404,7 @@ END_TEST
 /* What was said before the submission still holds after such a mistake. */
 START_TEST(an_op_that_is_submitted_keeps_the_deadline_it_has)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_op *op = sfr_within(pending_read(loop), MS), *submitted = same(op);
 
 	log_listen();
@@ -427,7 +419,7 @@ END_TEST
 
 START_TEST(without_memory_for_its_deadline_an_op_ends_with_enomem)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t count_max = loop->deadlines.count_max;
 	sfr_op *read, *wrong;
 
@@ -463,7 +455,7 @@ static bool has_parked(void *arg)
 
 START_TEST(a_receive_that_waits_for_a_buffer_ends_by_its_deadline)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=4");
+	sfr_loop *loop = loop_in(_i, "buffers.count=4");
 	sfr_buf *held[4];
 	char byte;
 	int a, b, i;
@@ -488,7 +480,7 @@ END_TEST
 
 START_TEST(ops_that_wait_for_room_in_the_ring_end_by_their_deadlines)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	int i, fd = empty_pipe();
 
 	for (i = 0; i < 100; i++)
@@ -508,7 +500,7 @@ END_TEST
 
 START_TEST(ops_that_wait_for_room_in_the_ring_and_are_cancelled_first_end_with_ecanceled)
 {
-	sfr_loop *loop = loop_fresh(_i, SMALL);
+	sfr_loop *loop = loop_in(_i, SMALL);
 	sfr_ticket tickets[50];
 	int i, fd = empty_pipe();
 

@@ -10,18 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /* A byte arrives, the engine knows, the deadline passes, and only then the loop turns. */
 START_TEST(a_success_that_the_loop_finds_with_its_deadline_wins)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, i;
 
 	pair_of_unix_sockets(&a, &b);
@@ -45,7 +37,7 @@ END_TEST
 
 START_TEST(around_success_a_deadline_yields_one_true_result)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, i, expected;
 	char byte;
 
@@ -73,7 +65,7 @@ END_TEST
 
 START_TEST(who_cancels_before_the_deadline_gets_ecanceled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < 2 * pending_count; i++) {
@@ -96,7 +88,7 @@ END_TEST
 
 START_TEST(who_cancels_after_the_deadline_changes_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -117,7 +109,7 @@ END_TEST
 
 START_TEST(a_loop_that_drains_cancels_what_has_a_deadline)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < 2 * pending_count; i++) {
@@ -135,7 +127,7 @@ END_TEST
 
 START_TEST(an_abandoned_op_forgets_its_deadline)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < 4 * pending_count; i++) {
@@ -182,7 +174,7 @@ static void note_late(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(a_hundred_thousand_deadlines_all_pass_once_and_none_is_early)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, fd = empty_pipe(), count = under_valgrind() ? MANY_UNDER_VALGRIND : MANY;
 
 	late = calloc((size_t)count, sizeof(*late));
@@ -219,7 +211,7 @@ static size_t deadlines_copy(const sfr_loop *loop, struct sfr__deadline *out)
 /* Not one of them is touched by a turn, and the engine knows of none. */
 START_TEST(deadlines_cost_a_turn_nothing_while_they_wait)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, count = under_valgrind() ? MANY_UNDER_VALGRIND : MANY;
 	size_t size = (size_t)count * sizeof(struct sfr__deadline);
 	struct sfr__deadline *first = calloc(1, size), *then = calloc(1, size);
@@ -260,7 +252,7 @@ static void try_again(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(who_tries_again_in_the_callback_gets_a_new_deadline)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_pipe();
 
 	tries_left = 100;

@@ -57,7 +57,6 @@ static const struct {
 	{SFR__OP_CODE_WAITID, FLAGS | FILE_INDEX | URING},
 };
 
-static struct seen seen;
 static const struct sfr__engine_calls *real;
 static struct sfr__engine_calls spied;
 static const char *about;
@@ -145,7 +144,6 @@ static sfr_loop *loop_spied(int world, const char *more)
 	spied.enter = enter_spied;
 	loop->engine->calls = &spied;
 	queue_spoil(&loop->engine->queue);
-	seen = (struct seen){0};
 	looked_at = 0;
 	return loop;
 }

@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
 static struct {
 	int calls;
 	uint64_t value;
@@ -26,11 +24,17 @@ static void take(sfr_loop *loop, uint64_t value, void *arg)
 	got.arg = arg;
 }
 
-static sfr_loop *loop_fresh(int world, const char *more)
+static void got_nothing(void)
 {
-	seen = other = (struct seen){0};
 	memset(&got, 0, sizeof(got));
-	return loop_in(world, more);
+}
+
+static TCase *msg_case(Suite *suite, const char *name)
+{
+	TCase *tcase = world_case(suite, name);
+
+	tcase_add_checked_fixture(tcase, got_nothing, NULL);
+	return tcase;
 }
 
 /* A second loop, of another world; the test frees it. */
@@ -46,7 +50,7 @@ static sfr_loop *second_loop(int world)
 
 START_TEST(a_loop_that_sends_to_itself_is_called_in_a_turn)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	sfr_loop_on_msg(loop, take, &got);
 	sfr_submit(sfr_msg(loop, loop, UINT64_MAX - 1), record, &seen);
@@ -64,7 +68,7 @@ END_TEST
 
 START_TEST(a_value_reaches_a_loop_of_any_world)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *target = second_loop(world_count() - 1 - _i);
+	sfr_loop *loop = loop_in(_i, NULL), *target = second_loop(world_count() - 1 - _i);
 
 	sfr_loop_on_msg(target, take, NULL);
 	ck_assert_int_eq(sfr_await(sfr_msg(loop, target, 7), NULL), 0);
@@ -79,7 +83,7 @@ END_TEST
 
 START_TEST(whether_somebody_takes_values_is_looked_at_on_submission)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_op *early = sfr_msg(loop, loop, 1);
 
 	ck_assert_int_eq(sfr_await(sfr_msg(loop, loop, 1), NULL), -ENOTCONN);
@@ -96,7 +100,7 @@ END_TEST
 
 START_TEST(a_value_that_nobody_takes_any_more_is_dropped_aloud)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	sfr_loop_on_msg(loop, take, NULL);
 	sfr_submit(sfr_msg(loop, loop, 1), record, &seen);
@@ -113,7 +117,7 @@ END_TEST
 
 START_TEST(it_is_on_its_way_and_cannot_be_cancelled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket;
 
 	sfr_loop_on_msg(loop, take, NULL);
@@ -137,7 +141,7 @@ static void send_again(sfr_loop *loop, uint64_t value, void *arg)
 
 START_TEST(who_answers_is_answered_in_the_next_turn)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int turns = 0;
 
 	sfr_loop_on_msg(loop, send_again, NULL);
@@ -195,7 +199,7 @@ static void *send_many(void *arg)
 
 START_TEST(values_of_each_sender_come_in_order_and_wake_the_loop)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sender senders[SENDERS];
 	pthread_t threads[SENDERS];
 	uint64_t i;
@@ -246,7 +250,7 @@ static void *play(void *arg)
 
 START_TEST(two_loops_answer_each_other)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *partner = second_loop(world_count() - 1 - _i);
+	sfr_loop *loop = loop_in(_i, NULL), *partner = second_loop(world_count() - 1 - _i);
 	struct player here = {loop, partner}, there = {partner, loop};
 	pthread_t thread;
 
@@ -263,7 +267,7 @@ END_TEST
 /* Its copy of the loop is turned by nobody, and the value would be lost without a word. */
 START_TEST(a_child_cannot_send_to_a_loop_of_its_parent)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *own;
+	sfr_loop *loop = loop_in(_i, NULL), *own;
 	sfr_config *config = config_in(_i, NULL);
 	int status;
 	pid_t child;
@@ -289,7 +293,7 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("msg");
-	TCase *tc = world_case(suite, "values");
+	TCase *tc = msg_case(suite, "values");
 
 	world_test(tc, a_loop_that_sends_to_itself_is_called_in_a_turn);
 	world_test(tc, a_value_reaches_a_loop_of_any_world);
@@ -297,7 +301,7 @@ int main(void)
 	world_test(tc, a_value_that_nobody_takes_any_more_is_dropped_aloud);
 	world_test(tc, it_is_on_its_way_and_cannot_be_cancelled);
 	world_test(tc, who_answers_is_answered_in_the_next_turn);
-	tc = world_case(suite, "threads");
+	tc = msg_case(suite, "threads");
 	world_test(tc, values_of_each_sender_come_in_order_and_wake_the_loop);
 	world_test(tc, two_loops_answer_each_other);
 	world_test(tc, a_child_cannot_send_to_a_loop_of_its_parent);

@@ -10,14 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /* One op ended as cancelled, and once. */
 static void assert_cancelled(const struct pending_kind *kind)
 {
@@ -32,7 +24,7 @@ static void assert_cancelled(const struct pending_kind *kind)
 
 START_TEST(each_kind_cancelled_while_it_waits_calls_back_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -52,7 +44,7 @@ END_TEST
 
 START_TEST(each_kind_cancelled_before_its_first_turn_calls_back_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -69,7 +61,7 @@ END_TEST
 
 START_TEST(cancelling_again_changes_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -89,7 +81,7 @@ END_TEST
 
 START_TEST(each_kind_comes_back_when_the_loop_drains)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, turns;
 
 	for (i = 0; i < 2 * pending_count; i++) {
@@ -106,7 +98,7 @@ END_TEST
 
 START_TEST(each_kind_pending_keeps_the_loop_from_being_freed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < pending_count; i++) {
@@ -126,7 +118,7 @@ END_TEST
 /* All kinds at once, more of them than the ring has room for. */
 START_TEST(a_crowd_of_waiting_ops_comes_back_when_the_loop_drains)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.entries=8 ring.cq_entries=8");
+	sfr_loop *loop = loop_in(_i, "ring.entries=8 ring.cq_entries=8");
 	int i;
 
 	for (i = 0; i < 10 * pending_count; i++)
@@ -146,7 +138,7 @@ END_TEST
 
 START_TEST(a_ticket_that_never_was_is_stale)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	ck_assert_int_eq(sfr_cancel(loop, 0), -SFR_ESTALE);
 	ck_assert_int_eq(sfr_cancel(loop, UINT64_MAX), -SFR_ESTALE);
@@ -159,7 +151,7 @@ END_TEST
 
 START_TEST(a_ticket_is_stale_once_its_op_called_back)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(sfr_nop(loop), record, &seen);
 
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
@@ -171,7 +163,7 @@ END_TEST
 
 START_TEST(a_stale_ticket_does_not_harm_the_next_op_of_its_slot)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket first = sfr_submit(sfr_nop(loop), record, &other), second;
 	int read_end, write_end;
 
@@ -201,7 +193,7 @@ static void cancel_the_ticket(sfr_loop *loop, int result, sfr_buf *buf, void *ar
 
 START_TEST(in_its_last_callback_an_op_is_gone_already)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(sfr_nop(loop), cancel_the_ticket, &ticket);
 
 	ck_assert_int_eq(sfr_loop_run(loop), 0);
@@ -218,7 +210,7 @@ END_TEST
 
 START_TEST(a_cancel_after_the_data_and_before_the_turn_yields_one_true_result)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, i, expected;
 	char byte;
 
@@ -257,7 +249,7 @@ static void cancel_the_rival(sfr_loop *loop, int result, sfr_buf *buf, void *arg
 
 START_TEST(ops_that_cancel_each_other_on_completion_both_call_back_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, i;
 
 	pair_of_unix_sockets(&a, &b);
@@ -281,7 +273,7 @@ END_TEST
 
 START_TEST(a_cancel_of_an_op_that_is_about_to_be_refused_keeps_its_error)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(sfr_read(loop, 0, NULL), record, &seen);
 
 	ck_assert_int_eq(sfr_cancel(loop, ticket), 0);
@@ -312,7 +304,7 @@ static void cancel_own_accept(sfr_loop *loop, int result, sfr_buf *buf, void *ar
 
 START_TEST(a_multishot_op_may_be_cancelled_in_its_own_callback)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int a, b, listener = listening_socket(&addr, 8);
 	int caller = owned_fd(socket(AF_INET, SOCK_STREAM, 0));
@@ -340,7 +332,7 @@ END_TEST
 /* The answer to a cancel that came too late must not touch the op that has the slot now. */
 START_TEST(a_late_cancel_does_not_reach_the_next_op_of_the_slot)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, read_end, write_end, i;
 	sfr_ticket ticket;
 
@@ -372,7 +364,7 @@ END_TEST
 
 START_TEST(await_gives_the_result_and_the_buffer)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 	sfr_buf *buf;
 
@@ -389,7 +381,7 @@ END_TEST
 
 START_TEST(await_gives_the_error_and_the_buffer)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = NULL;
 
 	ck_assert_int_eq(sfr_await(sfr_recv(loop, -1, sfr_buf_get(loop, 64)), &buf), -EBADF);
@@ -405,7 +397,7 @@ END_TEST
 
 START_TEST(await_without_a_place_for_the_buffer_returns_it_to_the_slab)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	ck_assert_int_eq(sfr_await(sfr_recv(loop, -1, sfr_buf_get(loop, 64)), NULL), -EBADF);
 
@@ -417,7 +409,7 @@ START_TEST(awaiting_nothing_is_enomem)
 {
 	sfr_buf *buf = same(&seen);
 
-	loop_fresh(_i, NULL);
+	loop_in(_i, NULL);
 	ck_assert_int_eq(sfr_await(NULL, &buf), -ENOMEM);
 	ck_assert_ptr_null(buf);
 	ck_assert_int_eq(sfr_await(NULL, NULL), -ENOMEM);
@@ -426,7 +418,7 @@ END_TEST
 
 START_TEST(a_multishot_op_cannot_be_awaited)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	int i;
 
 	for (i = 0; i < 100; i++) { /* more than there are ops: each must be given back */
@@ -451,7 +443,7 @@ static void write_a_byte(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(other_callbacks_run_while_one_op_is_awaited)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	pair_of_pipe_ends(&a, &b);
@@ -479,7 +471,7 @@ static void await_inside(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(in_a_callback_await_refuses_and_gives_the_buffer_back)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	log_listen();
 	sfr_submit(sfr_nop(loop), await_inside, &seen);

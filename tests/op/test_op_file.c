@@ -20,7 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct seen seen, other;
 static char dir_name[64];
 static int dir;
 static bool threads_ran_out;
@@ -39,7 +38,6 @@ int __wrap_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*ru
 /* A loop, and a directory of the test's own. */
 static sfr_loop *loop_and_dir(int world, const char *more)
 {
-	seen = other = (struct seen){0};
 	snprintf(dir_name, sizeof(dir_name), "/tmp/safer-ring-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir_name));
 	dir = owned_fd(open(dir_name, O_DIRECTORY | O_RDONLY | O_CLOEXEC));

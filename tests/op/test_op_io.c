@@ -11,14 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static int file_with(const char *text)
 {
 	int fd = empty_file();
@@ -46,7 +38,7 @@ static void assert_text(sfr_buf *buf, const char *text)
 
 START_TEST(a_read_at_an_offset_leaves_the_position_of_the_file)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = file_with("0123456789");
 	sfr_buf *buf;
 
@@ -58,7 +50,7 @@ END_TEST
 
 START_TEST(a_read_without_offset_moves_the_position_of_the_file)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = file_with("0123456789"), i;
 	sfr_buf *buf = sfr_buf_get(loop, 64);
 
@@ -76,7 +68,7 @@ END_TEST
 
 START_TEST(a_read_beyond_the_end_is_zero)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = file_with("0123456789");
 	sfr_buf *buf;
 
@@ -89,7 +81,7 @@ END_TEST
 
 START_TEST(a_write_at_an_offset_leaves_the_position_of_the_file)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = file_with("0123456789");
 	sfr_buf *buf;
 
@@ -103,7 +95,7 @@ END_TEST
 
 START_TEST(the_largest_offset_is_refused_and_does_not_stand_for_the_position)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = file_with("0123456789");
 	sfr_buf *buf = sfr_buf_from(loop, "ab", 2);
 
@@ -120,7 +112,7 @@ END_TEST
 
 START_TEST(a_write_without_offset_moves_the_position_of_the_file)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_file();
 
 	ck_assert_int_eq(sfr_await(sfr_write(loop, fd, sfr_buf_from(loop, "01234", 5)), NULL), 5);
@@ -132,7 +124,7 @@ END_TEST
 
 START_TEST(a_write_of_nothing_writes_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_file(), read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -145,7 +137,7 @@ END_TEST
 
 START_TEST(what_is_moved_into_a_file_comes_out_again)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	int fd = empty_file(), i;
 
 	for (i = 0; i < 100; i++) {
@@ -170,7 +162,7 @@ END_TEST
 
 START_TEST(a_pipe_gives_what_it_has)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 	sfr_buf *buf;
 
@@ -191,7 +183,7 @@ END_TEST
 
 START_TEST(a_write_to_a_pipe_without_reader_is_epipe)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 	sfr_buf *buf;
 
@@ -206,7 +198,7 @@ END_TEST
 
 START_TEST(errors_are_those_of_the_system)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int directory = owned_fd(open("/", O_RDONLY | O_DIRECTORY));
 	int read_only = owned_fd(open("/dev/null", O_RDONLY));
 	int write_only = owned_fd(open("/dev/null", O_WRONLY));
@@ -230,7 +222,7 @@ END_TEST
 
 START_TEST(a_poll_tells_what_is_there)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	pair_of_unix_sockets(&a, &b);
@@ -243,7 +235,7 @@ END_TEST
 
 START_TEST(a_poll_waits)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -260,7 +252,7 @@ END_TEST
 
 START_TEST(a_hangup_is_reported_unasked)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -280,7 +272,7 @@ END_TEST
 
 START_TEST(a_closed_descriptor_is_gone)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int before = open_descriptors(), fd = dup(0);
 
 	ck_assert_int_eq(sfr_await(sfr_close(loop, fd), NULL), 0);
@@ -292,7 +284,7 @@ END_TEST
 
 START_TEST(an_op_on_a_descriptor_that_was_closed_goes_on_until_cancelled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int read_end, write_end, copy;
 	sfr_ticket ticket;
 

@@ -14,14 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static int new_socket(void)
 {
 	return owned_fd(socket(AF_INET, SOCK_STREAM, 0));
@@ -46,7 +38,7 @@ static sfr_op *connect_op(sfr_loop *loop, int fd, const void *addr, size_t size)
 
 START_TEST(what_is_sent_is_received)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	pair_of_sockets(&a, &b);
@@ -62,7 +54,7 @@ END_TEST
 
 START_TEST(a_receive_takes_no_more_than_there_is_room_for)
 {
-	sfr_loop *loop = loop_fresh(_i, "buffers.size=64");
+	sfr_loop *loop = loop_in(_i, "buffers.size=64");
 	int a, b, i;
 	sfr_buf *buf;
 
@@ -81,7 +73,7 @@ END_TEST
 
 START_TEST(the_end_of_a_stream_is_zero)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf;
 	int a, b;
 
@@ -95,7 +87,7 @@ END_TEST
 
 START_TEST(an_empty_datagram_is_zero_and_not_the_end)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fds[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
@@ -110,7 +102,7 @@ END_TEST
 
 START_TEST(a_send_to_nobody_is_epipe_and_no_signal)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	signal(SIGPIPE, SIG_DFL);
@@ -123,7 +115,7 @@ END_TEST
 
 START_TEST(a_socket_that_is_not_connected_says_so)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = new_socket();
 
 	ck_assert_int_eq(sfr_await(sfr_recv(loop, fd, sfr_buf_get(loop, 64)), NULL), -ENOTCONN);
@@ -134,7 +126,7 @@ END_TEST
 
 START_TEST(a_nonblocking_socket_is_waited_for_all_the_same)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	pair_of_sockets(&a, &b);
@@ -155,7 +147,7 @@ END_TEST
 
 START_TEST(a_shutdown_ends_one_direction_or_both)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 	char byte;
 
@@ -171,7 +163,7 @@ END_TEST
 
 START_TEST(a_shutdown_of_what_is_no_socket_fails)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	pair_of_sockets(&a, &b);
@@ -194,7 +186,7 @@ static void assert_connection(int fd)
 
 START_TEST(an_accepted_descriptor_works_and_is_closed_on_exec)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 8), caller, fd;
 	char byte;
@@ -210,7 +202,7 @@ END_TEST
 
 START_TEST(an_accept_waits_for_a_caller)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 
 	sfr_submit(sfr_accept(loop, listening_socket(&addr, 8)), record, &seen);
@@ -226,7 +218,7 @@ END_TEST
 
 START_TEST(an_accept_on_what_does_not_listen_fails_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	const struct {
 		int fd, err;
 	} bad[] = {{new_socket(), -EINVAL}, {empty_file(), -ENOTSOCK}, {-1, -EBADF}};
@@ -251,7 +243,7 @@ static void keep_connection(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(a_multishot_accept_goes_on_until_cancelled)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 64), i, round;
 	sfr_ticket ticket = sfr_submit(sfr_accept_multi(loop, listener), keep_connection, &seen);
@@ -275,7 +267,7 @@ END_TEST
 
 START_TEST(without_descriptors_a_multishot_accept_ends_and_another_goes_on)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 8), caller = new_socket();
 	struct rlimit limit, tight;
@@ -302,7 +294,7 @@ END_TEST
 
 START_TEST(connections_of_a_multishot_accept_nobody_watches_are_closed)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 8), caller, i;
 
@@ -322,7 +314,7 @@ END_TEST
 
 START_TEST(a_connect_that_is_accepted_is_zero)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int fd = new_socket();
 
@@ -334,7 +326,7 @@ END_TEST
 
 START_TEST(a_connect_to_nobody_is_refused)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 8);
 
@@ -346,7 +338,7 @@ END_TEST
 
 START_TEST(a_connect_speaks_ipv6)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in6 addr = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	socklen_t size = sizeof(addr);
 	int listener = socket(AF_INET6, SOCK_STREAM, 0);
@@ -369,7 +361,7 @@ END_TEST
 
 START_TEST(a_bad_address_is_reported_to_the_callback)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr = {.sin_family = AF_INET};
 	struct sockaddr_in strange = {.sin_family = 250};
 	char large[sizeof(struct sockaddr_storage) + 1] = {0};
@@ -388,7 +380,7 @@ END_TEST
 
 START_TEST(the_copy_of_an_address_is_nobodys_buffer)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 
 	listening_socket(&addr, 8);

@@ -16,8 +16,6 @@
 
 #define ROUNDS 6
 
-static struct seen seen;
-
 /*
  * News that only who asks first is told of. Each test has a world of mounts and names of its own.
  */

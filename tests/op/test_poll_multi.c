@@ -7,12 +7,10 @@
 #include <poll.h>
 #include <unistd.h>
 
-static struct seen seen;
 static int reader, writer;
 
 static sfr_loop *loop_and_pipe(int world, const char *more)
 {
-	seen = (struct seen){0};
 	pair_of_pipe_ends(&reader, &writer);
 	return loop_in(world, more);
 }

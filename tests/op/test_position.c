@@ -19,14 +19,6 @@
 #define PAGE 4096
 #define BEGIN 100 /* a place in the last page of a file that cannot grow */
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world)
-{
-	seen = (struct seen){0};
-	return loop_in(world, NULL);
-}
-
 static long position(int fd)
 {
 	return (long)lseek(fd, 0, SEEK_CUR);
@@ -82,7 +74,7 @@ static void limit_files(rlim_t size)
 
 START_TEST(a_short_write_moves_the_position_by_what_it_wrote)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = full_file(2 * PAGE);
 
 	ck_assert_int_eq(sfr_await(sfr_write(loop, fd, buf_of(loop, 'a', 3 * PAGE)), NULL),
@@ -97,7 +89,7 @@ END_TEST
 
 START_TEST(what_is_written_next_follows_it)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_file();
 
 	ck_assert_int_eq(lseek(fd, BEGIN, SEEK_SET), BEGIN);
@@ -115,7 +107,7 @@ END_TEST
 
 START_TEST(all_of_a_write_is_as_much_as_there_is_room_for)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = full_file(2 * PAGE);
 	sfr_buf *buf = buf_of(loop, 'a', 3 * PAGE);
 
@@ -129,7 +121,7 @@ END_TEST
 
 START_TEST(so_it_is_with_a_chain_of_buffers)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = full_file(2 * PAGE), all;
 
 	for (all = 0; all < 2; all++) {
@@ -147,7 +139,7 @@ END_TEST
 
 START_TEST(so_it_is_with_registered_files)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fds[] = {full_file(2 * PAGE), full_file(PAGE)}, names[2];
 
 	ck_assert_int_eq(sfr_files_register(loop, fds, 2, names), 0);
@@ -166,7 +158,7 @@ END_TEST
 /* There are no holes in what is written, and what is behind a short write goes behind it. */
 START_TEST(so_it_is_in_a_batch)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_batch *batch = sfr_batch_new(loop);
 	int fd = full_file(2 * PAGE), first, second, third, r;
 
@@ -187,7 +179,7 @@ END_TEST
 
 START_TEST(what_is_appended_in_part_leaves_the_position_at_the_end)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_file();
 
 	ck_assert_int_eq(write(fd, "0123456789", 10), 10);
@@ -204,7 +196,7 @@ END_TEST
 /* A number that was a pipe's, and was closed by somebody else. */
 START_TEST(so_it_is_with_a_number_that_had_no_position)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = full_file(2 * PAGE), read_end, write_end;
 
 	pair_of_pipe_ends(&read_end, &write_end);
@@ -250,7 +242,7 @@ static int counted_file(void)
 
 START_TEST(a_read_that_an_error_cuts_short_moves_the_position_by_what_it_read)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = counted_file();
 	sfr_buf *buf;
 
@@ -270,7 +262,7 @@ END_TEST
 
 START_TEST(at_the_end_of_a_file_the_position_is_there)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = counted_file();
 
 	ck_assert_int_eq(lseek(fd, 3 * PAGE + 8, SEEK_SET), 3 * PAGE + 8);
@@ -286,7 +278,7 @@ END_TEST
 START_TEST(without_the_page_cache_reads_and_writes_follow_each_other_too)
 {
 	char path[64];
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int plain = counted_file(), fd, i;
 	sfr_buf *buf;
 
@@ -318,7 +310,7 @@ END_TEST
 
 START_TEST(a_file_that_is_read_on_and_on_moves_to_its_end)
 {
-	sfr_loop *loop = loop_fresh(_i);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = counted_file();
 
 	sfr_submit(sfr_read_multi(loop, fd), record, &seen);

@@ -10,14 +10,6 @@
 
 #define TURNS_MAX 2 /* before it is asked to end: none, or some */
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static sfr_ticket quick_submit(sfr_loop *loop, const struct quick_kind *kind, int turns)
 {
 	sfr_ticket ticket = sfr_submit(kind->build(loop), record, &seen);
@@ -71,7 +63,7 @@ static void let_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
 
 START_TEST(each_quick_kind_succeeds)
 {
-	each_kind(loop_fresh(_i, NULL), let_it);
+	each_kind(loop_in(_i, NULL), let_it);
 }
 END_TEST
 
@@ -89,7 +81,7 @@ static void cancel_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
 
 START_TEST(each_quick_kind_cancelled_calls_back_once)
 {
-	each_kind(loop_fresh(_i, NULL), cancel_it);
+	each_kind(loop_in(_i, NULL), cancel_it);
 }
 END_TEST
 
@@ -103,7 +95,7 @@ static void limit_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
 
 START_TEST(each_quick_kind_ends_by_its_deadline_or_with_its_result)
 {
-	each_kind(loop_fresh(_i, NULL), limit_it);
+	each_kind(loop_in(_i, NULL), limit_it);
 }
 END_TEST
 
@@ -123,7 +115,7 @@ static void abandon_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
 
 START_TEST(each_quick_kind_abandoned_calls_back_never_or_did_before)
 {
-	each_kind(loop_fresh(_i, NULL), abandon_it);
+	each_kind(loop_in(_i, NULL), abandon_it);
 }
 END_TEST
 
@@ -137,7 +129,7 @@ static void drain_it(sfr_loop *loop, const struct quick_kind *kind, int turns)
 
 START_TEST(each_quick_kind_comes_back_when_the_loop_drains)
 {
-	each_kind(loop_fresh(_i, NULL), drain_it);
+	each_kind(loop_in(_i, NULL), drain_it);
 }
 END_TEST
 
@@ -157,7 +149,7 @@ static void cancel_it_behind_others(sfr_loop *loop, const struct quick_kind *kin
 
 START_TEST(each_quick_kind_cancelled_behind_a_full_ring_calls_back_once)
 {
-	each_kind(loop_fresh(_i, "ring.entries=8 ring.cq_entries=8"), cancel_it_behind_others);
+	each_kind(loop_in(_i, "ring.entries=8 ring.cq_entries=8"), cancel_it_behind_others);
 }
 END_TEST
 

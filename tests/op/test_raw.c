@@ -13,14 +13,6 @@
 
 #define MS UINT64_C(1000000)
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static struct io_uring_sqe nop(void)
 {
 	struct io_uring_sqe sqe = {0};
@@ -31,7 +23,7 @@ static struct io_uring_sqe nop(void)
 
 START_TEST(an_entry_is_executed_and_what_it_read_is_in_the_buffer)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_from(loop, "________", 8);
 	struct io_uring_sqe sqe = {0};
 	int read_end, write_end;
@@ -50,7 +42,7 @@ END_TEST
 
 START_TEST(an_entry_without_buffer_needs_none)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct io_uring_sqe sqe = nop();
 
 	sfr_submit(sfr_raw(loop, &sqe, NULL), record, &seen);
@@ -64,7 +56,7 @@ END_TEST
 
 START_TEST(an_error_of_the_engine_is_the_result)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 8);
 	struct io_uring_sqe sqe = {0};
 
@@ -82,7 +74,7 @@ START_TEST(what_would_reach_past_the_entry_is_refused_and_the_buffer_comes_back)
 {
 	static const unsigned flags[] = {IOSQE_IO_LINK, IOSQE_IO_HARDLINK, IOSQE_IO_DRAIN,
 					 IOSQE_BUFFER_SELECT, IOSQE_CQE_SKIP_SUCCESS};
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t i;
 
 	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -103,7 +95,7 @@ END_TEST
 START_TEST(an_opcode_that_the_engine_does_not_have_is_named_in_the_log)
 {
 	static const unsigned opcodes[] = {63, 64, 255};
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t i;
 
 	for (i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++) {
@@ -156,7 +148,7 @@ static void accepted(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(the_buffer_comes_with_the_last_of_several_completions)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket;
 	int i;
 
@@ -179,7 +171,7 @@ END_TEST
 /* Whoever wins: it ends, once. */
 START_TEST(one_that_goes_on_can_be_cancelled_around_each_completion)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	listener = listening_socket(&addr, 64);
@@ -202,7 +194,7 @@ END_TEST
 
 START_TEST(awaiting_one_that_goes_on_lasts_until_its_end)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int next = dup(0);
 	sfr_buf *buf;
 
@@ -219,7 +211,7 @@ END_TEST
 
 START_TEST(it_is_cancelled_by_the_descriptor_of_its_entry)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int fd = empty_pipe();
 	sfr_buf *buf = sfr_buf_get(loop, 8);
 	struct io_uring_sqe sqe = {0};

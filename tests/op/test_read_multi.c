@@ -17,12 +17,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-static struct seen seen, other;
 static int read_end, write_end;
 
 static sfr_loop *loop_with_pipe(int world, const char *more)
 {
-	seen = other = (struct seen){0};
 	pair_of_pipe_ends(&read_end, &write_end);
 	return loop_in(world, more);
 }

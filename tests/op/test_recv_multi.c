@@ -13,12 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen, other;
 static int a, b;
 
 static sfr_loop *loop_with_pair(int world, const char *more)
 {
-	seen = other = (struct seen){0};
 	pair_of_sockets(&a, &b);
 	return loop_in(world, more);
 }
@@ -94,7 +92,6 @@ START_TEST(an_end_at_once_behind_bytes_is_not_missed)
 	sfr_loop *loop = loop_in(_i, NULL);
 	int ends[2];
 
-	seen = (struct seen){0};
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	sfr_submit(sfr_recv_multi(loop, ends[0]), record, &seen);
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0); /* it waits in the kernel */

@@ -18,14 +18,6 @@
 
 #define MS UINT64_C(1000000)
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static sfr_loop *second_loop(int world)
 {
 	sfr_config *config = config_in(world, NULL);
@@ -53,7 +45,7 @@ static void assert_quiet(sfr_loop *loop)
 
 START_TEST(each_arrival_is_told)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	wait_for(loop, SIGUSR1, &seen);
@@ -69,7 +61,7 @@ END_TEST
 
 START_TEST(what_arrives_between_two_turns_is_told_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	wait_for(loop, SIGUSR1, &seen);
 	raise(SIGUSR1);
@@ -83,7 +75,7 @@ END_TEST
 
 START_TEST(each_op_is_told_of_its_own_signal)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	static struct seen again;
 	sfr_ticket ticket;
 
@@ -111,7 +103,7 @@ START_TEST(some_signals_cannot_be_waited_for)
 {
 	static const int signals[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE,
 				      SIGILL,  0,       -1,      65,     1 << 20};
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	size_t i;
 
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
@@ -143,7 +135,7 @@ static void cancel_rival(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(what_a_callback_cancels_is_not_told_any_more)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = sfr_submit(sfr_signal(loop, SIGUSR1), cancel_rival, &seen);
 
 	rival = wait_for(loop, SIGUSR1, &other);
@@ -170,7 +162,7 @@ static void wait_too(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(what_a_callback_starts_is_not_told_of_what_was_before)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 
 	sfr_submit(sfr_signal(loop, SIGUSR1), wait_too, &seen);
 	raise(SIGUSR1);
@@ -184,7 +176,7 @@ END_TEST
 
 START_TEST(what_nobody_waits_for_any_more_is_not_told_to_who_comes_later)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = wait_for(loop, SIGUSR1, &seen);
 
 	raise(SIGUSR1);
@@ -216,7 +208,7 @@ static void own(int signo)
 
 START_TEST(the_handler_that_was_there_comes_back_with_the_last)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *second = second_loop(_i);
+	sfr_loop *loop = loop_in(_i, NULL), *second = second_loop(_i);
 	sfr_ticket first, last, elsewhere;
 
 	own_calls = 0;
@@ -246,7 +238,7 @@ END_TEST
 
 START_TEST(a_handler_that_somebody_put_there_meanwhile_stays)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket ticket = wait_for(loop, SIGUSR1, &seen);
 
 	signal(SIGUSR1, own);
@@ -273,7 +265,7 @@ static int child_result(pid_t child)
 
 START_TEST(a_child_has_the_handlers_that_were_there_before)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child;
 
 	signal(SIGUSR1, own);
@@ -294,7 +286,7 @@ END_TEST
 
 START_TEST(a_child_may_wait_for_signals_of_its_own)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child;
 
 	wait_for(loop, SIGUSR1, &seen);
@@ -316,7 +308,7 @@ END_TEST
 /* As by a runtime that does not call the C library's fork: no hook runs. */
 START_TEST(a_child_that_nobody_told_of_does_not_wake_its_parent)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child;
 
 	wait_for(loop, SIGUSR1, &seen);
@@ -381,7 +373,7 @@ static void sleep_and_be_woken(sfr_loop *loop, bool elsewhere)
 
 START_TEST(each_signal_that_another_thread_takes_wakes_a_loop_that_sleeps)
 {
-	sleep_and_be_woken(loop_fresh(_i, NULL), true);
+	sleep_and_be_woken(loop_in(_i, NULL), true);
 }
 END_TEST
 
@@ -389,7 +381,7 @@ END_TEST
 START_TEST(each_signal_wakes_a_loop_that_sleeps)
 {
 #ifndef __SANITIZE_THREAD__
-	sleep_and_be_woken(loop_fresh(_i, NULL), false);
+	sleep_and_be_woken(loop_in(_i, NULL), false);
 #endif
 }
 END_TEST
@@ -423,7 +415,7 @@ static void *come_and_go(void *arg)
  * SIG_IGN if another thread changed it in between. */
 START_TEST(loops_come_and_go_while_signals_arrive)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL), *loops[COMERS];
+	sfr_loop *loop = loop_in(_i, NULL), *loops[COMERS];
 	pthread_t threads[COMERS];
 	int i;
 

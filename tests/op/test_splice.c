@@ -12,12 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct seen seen;
 static int reader, writer;
 
 static sfr_loop *loop_and_pipe(int world, const char *more)
 {
-	seen = (struct seen){0};
 	pair_of_pipe_ends(&reader, &writer);
 	return loop_in(world, more);
 }

@@ -15,14 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct seen seen;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = (struct seen){0};
-	return loop_in(world, more);
-}
-
 static bool has_opcode(const sfr_loop *loop)
 {
 	return loop->engine->ops >> SFR__OP_CODE_WAITID & 1;
@@ -80,7 +72,7 @@ static void end(pid_t child)
 
 START_TEST(how_a_child_ended_comes_in_the_buffer)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child = child_that_ends(7);
 	siginfo_t info;
 	sfr_buf *buf;
@@ -99,7 +91,7 @@ END_TEST
 
 START_TEST(a_child_that_still_runs_is_waited_for)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child = child_that_stays();
 	siginfo_t info;
 
@@ -119,7 +111,7 @@ END_TEST
 
 START_TEST(a_descriptor_of_a_child_stays_the_callers)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child = child_that_stays();
 	int fd = (int)syscall(SYS_pidfd_open, child, 0);
 
@@ -137,7 +129,7 @@ END_TEST
 
 START_TEST(a_child_can_be_left_for_others_to_wait_for)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child = child_that_ends(3);
 
 	sfr_submit(wait_of(loop, P_PID, child, WEXITED | WNOWAIT), record, &seen);
@@ -161,7 +153,7 @@ static void assert_refused(sfr_op *op, int result)
 
 START_TEST(what_is_no_child_of_ours_is_an_error)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child = child_that_ends(0);
 
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
@@ -174,7 +166,7 @@ END_TEST
 
 START_TEST(what_makes_no_sense_is_refused_by_everybody)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	void *small = same("0123456789abcdef");
 
 	assert_refused(wait_of(loop, P_PID, 1, 0), -EINVAL);
@@ -191,7 +183,7 @@ END_TEST
 
 START_TEST(what_no_descriptor_tells_of_takes_the_opcode)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child = child_that_stays();
 	sfr_buf *buf;
 	int r;
@@ -220,7 +212,7 @@ END_TEST
 
 START_TEST(one_that_ends_leaves_the_child_and_no_descriptor)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child = child_that_stays();
 	int before, i;
 
@@ -250,7 +242,7 @@ END_TEST
 /* Whoever wins: the child is told of, or still there to be waited for. */
 START_TEST(a_child_around_a_cancellation_is_told_of_or_left)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < 40; i++) {
@@ -279,11 +271,9 @@ END_TEST
 
 START_TEST(of_two_that_wait_for_a_child_one_is_told)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	pid_t child = child_that_stays();
-	static struct seen other;
 
-	other = (struct seen){0};
 	sfr_submit(wait_of(loop, P_PID, child, WEXITED), record, &seen);
 	sfr_submit(wait_of(loop, P_PID, child, WEXITED), record, &other);
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
@@ -323,7 +313,7 @@ static pid_t tracer_of(pid_t child, int *let_go)
 /* Its end is told of at once, and nobody may wait for it yet. */
 START_TEST(a_child_that_its_tracer_holds_keeps_nobody_awake)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int let_go, i;
 
 	for (i = 0; i < 3; i++) {

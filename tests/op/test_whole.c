@@ -19,14 +19,6 @@
 /* Of the slab, and so registered where that is possible; and of the heap. */
 static const uint32_t sizes[] = {1000, 4096, 300000};
 
-static struct seen seen, other;
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	seen = other = (struct seen){0};
-	return loop_in(world, more);
-}
-
 /* Bytes that are the same only at the same place. */
 static unsigned char pattern_at(size_t at)
 {
@@ -101,7 +93,7 @@ static void assert_filled(uint32_t size)
 
 START_TEST(a_file_is_written_and_read_in_whole_buffers)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, k, fd = empty_file();
 	sfr_buf *buf;
 
@@ -131,7 +123,7 @@ END_TEST
 
 START_TEST(the_end_of_a_file_ends_a_read_with_what_there_was)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, fd = file_of(700);
 
 	for (i = 0; i < COUNT_OF(sizes); i++) {
@@ -150,7 +142,7 @@ END_TEST
 
 START_TEST(without_an_offset_the_position_of_the_file_moves_by_the_whole)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, fd = file_of(400000), to = empty_file();
 	off_t read_at = 0, written = 0;
 	sfr_buf *buf;
@@ -173,7 +165,7 @@ END_TEST
 /* A limit on the size of files: the write that meets it is short, and the next one fails. */
 START_TEST(an_error_after_a_part_leaves_the_part)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct rlimit before, limit;
 	int fd = empty_file(), r;
 	sfr_buf *buf;
@@ -236,7 +228,7 @@ static sfr_op *taker(sfr_loop *loop, int kind, int fd, sfr_buf *buf)
 
 START_TEST(what_comes_byte_by_byte_fills_the_buffer)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int kind, a, b;
 	size_t at;
 
@@ -255,7 +247,7 @@ END_TEST
 
 START_TEST(what_comes_in_pieces_of_any_size_fills_the_buffer)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int kind, a, b, i;
 
 	srand(1);
@@ -280,7 +272,7 @@ END_TEST
 
 START_TEST(what_comes_after_the_whole_is_left_where_it_is)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int kind, a, b;
 	unsigned char rest[64];
 
@@ -301,7 +293,7 @@ END_TEST
 
 START_TEST(data_that_was_moved_forward_stays_there)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 4096);
 	uint32_t cap = buf->cap, at;
 	int a, b;
@@ -335,7 +327,7 @@ END_TEST
 
 START_TEST(the_end_of_a_stream_after_some_bytes_gives_these_and_after_none_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int kind, a, b, some;
 
 	for (kind = 0; kind < KINDS; kind++) {
@@ -356,7 +348,7 @@ END_TEST
 
 START_TEST(a_reset_after_some_bytes_gives_these_and_after_none_the_error)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	struct linger linger = {.l_onoff = 1, .l_linger = 0};
 	int a, b, some;
 
@@ -418,7 +410,7 @@ static sfr_op *limited(sfr_op *op, int order)
 
 START_TEST(ended_midway_a_read_gives_what_it_has_and_with_nothing_what_ended_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, kind, a, b;
 
 	for (i = 0; i < 4 * COUNT_OF(ends) * KINDS; i++) {
@@ -455,7 +447,7 @@ END_TEST
 
 START_TEST(abandoned_midway_it_leaves_nothing_behind)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int kind, a, b;
 
 	for (kind = 0; kind < KINDS; kind++) {
@@ -507,7 +499,7 @@ static sfr_op *giver(sfr_loop *loop, int kind, int fd, sfr_buf *buf)
 
 START_TEST(what_a_slow_reader_takes_is_all_there_and_in_order)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int kind, a, b;
 
 	for (kind = 0; kind < KINDS; kind++) {
@@ -528,7 +520,7 @@ END_TEST
 
 START_TEST(a_pipe_with_room_for_a_page_takes_it_all)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, a, b;
 
 	for (i = 0; i < COUNT_OF(sizes); i++) {
@@ -558,7 +550,7 @@ static void assert_arrived(int fd, size_t at, int result)
 
 START_TEST(ended_midway_a_write_tells_how_much_it_wrote)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, kind, a, b;
 
 	for (i = 0; i < 2 * COUNT_OF(ends) * 2; i++) {
@@ -587,7 +579,7 @@ END_TEST
 
 START_TEST(ended_before_its_first_byte_a_write_tells_what_ended_it)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < 2 * COUNT_OF(ends); i++) {
@@ -608,7 +600,7 @@ END_TEST
 
 START_TEST(a_reader_that_goes_away_midway_leaves_the_count_so_far)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int kind, a, b, small = 65536;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -637,7 +629,7 @@ END_TEST
 
 START_TEST(an_op_without_a_length_ends_with_einval)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i, refused = 0;
 
 	for (i = 0; i <= pending_count; i++) {
@@ -659,7 +651,7 @@ END_TEST
 /* Or a descriptor that was given to it would stay open, and nobody's. */
 START_TEST(closing_and_shutting_down_do_what_they_do)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 	char byte;
 
@@ -672,7 +664,7 @@ END_TEST
 
 START_TEST(an_op_that_is_wrong_already_keeps_its_error)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 64);
 
 	ck_assert_int_eq(sfr_await(sfr_all(sfr_read(loop, 0, NULL)), NULL), -SFR_EPOOLEMPTY);
@@ -688,7 +680,7 @@ END_TEST
 
 START_TEST(nothing_to_write_is_done_at_once)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 
 	pair_of_unix_sockets(&a, &b);
@@ -706,7 +698,7 @@ END_TEST
 
 START_TEST(said_after_the_submission_it_changes_nothing)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b;
 	sfr_op *op, *submitted;
 
