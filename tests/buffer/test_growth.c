@@ -344,7 +344,7 @@ START_TEST(a_receive_that_would_have_waited_has_a_buffer_made)
 }
 END_TEST
 
-static bool has_parked(void *loop)
+static bool waits_with_all_out(void *loop)
 {
 	return stats_of(loop).parked > 0 && stats_of(loop).bufs_held == stats_of(loop).bufs_total;
 }
@@ -355,7 +355,7 @@ START_TEST(a_receive_waits_when_the_budget_is_used_up_and_goes_on_after_a_releas
 
 	receive_and_keep(loop, 16);
 	send_text("hello");
-	turn_until_true(loop, has_parked, loop);
+	turn_until_true(loop, waits_with_all_out, loop);
 	ck_assert_int_eq(kept_count, 16);
 
 	sfr_buf_release(kept[--kept_count]);
@@ -373,7 +373,7 @@ START_TEST(a_receive_that_waits_goes_on_when_the_heap_makes_room)
 
 	receive_and_keep(loop, 1);
 	send_text("hello");
-	turn_until_true(loop, has_parked, loop);
+	turn_until_true(loop, waits_with_all_out, loop);
 	ck_assert_int_eq(kept_count, 1);
 
 	sfr_buf_release(heap);

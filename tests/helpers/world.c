@@ -267,3 +267,8 @@ uint64_t stat_held(sfr_loop *loop)
 {
 	return stats_of(loop).bufs_held;
 }
+
+bool has_parked(void *loop)
+{
+	return stats_of(loop).parked > 0;
+}

@@ -81,5 +81,6 @@ void log_listen(void);
 
 sfr_loop_stats stats_of(sfr_loop *loop);
 uint64_t stat_held(sfr_loop *loop); /* slab buffers that are neither free nor with the kernel */
+bool has_parked(void *loop); /* whether a receive waits for a buffer: for turn_until_true() */
 
 #endif

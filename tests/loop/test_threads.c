@@ -290,14 +290,6 @@ static void *release_late(void *arg)
 	return NULL;
 }
 
-static bool has_parked(void *arg)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(arg, &stats, sizeof(stats));
-	return stats.parked > 0;
-}
-
 static bool about_to_knock(void *arg)
 {
 	(void)arg;

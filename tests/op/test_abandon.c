@@ -558,14 +558,6 @@ END_TEST
  * Ops that the engine does not have.
  */
 
-static bool has_parked(void *arg)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(arg, &stats, sizeof(stats));
-	return stats.parked > 0;
-}
-
 /* A receive that finds no buffer for the byte that is there. */
 static sfr_ticket parked_receive(sfr_loop *loop, int fd, int peer)
 {

@@ -155,14 +155,6 @@ START_TEST(ops_that_wait_for_room_in_the_ring_are_asked_too)
 }
 END_TEST
 
-static bool has_parked(void *arg)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(arg, &stats, sizeof(stats));
-	return stats.parked > 0;
-}
-
 START_TEST(a_receive_that_waits_for_a_buffer_is_asked_too)
 {
 	sfr_loop *loop = loop_in(_i, "buffers.count=4");

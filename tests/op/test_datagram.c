@@ -58,14 +58,6 @@ static void assert_text(const sfr_buf *buf, const char *text)
 	ck_assert_mem_eq(buf->data, text, strlen(text));
 }
 
-static bool has_parked(void *arg)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(arg, &stats, sizeof(stats));
-	return stats.parked > 0;
-}
-
 /*
  * Sending.
  */

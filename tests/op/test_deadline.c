@@ -445,14 +445,6 @@ END_TEST
  * Ops that the engine does not have.
  */
 
-static bool has_parked(void *arg)
-{
-	sfr_loop_stats stats;
-
-	sfr_loop_stats_get(arg, &stats, sizeof(stats));
-	return stats.parked > 0;
-}
-
 START_TEST(a_receive_that_waits_for_a_buffer_ends_by_its_deadline)
 {
 	sfr_loop *loop = loop_in(_i, "buffers.count=4");

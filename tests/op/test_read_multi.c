@@ -25,11 +25,6 @@ static sfr_loop *loop_with_pipe(int world, const char *more)
 	return loop_in(world, more);
 }
 
-static bool has_parked(void *arg)
-{
-	return stats_of(arg).parked > 0;
-}
-
 static void write_text(int fd, const char *text)
 {
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));

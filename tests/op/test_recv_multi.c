@@ -26,11 +26,6 @@ static void send_text(const char *text)
 	ck_assert_int_eq(send(b, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 }
 
-static bool has_parked(void *arg)
-{
-	return stats_of(arg).parked > 0;
-}
-
 START_TEST(each_arrival_is_a_buffer)
 {
 	sfr_loop *loop = loop_with_pair(_i, NULL);
