@@ -146,6 +146,11 @@ void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 		holder_remember(what);
 }
 
+int awaited(sfr_op *op)
+{
+	return sfr_await(op, NULL);
+}
+
 static bool count_reached(void *arg)
 {
 	const int *const *pair = arg;

@@ -51,6 +51,9 @@ void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg);
 /* Let go of the buffer that was seen. */
 void seen_release(struct seen *what);
 
+/* Take turns until an op is done. Its result; a buffer of its is released. */
+int awaited(sfr_op *op);
+
 /* Take turns until *count has reached `wanted`; fail if that never is. */
 void turn_until(sfr_loop *loop, const int *count, int wanted);
 

@@ -31,11 +31,6 @@ static void must(bool holds)
 		_exit(1);
 }
 
-static int awaited(sfr_op *op)
-{
-	return sfr_await(op, NULL);
-}
-
 /*
  * What is done, some times over: by the library alone, so that all its calls are the engine's.
  */

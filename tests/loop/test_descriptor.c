@@ -19,11 +19,6 @@
 
 static int file;
 
-static int awaited(sfr_op *op)
-{
-	return sfr_await(op, NULL);
-}
-
 /*
  * Numbers.
  */

@@ -19,11 +19,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int awaited(sfr_op *op)
-{
-	return sfr_await(op, NULL);
-}
-
 static int name_of(sfr_loop *loop, int fd)
 {
 	int name;

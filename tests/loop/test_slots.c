@@ -29,11 +29,6 @@ static sfr_loop *loop_with_slot(int world)
 	return loop;
 }
 
-static int awaited(sfr_op *op)
-{
-	return sfr_await(op, NULL);
-}
-
 static sfr_op *zeros(sfr_loop *loop)
 {
 	return sfr_into(sfr_openat(loop, AT_FDCWD, "/dev/zero", O_RDONLY, 0), name);

@@ -50,11 +50,6 @@ static void dir_gone(void)
 	ck_assert_int_eq(rmdir(dir_name), 0);
 }
 
-static int awaited(sfr_op *op)
-{
-	return sfr_await(op, NULL);
-}
-
 static bool exists(const char *name)
 {
 	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
