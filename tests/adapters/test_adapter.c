@@ -252,19 +252,9 @@ START_TEST(an_idle_loop_does_not_wake_the_host)
 }
 END_TEST
 
-static sfr_loop *second_loop(int place)
-{
-	sfr_config *config = config_in(places[place], NULL);
-	sfr_loop *loop;
-
-	ck_assert_int_eq(sfr_loop_new(&loop, config), 0);
-	sfr_config_free(config);
-	return loop;
-}
-
 START_TEST(two_loops_share_a_host)
 {
-	sfr_loop *loop = loop_hosted(_i), *second = second_loop(_i);
+	sfr_loop *loop = loop_hosted(_i), *second = second_loop(places[_i]);
 	void *second_attached;
 
 	ck_assert_int_eq(the_host.attach(&second_attached, host, second), 0);
@@ -350,7 +340,7 @@ END_TEST
 
 START_TEST(two_loops_do_not_keep_each_other_running)
 {
-	sfr_loop *loop = loop_hosted(_i), *second = second_loop(_i);
+	sfr_loop *loop = loop_hosted(_i), *second = second_loop(places[_i]);
 	void *second_attached;
 
 	ck_assert_int_eq(the_host.attach(&second_attached, host, second), 0);

@@ -53,6 +53,14 @@ sfr_loop *loop_in(int world, const char *more)
 	return the_loop;
 }
 
+sfr_loop *second_loop(int world)
+{
+	sfr_loop *loop;
+
+	ck_assert_int_eq(loop_make(&loop, world, NULL), 0);
+	return loop;
+}
+
 static void world_up(void)
 {
 	descriptors_before = open_descriptors();

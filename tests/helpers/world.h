@@ -19,6 +19,9 @@ sfr_loop *loop_in(int world, const char *more);
 /* The settings it would be made with; the test frees them. */
 sfr_config *config_in(int world, const char *more);
 
+/* One more loop, which the test frees. */
+sfr_loop *second_loop(int world);
+
 /* Free the loop before the test ends, and check that nothing is missing. */
 void loop_end(void);
 

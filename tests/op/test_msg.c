@@ -37,17 +37,6 @@ static TCase *msg_case(Suite *suite, const char *name)
 	return tcase;
 }
 
-/* A second loop, of another world; the test frees it. */
-static sfr_loop *second_loop(int world)
-{
-	sfr_config *config = config_in(world, NULL);
-	sfr_loop *loop;
-
-	ck_assert_int_eq(sfr_loop_new(&loop, config), 0);
-	sfr_config_free(config);
-	return loop;
-}
-
 START_TEST(a_loop_that_sends_to_itself_is_called_in_a_turn)
 {
 	sfr_loop *loop = loop_in(_i, NULL);

@@ -18,16 +18,6 @@
 
 #define MS UINT64_C(1000000)
 
-static sfr_loop *second_loop(int world)
-{
-	sfr_config *config = config_in(world, NULL);
-	sfr_loop *loop;
-
-	ck_assert_int_eq(sfr_loop_new(&loop, config), 0);
-	sfr_config_free(config);
-	return loop;
-}
-
 static sfr_ticket wait_for(sfr_loop *loop, int signo, struct seen *seen_of)
 {
 	return sfr_submit(sfr_signal(loop, signo), record, seen_of);
