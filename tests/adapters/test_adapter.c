@@ -109,18 +109,13 @@ START_TEST(a_timer_wakes_a_host_that_waits_for_nothing_else)
 }
 END_TEST
 
-static void post_seen(sfr_loop *loop, void *arg)
-{
-	record(loop, 0, NULL, arg);
-}
-
 static void *post_from_there(void *arg)
 {
 	int i;
 
 	for (i = 0; i < 20; i++) {
 		usleep(500); /* into the sleep of the host, mostly */
-		if (sfr_loop_post(arg, post_seen, &seen) < 0)
+		if (sfr_loop_post(arg, record_post, &seen) < 0)
 			abort();
 	}
 	return NULL;
@@ -450,7 +445,7 @@ START_TEST(a_host_goes_on_without_a_loop_that_fails_and_can_say_why)
 	sem_init(&thief.done, 0, 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, steal, &thief), 0);
 	sem_wait(&thief.stolen);
-	ck_assert_int_eq(sfr_loop_post(thief.loop, post_seen, &seen), 0);
+	ck_assert_int_eq(sfr_loop_post(thief.loop, record_post, &seen), 0);
 	ck_assert_int_eq(the_host.error(attached), 0);
 	ck_assert_int_le(turns_in(50), 4);
 

@@ -154,6 +154,11 @@ void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 		holder_remember(what);
 }
 
+void record_post(sfr_loop *loop, void *arg)
+{
+	record(loop, 0, NULL, arg);
+}
+
 int awaited(sfr_op *op)
 {
 	return sfr_await(op, NULL);

@@ -51,6 +51,9 @@ extern struct seen seen, other; /* for the ops of a loop; loop_in() begins with 
 /* An sfr_done whose arg is a struct seen. Up to 64 of them per test may hold a buffer at its end. */
 void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg);
 
+/* The same for a function that is posted. */
+void record_post(sfr_loop *loop, void *arg);
+
 /* Let go of the buffer that was seen. */
 void seen_release(struct seen *what);
 

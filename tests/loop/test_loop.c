@@ -11,11 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void post_seen(sfr_loop *loop, void *arg)
-{
-	record(loop, 0, NULL, arg);
-}
-
 /*
  * Running.
  */
@@ -37,7 +32,7 @@ START_TEST(a_step_says_how_many_callbacks_ran)
 
 	for (i = 0; i < 3; i++) {
 		sfr_submit(sfr_read(loop, -1, NULL), record, &seen);
-		ck_assert_int_eq(sfr_loop_post(loop, post_seen, &seen), 0);
+		ck_assert_int_eq(sfr_loop_post(loop, record_post, &seen), 0);
 	}
 	ck_assert_int_eq(sfr_loop_step(loop, -1), 6);
 	ck_assert_int_eq(sfr_loop_step(loop, 0), 0);
@@ -147,13 +142,13 @@ START_TEST(a_post_that_never_ran_is_forgotten_with_its_loop)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 
-	ck_assert_int_eq(sfr_loop_post(loop, post_seen, &seen), 0);
+	ck_assert_int_eq(sfr_loop_post(loop, record_post, &seen), 0);
 	ck_assert_int_eq(sfr_await(sfr_nop(loop), NULL), 0);
 	ck_assert_int_eq(seen.calls, 1);
 	loop_end();
 
 	loop = loop_in(_i, NULL);
-	ck_assert_int_eq(sfr_loop_post(loop, post_seen, &other), 0);
+	ck_assert_int_eq(sfr_loop_post(loop, record_post, &other), 0);
 	log_listen();
 	/* the fixture's drain would run it, so this loop is freed here, untouched */
 	ck_assert_int_eq(sfr_loop_free(loop), 0);

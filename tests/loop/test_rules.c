@@ -279,11 +279,6 @@ END_TEST
  * 3. Never re-entrant.
  */
 
-static void post_seen(sfr_loop *loop, void *arg)
-{
-	record(loop, 0, NULL, arg);
-}
-
 START_TEST(no_callback_runs_outside_a_turn)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
@@ -294,7 +289,7 @@ START_TEST(no_callback_runs_outside_a_turn)
 	sfr_submit(sfr_read(loop, -1, sfr_buf_get(loop, 1)), record, &seen);
 	sfr_submit(sfr_read(loop, -1, NULL), record, &seen);
 	sfr_submit(sfr_timeout(loop, 0), record, &seen);
-	ck_assert_int_eq(sfr_loop_post(loop, post_seen, &seen), 0);
+	ck_assert_int_eq(sfr_loop_post(loop, record_post, &seen), 0);
 	for (i = 0; i < pending_count; i++) {
 		ticket = sfr_submit(pending_kinds[i].build(loop), record, &seen);
 		ck_assert_int_eq(sfr_cancel(loop, ticket), 0);
@@ -386,7 +381,7 @@ START_TEST(no_callback_keeps_the_others_from_theirs)
 	enough = false;
 	sfr_submit(sfr_nop(loop), start_another, NULL);
 	sfr_submit(sfr_timeout(loop, 1000000), record, &timer);
-	ck_assert_int_eq(sfr_loop_post(loop, post_seen, &other), 0);
+	ck_assert_int_eq(sfr_loop_post(loop, record_post, &other), 0);
 
 	turn_until(loop, &timer.calls, 1);
 	enough = true;
