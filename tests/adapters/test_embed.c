@@ -467,12 +467,6 @@ static void starve(sfr_loop *loop, sfr_buf **bufs, int *count, int *write_end)
 	ck_assert_int_eq(seen.calls, 0);
 }
 
-static void *release_there(void *buf)
-{
-	sfr_buf_release(buf);
-	return NULL;
-}
-
 START_TEST(a_buffer_that_a_receiver_waits_for_wakes_its_host_whoever_releases_it)
 {
 	sfr_buf *bufs[65];

@@ -197,12 +197,6 @@ START_TEST(a_shared_buffer_of_the_heap_counts_once_and_until_its_last_reference)
 }
 END_TEST
 
-static void *release_there(void *arg)
-{
-	sfr_buf_release(arg);
-	return NULL;
-}
-
 START_TEST(what_another_thread_released_makes_room_before_a_slab_grows)
 {
 	sfr_loop *loop = loop_in(_i, FOUR_TO_SIXTEEN);

@@ -13,24 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int releases;
-
-static void note_release(void *mem, void *arg)
-{
-	(void)mem;
-	(void)arg;
-	releases++;
-}
-
-static sfr_loop *loop_fresh(int world, const char *more)
-{
-	releases = 0;
-	return loop_in(world, more);
-}
-
 START_TEST(a_share_is_the_same_bytes_under_a_window_of_its_own)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_from(loop, "header body", 11), *share = sfr_buf_share(buf);
 
 	ck_assert_ptr_nonnull(share);
@@ -92,7 +77,7 @@ static sfr_op *(*const fillers[])(sfr_loop *, sfr_buf *) = {read_into,  read_at_
 
 START_TEST(what_would_fill_a_shared_buffer_is_refused_by_name)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	for (i = 0; i < COUNT_OF(fillers); i++) {
@@ -111,7 +96,7 @@ END_TEST
 
 START_TEST(the_last_reference_may_be_filled_again)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_from(loop, "precious", 8), *share = sfr_buf_share(buf), *back;
 	int read_end, write_end;
 
@@ -127,7 +112,7 @@ END_TEST
 START_TEST(shares_are_written_and_sent_at_once_by_many)
 {
 	enum { MANY = 40 };
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_from(loop, "to all of you", 13);
 	int ends[MANY][2], i;
 
@@ -157,7 +142,7 @@ END_TEST
 START_TEST(wrapped_memory_comes_back_once_after_its_last_reference)
 {
 	static char mem[100];
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_wrap(loop, mem, sizeof(mem), note_release, NULL);
 	sfr_buf *first = sfr_buf_share(buf), *second = sfr_buf_share(first);
 
@@ -179,7 +164,7 @@ START_TEST(references_may_be_released_by_any_thread)
 {
 	enum { MANY = 8 };
 	static char mem[100];
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *wrapped, *of_slab;
 	pthread_t threads[2 * MANY];
 	int i;
@@ -204,7 +189,7 @@ END_TEST
 START_TEST(references_outlive_the_loop)
 {
 	static char mem[100] = "still here";
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *wrapped = sfr_buf_wrap(loop, mem, sizeof(mem), note_release, NULL);
 	sfr_buf *of_slab = sfr_buf_from(loop, "also", 4), *shares[2];
 
@@ -226,7 +211,7 @@ END_TEST
 
 START_TEST(a_chain_is_shared_part_by_part)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *chain = sfr_buf_append(
 		sfr_buf_from(loop, "one ", 4),
 		sfr_buf_append(sfr_buf_from(loop, "two ", 4), sfr_buf_from(loop, "three", 5)));
@@ -247,7 +232,7 @@ END_TEST
 
 START_TEST(what_is_not_the_callers_is_not_his_to_share)
 {
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *buf = sfr_buf_get(loop, 1), *given = same(buf);
 	sfr_op *op = sfr_write(loop, empty_file(), buf);
 
@@ -261,7 +246,7 @@ END_TEST
 
 START_TEST(without_memory_for_another_there_is_none_and_nothing_else_changes)
 {
-	sfr_loop *loop = loop_fresh(_i, "ring.ops_max=64");
+	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	sfr_buf *buf = sfr_buf_from(loop, "rare", 4), *shares[65];
 	int count = 0;
 
@@ -282,7 +267,7 @@ END_TEST
 
 START_TEST(contents_are_poisoned_after_the_last_reference_only)
 {
-	sfr_loop *loop = loop_fresh(_i, "safety.poison=on");
+	sfr_loop *loop = loop_in(_i, "safety.poison=on");
 	sfr_buf *buf, *share;
 	unsigned char *at;
 
@@ -308,7 +293,7 @@ START_TEST(a_broadcast_copies_nothing_and_the_payload_comes_back_once)
 	enum { LISTENERS = 1000 };
 	static int peers[LISTENERS];
 	static sfr_conn *conns[LISTENERS];
-	sfr_loop *loop = loop_fresh(_i, NULL);
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &note_all, &here);
 	sfr_loop_stats before, after;
 	unsigned char heard[sizeof(payload)];
@@ -346,8 +331,8 @@ END_TEST
 START_TEST(a_slow_receiver_of_a_shared_payload_has_it_and_the_slab_is_left_alone)
 {
 	enum { MESSAGES = 4000 };
-	sfr_loop *loop = loop_fresh(_i, "buffers.count=8 buffers.receive=4 "
-					"server.queue_max=64MiB server.high_water=64MiB");
+	sfr_loop *loop = loop_in(_i, "buffers.count=8 buffers.receive=4 "
+				     "server.queue_max=64MiB server.high_water=64MiB");
 	sfr_server *server = serve(loop, &note_all, &here);
 	int peer = peer_of(server), i;
 	static unsigned char heard[1024];

@@ -24,6 +24,7 @@ static struct seen *holders[HOLDERS_MAX];
 static int holders_count;
 
 struct seen seen, other;
+int releases;
 
 sfr_config *config_in(int world, const char *more)
 {
@@ -48,6 +49,7 @@ sfr_loop *loop_in(int world, const char *more)
 	int r = loop_make(&the_loop, world, more);
 
 	seen = other = (struct seen){0};
+	releases = 0;
 	ck_assert_msg(r == 0, "no loop in the world \"%s\": %s", worlds_name(world),
 		      sfr_strerror(r));
 	return the_loop;
@@ -157,6 +159,19 @@ void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 void record_post(sfr_loop *loop, void *arg)
 {
 	record(loop, 0, NULL, arg);
+}
+
+void note_release(void *mem, void *arg)
+{
+	(void)mem;
+	(void)arg;
+	releases++;
+}
+
+void *release_there(void *buf)
+{
+	sfr_buf_release(buf);
+	return NULL;
 }
 
 int awaited(sfr_op *op)

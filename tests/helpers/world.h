@@ -54,6 +54,13 @@ void record(sfr_loop *loop, int result, sfr_buf *buf, void *arg);
 /* The same for a function that is posted. */
 void record_post(sfr_loop *loop, void *arg);
 
+/* For memory that sfr_buf_wrap() borrows: count how often it came back. */
+void note_release(void *mem, void *arg);
+extern int releases; /* loop_in() begins with 0 */
+
+/* A thread that releases a buffer. */
+void *release_there(void *buf);
+
 /* Let go of the buffer that was seen. */
 void seen_release(struct seen *what);
 

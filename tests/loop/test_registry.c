@@ -721,14 +721,6 @@ END_TEST
  */
 
 static char memory[2][4096];
-static int releases;
-
-static void note_release(void *mem, void *arg)
-{
-	(void)mem;
-	(void)arg;
-	releases++;
-}
 
 static sfr_buf *wrapped(sfr_loop *loop, int which)
 {
@@ -848,12 +840,6 @@ START_TEST(registered_buffers_stay_while_one_is_with_the_loop)
 	sfr_buf_release(bufs[0]);
 }
 END_TEST
-
-static void *release_there(void *buf)
-{
-	sfr_buf_release(buf);
-	return NULL;
-}
 
 static void release_elsewhere(sfr_buf *buf)
 {

@@ -229,19 +229,10 @@ START_TEST(a_connection_closed_twice_in_on_data_closes_once_and_hears_no_more)
 }
 END_TEST
 
-static int releases;
-
-static void count_release(void *mem, void *arg)
-{
-	(void)mem;
-	(void)arg;
-	releases++;
-}
-
 static sfr_buf *wrapped(sfr_loop *loop, size_t len)
 {
 	static char mem[65536];
-	sfr_buf *buf = sfr_buf_wrap(loop, mem, sizeof(mem), count_release, NULL);
+	sfr_buf *buf = sfr_buf_wrap(loop, mem, sizeof(mem), note_release, NULL);
 
 	ck_assert_ptr_nonnull(buf);
 	buf->len = (uint32_t)len;

@@ -66,7 +66,7 @@ static sfr_buf *piece(sfr_loop *loop, uint64_t offset, size_t size)
 	return buf;
 }
 
-static void note_release(void *mem, void *arg)
+static void free_and_note(void *mem, void *arg)
 {
 	++*(int *)arg;
 	free(mem);
@@ -76,7 +76,7 @@ static void note_release(void *mem, void *arg)
 static sfr_buf *wrapped_piece(sfr_loop *loop, uint64_t offset, size_t size, int n)
 {
 	void *mem = malloc(size);
-	sfr_buf *buf = sfr_buf_wrap(loop, mem, size, note_release, &released[n]);
+	sfr_buf *buf = sfr_buf_wrap(loop, mem, size, free_and_note, &released[n]);
 
 	ck_assert_ptr_nonnull(buf);
 	pattern_fill(mem, 1, offset, size);

@@ -423,12 +423,6 @@ START_TEST(buffers_of_an_ended_receive_may_be_kept)
 }
 END_TEST
 
-static void *release_there(void *arg)
-{
-	sfr_buf_release(arg);
-	return NULL;
-}
-
 START_TEST(a_release_by_another_thread_wakes_a_receive_that_waits)
 {
 	sfr_loop *loop = loop_with_pair(_i, "buffers.count=1");
