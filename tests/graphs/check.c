@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "check.h"
-#include "choice.h"
+#include "seeds.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "files.h"
-#include "choice.h"
+#include "seeds.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

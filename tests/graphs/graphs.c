@@ -2,25 +2,18 @@
 /*
  * Graphs: random batches against a reference model, on every engine and set of features.
  *
- * A seed chooses the world, the settings and the graphs. What the kernel and workers do meanwhile it does not
- * choose: a seed that failed fails again as soon as their timing is as it was, which --repeat tries.
+ * A seed chooses the world, the settings and the graphs.
  */
-#include "choice.h"
 #include "counts.h"
-#include "patience.h"
+#include "seeds.h"
 #include "trial.h"
 #include "worlds.h"
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { STRAYS = 6, ROUNDS = 20 };
 
@@ -28,40 +21,17 @@ enum { STRAYS = 6, ROUNDS = 20 };
  * What is known when something breaks.
  */
 
-static char name[128], settings[256];
+static char settings[256];
 static struct trial trials[LANES];
 static const char *world_name = "";
 
-static void print_all(void)
+static void explain(void)
 {
 	int i;
 
 	fprintf(stderr, "world: %s; %s\n", world_name, settings);
 	for (i = 0; i < LANES; i++)
 		trial_print(&trials[i]);
-	fprintf(stderr, "to see it again: %s\n", name);
-}
-
-void graphs_fail(const char *file, int line, const char *what, const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "\n%s:%d: broken: %s: ", file, line, what);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "\n");
-	print_all();
-	abort();
-}
-
-/* It is the end of this process whatever it was in the middle of. */
-static void too_late(int signo)
-{
-	(void)signo;
-	fprintf(stderr, "\nnot done after %d s\n", PATIENCE_S);
-	print_all();
-	_exit(EXIT_FAILURE);
 }
 
 /*
@@ -306,8 +276,9 @@ static sfr_loop *loop_choose(int world, bool *links)
 	return loop;
 }
 
-static void seed_run(uint64_t seed, int world)
+static void seed_run(uint64_t seed, int world, int ops)
 {
+	static const struct rlimit limit = {FILE_LIMIT, FILE_LIMIT};
 	static struct files files;
 	static const enum disturbance disturbances[] = {
 		UNDISTURBED, UNDISTURBED,  UNDISTURBED, UNDISTURBED,   CANCELLED,
@@ -316,6 +287,8 @@ static void seed_run(uint64_t seed, int world)
 	int descriptors = open_descriptors(), i;
 	bool links;
 
+	(void)ops;
+	must(setrlimit(RLIMIT_FSIZE, &limit) == 0, "a limit to the length of files");
 	choices_begin(seed, 0);
 	world_name = worlds_name(world);
 	files.real = chance(50);
@@ -344,101 +317,20 @@ static void seed_run(uint64_t seed, int world)
 	     open_descriptors() - descriptors);
 }
 
-/*
- * All seeds, each in a process of its own.
- */
-
-static bool seed_passes(uint64_t seed, int world)
-{
-	int status;
-	pid_t child = (fflush(stdout), fork());
-
-	if (child == 0) {
-		const struct rlimit limit = {FILE_LIMIT, FILE_LIMIT};
-
-		snprintf(name, sizeof(name), "graphs --seed %" PRIu64 " --world %d --repeat 100",
-			 seed, world);
-		signal(SIGALRM, too_late);
-		alarm(PATIENCE_S);
-		must(setrlimit(RLIMIT_FSIZE, &limit) == 0, "a limit to the length of files");
-		seed_run(seed, world);
-		exit(EXIT_SUCCESS);
-	}
-	must(child > 0 && waitpid(child, &status, 0) == child, "a process");
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGABRT)
-		fprintf(stderr,
-			"\nended by signal %d; to see it again: graphs --seed %" PRIu64
-			" --world %d\n",
-			WTERMSIG(status), seed, world);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static void usage(void)
-{
-	puts("usage: graphs [--seeds N] [--seed S] [--world W] [--repeat N]\n"
-	     "\n"
-	     "Random batches against a reference model, on every engine and set of features in turn.\n"
-	     "\n"
-	     "  --seeds N   how many seeds, from --seed on (default 50)\n"
-	     "  --seed S    the first (default 1)\n"
-	     "  --world W   only this world (default: by seed)\n"
-	     "  --repeat N  each seed so many times (default 1)\n"
-	     "\n"
-	     "Exit status: 0 if no seed failed.");
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"seeds", required_argument, NULL, 'n'}, {"seed", required_argument, NULL, 's'},
-		{"world", required_argument, NULL, 'w'}, {"repeat", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
-	long seeds = 0, first = 1, world = -1, repeat = 1, passed = 0, failed = 0, i;
-	int option;
+	static const struct seeds graphs = {
+		.program = "graphs",
+		.about =
+			"Random batches against a reference model, on every engine and set of features in "
+			"turn.",
+		.run = seed_run,
+		.explain = explain,
+		.sum_up = counts_print,
+	};
 
-	while ((option = getopt_long(argc, argv, "n:s:w:r:h", options, NULL)) != -1) {
-		long value = optarg ? strtol(optarg, NULL, 10) : 0;
-
-		switch (option) {
-		case 'n':
-			seeds = value;
-			break;
-		case 's':
-			first = value;
-			seeds += !seeds;
-			break;
-		case 'w':
-			world = value;
-			break;
-		case 'r':
-			repeat = value;
-			break;
-		default:
-			usage();
-			return option == 'h' ? 0 : 2;
-		}
-	}
-	if (!world_count() || world >= world_count())
-		return usage(), 2;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* short writes are made by a limit */
-	if (!seeds)
-		seeds = 50;
 	counts_begin();
-	for (i = 0; i < seeds * repeat; i++) {
-		long seed = first + i / repeat;
-		bool right = seed_passes((uint64_t)seed,
-					 (int)(world < 0 ? seed % world_count() : world));
-
-		passed += right;
-		failed += !right;
-		if (!right)
-			printf("not ok - seed %ld\n", seed);
-		if (isatty(STDOUT_FILENO))
-			fprintf(stderr, "\r%ld of %ld seeds", i + 1, seeds * repeat);
-	}
-	printf("\n");
-	counts_print();
-	printf("%ld passed, %ld failed\n", passed, failed);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return seeds_run(&graphs, argc, argv);
 }

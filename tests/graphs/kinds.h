@@ -6,7 +6,7 @@
 #ifndef SFR_TESTS_GRAPHS_KINDS_H
 #define SFR_TESTS_GRAPHS_KINDS_H
 
-#include "choice.h"
+#include "seeds.h"
 #include "members.h"
 
 enum { NO_SUCH_FD = 19999 };

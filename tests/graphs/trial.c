@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "trial.h"
 #include "check.h"
-#include "choice.h"
+#include "seeds.h"
 #include "counts.h"
 #include "patience.h"
 #include <errno.h>

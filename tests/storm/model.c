@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "model.h"
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +7,6 @@
 
 #define WRAP_SIZE 700
 
-char storm_name[128];
 struct item hand[ITEMS_MAX];
 int hand_count;
 
@@ -20,38 +18,6 @@ static struct payload {
 	unsigned char *memory;
 } payloads[PAYLOADS_MAX];
 static int payloads_used;
-
-static uint64_t state;
-
-void storm_fail(const char *file, int line, const char *what, const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "\n%s:%d: broken: %s: ", file, line, what);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "\nto see it again: %s\n", storm_name);
-	abort();
-}
-
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9U;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebU;
-	return x ^ x >> 31;
-}
-
-void choices_begin(uint64_t seed, uint64_t step)
-{
-	state = mix(seed * 0x9e3779b97f4a7c15U + mix(step));
-}
-
-uint32_t choice(uint32_t below)
-{
-	state += 0x9e3779b97f4a7c15U;
-	return (uint32_t)(mix(state) >> 32) % below;
-}
 
 void model_reset(void)
 {

@@ -9,28 +9,12 @@
 #ifndef SFR_TESTS_STORM_MODEL_H
 #define SFR_TESTS_STORM_MODEL_H
 
+#include "seeds.h"
 #include <safer_ring.h>
 
 #define PARTS_MAX 8
 #define ITEMS_MAX 512
 #define PAYLOADS_MAX 4096
-
-/* How this run can be repeated; printed with every failure. */
-extern char storm_name[128];
-
-/* Ends the process if a rule is broken. */
-#define must(holds, ...)                                                     \
-	do {                                                                 \
-		if (!(holds))                                                \
-			storm_fail(__FILE__, __LINE__, #holds, __VA_ARGS__); \
-	} while (0)
-
-__attribute__((format(printf, 4, 5))) _Noreturn void
-storm_fail(const char *file, int line, const char *what, const char *format, ...);
-
-/* Choices: the same for the same seed and step, whatever happened before. */
-void choices_begin(uint64_t seed, uint64_t step);
-uint32_t choice(uint32_t below);
 
 /* A buffer, or a chain: its head, and which payload each of its parts refers to. */
 struct item {

@@ -4,22 +4,14 @@
  * every turn.
  *
  * A seed chooses everything: the world (engine and features), the settings, what is done at each step.
- * What the kernel and the second thread do meanwhile it does not choose, so a failing seed fails again
- * as soon as their timing is as it was: --repeat tries that.
  */
 #include "ops.h"
-#include "patience.h"
 #include "worlds.h"
-#include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define HAND_FULL 200
 
@@ -300,105 +292,21 @@ static void seed_run(uint64_t seed, int world, int ops)
 	     open_descriptors() - descriptors);
 }
 
-/*
- * All seeds, each in a process of its own.
- */
-
-static bool seed_passes(uint64_t seed, int world, int ops)
-{
-	int status;
-	pid_t child = (fflush(stdout), fork());
-
-	if (child == 0) {
-		snprintf(storm_name, sizeof(storm_name),
-			 "storm --seed %" PRIu64 " --world %d --ops %d --repeat 100", seed, world,
-			 ops);
-		alarm(PATIENCE_S);
-		seed_run(seed, world, ops);
-		exit(EXIT_SUCCESS);
-	}
-	must(child > 0 && waitpid(child, &status, 0) == child, "a process");
-	if (WIFSIGNALED(status))
-		fprintf(stderr,
-			"\nended by signal %d (%d: not done after %d s); to see it again: storm --seed "
-			"%" PRIu64 " --world %d --ops %d\n",
-			WTERMSIG(status), SIGALRM, PATIENCE_S, seed, world, ops);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static void usage(void)
-{
-	puts("usage: storm [--seeds N] [--seed S] [--world W] [--ops N] [--repeat N]\n"
-	     "\n"
-	     "Random operations against a model of who owns what, on every engine and set of features in turn.\n"
-	     "\n"
-	     "  --seeds N   how many seeds, from --seed on (default 50)\n"
-	     "  --seed S    the first (default 1)\n"
-	     "  --world W   only this world (default: by seed)\n"
-	     "  --ops N     operations for each seed (default 1500)\n"
-	     "  --repeat N  each seed so many times (default 1)\n"
-	     "\n"
-	     "Exit status: 0 if no seed failed.");
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"seeds", required_argument, NULL, 'n'},
-						{"seed", required_argument, NULL, 's'},
-						{"world", required_argument, NULL, 'w'},
-						{"ops", required_argument, NULL, 'o'},
-						{"repeat", required_argument, NULL, 'r'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	long seeds = 0, first = 1, world = -1, ops = 1500, repeat = 1, passed = 0, failed = 0, i;
-	int option;
+	static const struct seeds storm = {
+		.program = "storm",
+		.about =
+			"Random operations against a model of who owns what, on every engine and set of "
+			"features in turn.",
+		.ops = 1500,
+		.ops_max = 15000,
+		.run = seed_run,
+		.sum_up = ops_print_endings,
+	};
 
-	while ((option = getopt_long(argc, argv, "n:s:w:o:r:h", options, NULL)) != -1) {
-		long value = optarg ? strtol(optarg, NULL, 10) : 0;
-
-		switch (option) {
-		case 'n':
-			seeds = value;
-			break;
-		case 's':
-			first = value;
-			seeds += !seeds;
-			break;
-		case 'w':
-			world = value;
-			break;
-		case 'o':
-			ops = value;
-			break;
-		case 'r':
-			repeat = value;
-			break;
-		default:
-			usage();
-			return option == 'h' ? 0 : 2;
-		}
-	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN); /* while no operation waits for it */
-	if (!seeds)
-		seeds = 50;
-	if (!world_count() || ops > 15000)
-		return usage(), 2;
 	ops_count_endings();
-	for (i = 0; i < seeds * repeat; i++) {
-		long seed = first + i / repeat;
-		bool right = seed_passes((uint64_t)seed,
-					 (int)(world < 0 ? seed % world_count() : world), (int)ops);
-
-		passed += right;
-		failed += !right;
-		if (!right)
-			printf("not ok - seed %ld\n", seed);
-		if (isatty(STDOUT_FILENO))
-			fprintf(stderr, "\r%ld of %ld seeds", i + 1, seeds * repeat);
-	}
-	printf("\n");
-	ops_print_endings();
-	printf("%ld passed, %ld failed\n", passed, failed);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return seeds_run(&storm, argc, argv);
 }
