@@ -249,6 +249,17 @@ static __attribute__((noinline)) int step_deep(sfr_loop *loop, int depth)
 static ucontext_t of_callback, of_other;
 static sfr_loop *nested;
 
+/* Run a function on a stack of its own, until it returns or leaves that. */
+static void run_on_stack(void (*run)(void), char *stack, size_t size)
+{
+	ck_assert_int_eq(getcontext(&of_other), 0);
+	of_other.uc_stack.ss_sp = stack;
+	of_other.uc_stack.ss_size = size;
+	of_other.uc_link = &of_callback;
+	makecontext(&of_other, run, 0);
+	ck_assert_int_eq(swapcontext(&of_callback, &of_other), 0);
+}
+
 static void step_on_another_stack(void)
 {
 	results[results_count++] = sfr_loop_step(nested, 0);
@@ -265,12 +276,7 @@ static void run_inside(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	results[results_count++] = sfr_loop_step(loop, 0);
 	results[results_count++] = step_deep(loop, 50);
 	results[results_count++] = sfr_loop_free(loop);
-	ck_assert_int_eq(getcontext(&of_other), 0);
-	of_other.uc_stack.ss_sp = stack;
-	of_other.uc_stack.ss_size = sizeof(stack);
-	of_other.uc_link = &of_callback;
-	makecontext(&of_other, step_on_another_stack, 0);
-	ck_assert_int_eq(swapcontext(&of_callback, &of_other), 0);
+	run_on_stack(step_on_another_stack, stack, sizeof(stack));
 }
 
 START_TEST(inside_a_callback_it_is_nested_on_whatever_stack)
@@ -316,12 +322,7 @@ START_TEST(a_callback_may_be_left_for_a_while)
 	nested = loop;
 	results[0] = 1;
 	sfr_submit(sfr_nop(loop), leave_coroutine, NULL);
-	ck_assert_int_eq(getcontext(&of_other), 0);
-	of_other.uc_stack.ss_sp = coroutine_stack;
-	of_other.uc_stack.ss_size = sizeof(coroutine_stack);
-	of_other.uc_link = &of_callback;
-	makecontext(&of_other, run_in_coroutine, 0);
-	ck_assert_int_eq(swapcontext(&of_callback, &of_other), 0);
+	run_on_stack(run_in_coroutine, coroutine_stack, sizeof(coroutine_stack));
 	ck_assert_int_eq(sfr_loop_step(loop, 0), -SFR_ENESTED);
 	ck_assert_int_eq(sfr_loop_free(loop), -SFR_ENESTED);
 	ck_assert_int_eq(swapcontext(&of_callback, &of_other),

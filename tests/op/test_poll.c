@@ -74,6 +74,16 @@ static int teller_open(size_t which)
 	return pollfd.fd;
 }
 
+/* Nothing is told until there is news, and that is told. */
+static void change_is_told(sfr_loop *loop, size_t which, int calls_before, unsigned events)
+{
+	ck_assert_int_eq(sfr_await(sfr_timeout(loop, 1000000), NULL), 0);
+	ck_assert_int_eq(seen.calls, calls_before);
+	tellers[which].change();
+	turn_until(loop, &seen.calls, calls_before + 1);
+	ck_assert_int_eq(seen.result, (int)(events | POLLERR));
+}
+
 START_TEST(news_are_told_though_they_are_told_once)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
@@ -90,11 +100,7 @@ START_TEST(news_are_told_though_they_are_told_once)
 
 			seen = (struct seen){0};
 			sfr_submit(sfr_poll(loop, fd, events), record, &seen);
-			ck_assert_int_eq(sfr_await(sfr_timeout(loop, 1000000), NULL), 0);
-			ck_assert_int_eq(seen.calls, 0);
-			tellers[which].change();
-			turn_until(loop, &seen.calls, 1);
-			ck_assert_int_eq(seen.result, (int)(events | POLLERR));
+			change_is_told(loop, which, 0, events);
 		}
 		tellers[which].change(); /* and while nobody polls */
 		ck_assert_int_eq(sfr_await(sfr_poll(loop, fd, POLLPRI), NULL), POLLPRI | POLLERR);
@@ -117,13 +123,8 @@ START_TEST(news_are_told_each_time)
 
 		seen = (struct seen){0};
 		ticket = sfr_submit(sfr_poll_multi(loop, fd, POLLPRI), record, &seen);
-		for (i = 0; i < ROUNDS; i++) {
-			ck_assert_int_eq(sfr_await(sfr_timeout(loop, 1000000), NULL), 0);
-			ck_assert_int_eq(seen.calls, i);
-			tellers[which].change();
-			turn_until(loop, &seen.calls, i + 1);
-			ck_assert_int_eq(seen.result, POLLPRI | POLLERR);
-		}
+		for (i = 0; i < ROUNDS; i++)
+			change_is_told(loop, which, i, POLLPRI);
 		ck_assert_int_eq(sfr_cancel(loop, ticket), 0);
 		ck_assert_int_eq(sfr_loop_run(loop), 0);
 	}
