@@ -3,9 +3,8 @@
  * Arrays: elements that never move, and addresses that are not wasted.
  */
 #include "base/array.h"
-#include <check.h>
+#include "cases.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct element {
@@ -158,9 +157,7 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("array");
-	TCase *tc = tcase_create("elements");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	TCase *tc = patient_case(suite, "elements");
 
 	tcase_add_checked_fixture(tc, array_up, array_down);
 	tcase_add_test(tc, places_follow_each_other_to_the_last_index_of_32_bits);
@@ -170,9 +167,5 @@ int main(void)
 	tcase_add_test(tc, a_single_element_takes_the_addresses_of_one_extent);
 	tcase_add_test(tc, there_are_no_more_elements_than_were_asked_for);
 	tcase_add_test(tc, addresses_are_a_fourth_more_than_the_elements_take_at_most);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

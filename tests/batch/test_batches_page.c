@@ -129,13 +129,8 @@ int main(void)
 {
 	Suite *suite = suite_create("the page on batches");
 	TCase *tc = patient_case(suite, "the table of kinds");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, of_every_kind_that_can_be_in_a_batch_the_page_says_what_is_so);
 	tcase_add_test(tc, the_example_is_everywhere_the_one_that_is_tested);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -5,7 +5,6 @@
 #include "plan_graph.h"
 #include <safer_ring/error.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -569,8 +568,6 @@ int main(void)
 {
 	Suite *suite = suite_create("plan");
 	TCase *tc = patient_case(suite, "what becomes a chain");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, a_path_is_one_chain);
 	tcase_add_test(tc, indexes_do_not_say_who_comes_first);
@@ -613,8 +610,5 @@ int main(void)
 	tc = patient_case(suite, "text");
 	tcase_add_test(tc, what_a_node_waits_for_is_told_once_and_in_order);
 	tcase_add_test(tc, a_text_is_whole_or_says_that_it_was_cut_off);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

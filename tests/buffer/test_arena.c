@@ -3,9 +3,8 @@
  * Arenas: slabs of several sizes share addresses for one budget.
  */
 #include "buffer/slab.h"
-#include <check.h>
+#include "cases.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define KIB ((size_t)1024)
@@ -168,18 +167,12 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("arena");
-	TCase *tc = tcase_create("blocks");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	TCase *tc = patient_case(suite, "blocks");
 
 	tcase_add_loop_test(tc, all_of_the_budget_can_be_had_in_whatever_sizes, 0, 40);
 	tcase_add_test(tc, the_first_blocks_lie_one_behind_the_other);
 	tcase_add_test(tc, a_slab_uses_its_pieces_up);
 	tcase_add_test(tc, a_slab_that_cannot_grow_stays_as_it_is);
 	tcase_add_test(tc, an_arena_larger_than_all_addresses_is_refused);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "patience.h"
 #include <check.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 /* A case of a suite, whose tests may take as long as they need. */
@@ -17,6 +18,18 @@ static inline TCase *patient_case(Suite *suite, const char *name)
 	tcase_set_timeout(tcase, WATCHDOG_S);
 	suite_add_tcase(suite, tcase);
 	return tcase;
+}
+
+/* Run the suite. Returns what main() is to return. */
+static inline int suite_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /*

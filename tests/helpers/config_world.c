@@ -172,14 +172,3 @@ TCase *case_of(Suite *suite, const char *name)
 	tcase_add_checked_fixture(tc, world_up, world_down);
 	return tc;
 }
-
-int suite_run(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}

@@ -49,7 +49,4 @@ const char *preset_name(int index);
 /* A case in which every test has the world to itself. */
 TCase *case_of(Suite *suite, const char *name);
 
-/* Run the suite. Returns what main() is to return. */
-int suite_run(Suite *suite);
-
 #endif

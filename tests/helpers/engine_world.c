@@ -293,18 +293,15 @@ TCase *engine_case(Suite *suite, const char *name)
 
 int engine_run(Suite *suite)
 {
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	int status;
 
 	if (engine_count() == 0) {
 		printf("skip - no engine works on this machine\n");
-		srunner_free(runner);
+		srunner_free(srunner_create(suite));
 		return one_is_missing ? EXIT_FAILURE : 77;
 	}
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed || one_is_missing ? EXIT_FAILURE : EXIT_SUCCESS;
+	status = suite_run(suite);
+	return one_is_missing ? EXIT_FAILURE : status;
 }
 
 /*

@@ -6,7 +6,6 @@
 #include "cases.h"
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 
 static const char *const state_names[] = {"ILLEGAL",   "FREE",       "BUILDING", "ADDED", "QUEUED",
 					  "IN_FLIGHT", "CANCELLING", "ORPHANED", "DONE"};
@@ -235,8 +234,7 @@ int main(void)
 {
 	Suite *suite = suite_create("op_table");
 	TCase *tc = patient_case(suite, "transitions");
-	SRunner *runner = srunner_create(suite);
-	int failed, refused = 0;
+	int refused = 0;
 
 	while (not_drawn(refused) >= 0)
 		refused++;
@@ -253,8 +251,5 @@ int main(void)
 	tcase_add_test(tc, a_ticket_of_a_slot_that_never_was_is_stale);
 	tcase_add_test(tc, bare_ops_leave_a_slot_for_every_buffer);
 	tcase_add_test(tc, slots_keep_their_place_while_the_table_grows);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

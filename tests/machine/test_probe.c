@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -125,16 +124,11 @@ int main(void)
 {
 	Suite *suite = suite_create("probe");
 	TCase *tc = patient_case(suite, "trying");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, asking_once_gives_what_trying_gives);
 	tcase_add_test(tc, what_could_not_be_tried_for_want_of_descriptors_is_tried_again);
 	tcase_add_test(tc, a_signal_that_arrives_meanwhile_hides_no_feature);
 	tcase_add_test(tc, it_leaves_no_descriptor_open);
 	tcase_add_test(tc, threads_that_ask_at_once_are_told_the_same);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -241,8 +241,6 @@ int main(void)
 {
 	Suite *suite = suite_create("operations");
 	TCase *tc = patient_case(suite, "the manual");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, every_builder_has_its_row);
 	tcase_add_test(tc, every_builder_is_in_the_net_of_the_compiler);
@@ -252,8 +250,5 @@ int main(void)
 	tcase_add_test(tc, every_kind_has_a_name);
 	tcase_add_test(tc, every_kind_has_the_behaviour_that_its_traits_say);
 	tcase_add_test(tc, every_kind_is_cancelled_abandoned_limited_and_drained_by_the_suites);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

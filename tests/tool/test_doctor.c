@@ -689,8 +689,6 @@ int main(void)
 {
 	Suite *suite = suite_create("doctor");
 	TCase *tc = patient_case(suite, "doctor");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, facts_up, NULL);
 	tcase_add_loop_test(tc, doctor_says_of_a_machine_what_its_golden_file_says, 0,
@@ -715,8 +713,5 @@ int main(void)
 	tcase_add_test(tc, a_loop_needs_its_own_addresses_and_those_of_the_program);
 	tcase_add_test(tc, a_ring_that_finds_no_addresses_is_not_blamed_on_locked_memory);
 	tcase_add_test(tc, advice_ends_where_there_is_no_room);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite);
 }
