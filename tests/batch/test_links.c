@@ -5,6 +5,7 @@
  * A kernel that is short of memory takes a part of what was submitted; here it does where a test says so.
  */
 #include "world.h"
+#include "cut.h"
 #include "loop/loop.h"
 #include <safer_ring/batch.h>
 #include <safer_ring/error.h>
@@ -16,37 +17,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* How many entries the next enters take, and how many of those there are. */
-static unsigned taken[2];
-static int cuts, cut;
-
-int __real_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-			   sigset_t *sig, size_t size);
-int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-			   sigset_t *sig, size_t size);
-
-int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-			   sigset_t *sig, size_t size)
-{
-	unsigned wanted = to_submit;
-
-	if (to_submit && cut < cuts && taken[cut++] < to_submit)
-		to_submit = taken[cut - 1];
-	if (wanted && !to_submit)
-		return -EAGAIN;
-	if (wanted > to_submit) /* who could not take all does not wait */
-		min_complete = 0;
-	return __real_io_uring_enter2(fd, to_submit, min_complete, flags, sig, size);
-}
-
-static void cut_at(int first, int second)
-{
-	taken[0] = (unsigned)first;
-	taken[1] = (unsigned)second;
-	cuts = 2;
-	cut = 0;
-}
 
 enum { OPS = 6, NOBODY = -1 };
 
@@ -146,7 +116,7 @@ START_TEST(it_matters_not_where_a_chain_is_cut)
 				for (second = 0; second <= OPS; second += 2) {
 					sfr_batch *batch = path(failing, anys[i]);
 
-					cut_at(first, second);
+					cut_at((unsigned)first, (unsigned)second);
 					ck_assert_int_eq(sfr_batch_submit(batch, NULL, NULL), 0);
 					ck_assert_int_ge(sfr_batch_await(batch), 0);
 					check_path(batch, failing, anys[i]);
@@ -167,7 +137,7 @@ START_TEST(what_is_cut_off_is_given_back_once)
 			int at = first ? first : second;
 			sfr_batch *batch = path(NOBODY, 0);
 
-			cut_at(first, second);
+			cut_at((unsigned)first, (unsigned)second);
 			ck_assert_int_eq(sfr_batch_await(batch), 0);
 			check_path(batch, NOBODY, 0);
 			ck_assert_uint_eq(stats_of(loop).links_broken - before,
@@ -286,7 +256,7 @@ START_TEST(what_was_cut_off_waits_for_what_was_not)
 		for (at = 1; at <= OPS; at++) {
 			sfr_batch *batch = waiting_path();
 
-			cut_at(at, OPS);
+			cut_at((unsigned)at, OPS);
 			ck_assert_int_eq(sfr_batch_submit(batch, NULL, NULL), 0);
 			for (turns = 0; turns < 4; turns++)
 				ck_assert_int_ge(sfr_loop_step(loop, 0), 0);

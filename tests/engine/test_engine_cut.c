@@ -4,6 +4,7 @@
  * not take together with what comes before never runs by itself, on every engine.
  */
 #include "engine_world.h"
+#include "cut.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -16,29 +17,6 @@
 /* A chain of five, one that is alone, and a chain of two. */
 enum { FIVE = 5, ALONE = 5, PAIR = 6, ENTRIES = 8 };
 enum { NOBODY = -1 };
-
-/* How many entries the next enters take, and how many of those there are. */
-static unsigned taken[4];
-static int cuts, cut;
-
-int __real_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-			   sigset_t *sig, size_t size);
-int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-			   sigset_t *sig, size_t size);
-
-int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-			   sigset_t *sig, size_t size)
-{
-	unsigned wanted = to_submit;
-
-	if (to_submit && cut < cuts && taken[cut++] < to_submit)
-		to_submit = taken[cut - 1];
-	if (wanted && !to_submit)
-		return -EAGAIN;
-	if (wanted > to_submit) /* who could not take all does not wait */
-		min_complete = 0;
-	return __real_io_uring_enter2(fd, to_submit, min_complete, flags, sig, size);
-}
 
 /* Where an engine that is not the kernel gets its memory. */
 static bool no_memory;
@@ -125,8 +103,8 @@ static int rest_of(int begin, int end)
 {
 	int at = 0, i;
 
-	for (i = 0; i < cuts && at < ENTRIES; i++) {
-		at += (int)taken[i];
+	for (i = 0; i < 2 && at < ENTRIES; i++) {
+		at += (int)cut_sizes[i];
 		if (at > begin && at < end)
 			return at;
 	}
@@ -168,14 +146,6 @@ static void check_log(void)
 		before = at && i != ALONE ? at : i == ALONE ? NULL : before;
 	}
 	ck_assert_int_eq((int)strlen(text), ran);
-}
-
-static void cut_at(unsigned first, unsigned second)
-{
-	taken[0] = first;
-	taken[1] = second;
-	cuts = 2;
-	cut = 0;
 }
 
 /* _i is an engine and where the first cut is. */
