@@ -4,6 +4,7 @@
  * each op ends once.
  */
 #include "batches.h"
+#include "allocations.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -584,39 +585,8 @@ START_TEST(an_error_passes_along_the_longest_path)
 END_TEST
 
 /*
- * Memory: each allocation of the library goes through here. While `watching`, they are counted and one of
- * them fails; libcheck allocates as well, so nothing of it is called meanwhile.
+ * Memory.
  */
-
-static bool watching;
-static long allocations, failing_allocation;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static bool allocation_fails(void)
-{
-	return watching && ++allocations == failing_allocation;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return allocation_fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return allocation_fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return allocation_fails() ? NULL : __real_realloc(old, size);
-}
 
 #define MEMBERS 60
 
@@ -679,7 +649,7 @@ START_TEST(each_allocation_may_fail_and_each_op_ends_once)
 {
 	sfr_loop *loop = loop_for_batches(_i, NULL);
 	int results[MEMBERS], members, r, i, descriptors;
-	long n = 0;
+	long n = 0, made;
 
 	source = file_with("0123456789");
 	target = empty_file();
@@ -688,11 +658,9 @@ START_TEST(each_allocation_may_fail_and_each_op_ends_once)
 	descriptors = open_descriptors();
 	do {
 		ended = (struct ended){0};
-		allocations = 0;
-		failing_allocation = ++n;
-		watching = true;
+		allocations_watch(++n);
 		r = batch_life(loop, results, &members);
-		watching = false;
+		made = allocations_end();
 		ck_assert_msg(r == 0 || r == -ENOMEM, "allocation %ld: %s", n, sfr_errname(r));
 		ck_assert_int_eq(ended.calls, r == 0);
 		ck_assert_int_eq(members, r == 0 ? MEMBERS : 0);
@@ -705,7 +673,7 @@ START_TEST(each_allocation_may_fail_and_each_op_ends_once)
 		ck_assert_msg(stat_held(loop) == 0, "allocation %ld: a buffer is lost", n);
 		ck_assert_uint_eq(sfr_loop_inflight(loop), 0);
 		ck_assert_msg(open_descriptors() == descriptors, "allocation %ld: descriptors", n);
-	} while (allocations >= n);
+	} while (made >= n);
 	ck_assert_int_eq(r, 0);
 	ck_assert_int_gt(n, 8);
 	ck_assert_int_eq(results[8], -ENOTTY);

@@ -3,8 +3,9 @@
  * Recipes: copying, replacing, reading, sending; each as it should be, with each step failing, cancelled and
  * drained at each turn, and without memory.
  */
-#include "loop/loop.h"
 #include "world.h"
+#include "allocations.h"
+#include "loop/loop.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,41 +18,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/*
- * Every allocation of the library goes through here. While `watching`, one of them fails; nothing of
- * libcheck may be called meanwhile, for it allocates as well.
- */
-
-static bool watching;
-static long allocations, failing_allocation;
-
-static bool allocation_fails(void)
-{
-	return watching && ++allocations == failing_allocation;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return allocation_fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return allocation_fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return allocation_fails() ? NULL : __real_realloc(old, size);
-}
 
 /*
  * A loop, and a directory of the test's own.
@@ -1000,6 +966,7 @@ START_TEST(without_memory_a_recipe_is_refused_or_ends_in_order)
 {
 	sfr_loop *loop = loop_and_dir(_i, FEW);
 	size_t kind;
+	long made;
 	int n, peer, refused, fd;
 
 	for (kind = 0; kind < sizeof(starts) / sizeof(starts[0]); kind++) {
@@ -1014,15 +981,13 @@ START_TEST(without_memory_a_recipe_is_refused_or_ends_in_order)
 			seen_release(&seen);
 			seen = (struct seen){0};
 			copy_seen_forget();
-			allocations = 0;
-			failing_allocation = n;
-			watching = true;
+			allocations_watch(n);
 			batch = starts[kind](loop, fd, buf);
 			err = errno;
 			for (turn = 0; batch && turn < 1000 && !seen.calls && !copy_seen.calls;
 			     turn++)
 				sfr_loop_step(loop, 1000000);
-			watching = false;
+			made = allocations_end();
 			ck_assert_int_eq(seen.calls + copy_seen.calls, batch ? 1 : 0);
 			if (!batch)
 				ck_assert_int_eq(err, ENOMEM);
@@ -1031,7 +996,7 @@ START_TEST(without_memory_a_recipe_is_refused_or_ends_in_order)
 			ck_assert_uint_eq(stat_held(loop), 0);
 			ck_assert_int_eq(names_left(), 1);
 			refused += !batch;
-			if (allocations < n)
+			if (made < n)
 				break;
 		}
 		ck_assert_int_lt(n, 1000);

@@ -13,42 +13,6 @@
 
 sfr_config *cfg;
 sfr_config_error err;
-unsigned allocations;
-unsigned failing_allocation;
-
-static bool allocation_fails(void)
-{
-	return ++allocations == failing_allocation;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-	return allocation_fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return allocation_fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return allocation_fails() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return allocation_fails() ? NULL : __real_strdup(text);
-}
 
 static char directory[] = "/tmp/safer-ring-config-XXXXXX";
 
@@ -61,7 +25,6 @@ static void world_up(void)
 	ck_assert_int_eq(chdir(directory), 0);
 	cfg = NULL;
 	err = (sfr_config_error){0};
-	failing_allocation = 0;
 }
 
 static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)

@@ -2,8 +2,7 @@
 /*
  * The world of the configuration tests: a directory of their own and an environment without settings.
  *
- * SFR_SOURCE_ROOT names the directory with conf/ in it. Allocations of the library go through the
- * linker's --wrap (malloc, calloc, realloc, strdup), so that each of them can be made to fail.
+ * SFR_SOURCE_ROOT names the directory with conf/ in it.
  */
 #ifndef SFR_TESTS_CONFIG_WORLD_H
 #define SFR_TESTS_CONFIG_WORLD_H
@@ -19,10 +18,8 @@
 	"(there are preset, engine, ring.*, features.*, buffers.*, server.*, safety.*, log.*; " \
 	"`safer-ring config reference` prints them all)"
 
-extern sfr_config *cfg;             /* of the test that runs; freed after it */
-extern sfr_config_error err;        /* what load() found */
-extern unsigned allocations;        /* so far */
-extern unsigned failing_allocation; /* counted from 1; 0: none fails */
+extern sfr_config *cfg;      /* of the test that runs; freed after it */
+extern sfr_config_error err; /* what load() found */
 
 /* Write a file into the directory of the test. */
 void file_of(const char *name, const char *text);

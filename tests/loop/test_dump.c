@@ -4,6 +4,7 @@
  *
  * Who may call it is in calls.c, as for all calls.
  */
+#include "allocations.h"
 #include "peers.h"
 #include "pending.h"
 #include <inttypes.h>
@@ -13,34 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool counting;
-static int allocations;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *at, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *at, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	allocations += counting;
-	return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	allocations += counting;
-	return __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *at, size_t size)
-{
-	allocations += counting;
-	return __real_realloc(at, size);
-}
 
 static char text[8 << 20];
 static struct seen others;
@@ -410,11 +383,9 @@ START_TEST(to_look_allocates_and_changes_nothing)
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 	out = fmemopen(before, sizeof(before), "w");
 	setvbuf(out, room, _IOFBF, sizeof(room));
-	allocations = 0;
-	counting = true;
+	allocations_watch(0);
 	sfr_loop_dump(loop, out);
-	counting = false;
-	ck_assert_int_eq(allocations, 0);
+	ck_assert_int_eq(allocations_end(), 0);
 	fclose(out);
 	ck_assert_str_eq(dump(loop), before);
 	close(peer);
