@@ -28,11 +28,25 @@ struct host {
 
 	/* Until they are ended, also by what they call. */
 	void *(*timer)(void *host, unsigned ms, host_called *fn, void *arg);
-	void (*timer_end)(void *timer);
 	void *(*watch)(void *host, int fd, host_called *fn, void *arg);
-	void (*watch_end)(void *watch);
+	void (*end)(void *timer_or_watch);
 };
 
 extern const struct host the_host;
+
+/* attach(), detach() and error_of() of an adapter that has these calls under its own name. */
+#define ADAPTER_CALLS(name)                                                 \
+	static int attach(void **out, void *host, sfr_loop *loop)           \
+	{                                                                   \
+		return sfr_##name##_attach((sfr_##name **)out, host, loop); \
+	}                                                                   \
+	static void detach(void *attached)                                  \
+	{                                                                   \
+		sfr_##name##_detach(attached);                              \
+	}                                                                   \
+	static int error_of(const void *attached)                           \
+	{                                                                   \
+		return sfr_##name##_error(attached);                        \
+	}
 
 #endif

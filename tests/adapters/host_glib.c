@@ -122,7 +122,6 @@ const struct host the_host = {
 	.detach = detach,
 	.error = error_of,
 	.timer = timer,
-	.timer_end = own_end,
 	.watch = watch,
-	.watch_end = own_end,
+	.end = own_end,
 };

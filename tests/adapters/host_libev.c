@@ -32,20 +32,7 @@ static void run(void *host)
 	(void)ev_run(host, 0);
 }
 
-static int attach(void **out, void *host, sfr_loop *loop)
-{
-	return sfr_libev_attach((sfr_libev **)out, host, loop);
-}
-
-static void detach(void *attached)
-{
-	sfr_libev_detach(attached);
-}
-
-static int error_of(const void *attached)
-{
-	return sfr_libev_error(attached);
-}
+ADAPTER_CALLS(libev)
 
 static struct own *own_new(void *host, host_called *fn, void *arg)
 {
@@ -118,7 +105,6 @@ const struct host the_host = {
 	.detach = detach,
 	.error = error_of,
 	.timer = timer,
-	.timer_end = own_end,
 	.watch = watch,
-	.watch_end = own_end,
+	.end = own_end,
 };

@@ -25,20 +25,7 @@ static void turn(void *host)
 	(void)event_base_loop(host, EVLOOP_ONCE);
 }
 
-static int attach(void **out, void *host, sfr_loop *loop)
-{
-	return sfr_libevent_attach((sfr_libevent **)out, host, loop);
-}
-
-static void detach(void *attached)
-{
-	sfr_libevent_detach(attached);
-}
-
-static int error_of(const void *attached)
-{
-	return sfr_libevent_error(attached);
-}
+ADAPTER_CALLS(libevent)
 
 static void happened(evutil_socket_t fd, short what, void *arg)
 {
@@ -88,7 +75,6 @@ const struct host the_host = {
 	.detach = detach,
 	.error = error_of,
 	.timer = timer,
-	.timer_end = own_end,
 	.watch = watch,
-	.watch_end = own_end,
+	.end = own_end,
 };

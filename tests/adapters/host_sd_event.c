@@ -32,20 +32,7 @@ static void turn(void *host)
 	(void)sd_event_run(host, UINT64_MAX);
 }
 
-static int attach(void **out, void *host, sfr_loop *loop)
-{
-	return sfr_sd_event_attach((sfr_sd_event **)out, host, loop);
-}
-
-static void detach(void *attached)
-{
-	sfr_sd_event_detach(attached);
-}
-
-static int error_of(const void *attached)
-{
-	return sfr_sd_event_error(attached);
-}
+ADAPTER_CALLS(sd_event)
 
 static struct own *own_new(host_called *fn, void *arg)
 {
@@ -117,7 +104,6 @@ const struct host the_host = {
 	.detach = detach,
 	.error = error_of,
 	.timer = timer,
-	.timer_end = own_end,
 	.watch = watch,
-	.watch_end = own_end,
+	.end = own_end,
 };

@@ -41,20 +41,7 @@ static void run(void *host)
 	(void)uv_run(host, UV_RUN_DEFAULT);
 }
 
-static int attach(void **out, void *host, sfr_loop *loop)
-{
-	return sfr_uv_attach((sfr_uv **)out, host, loop);
-}
-
-static void detach(void *attached)
-{
-	sfr_uv_detach(attached);
-}
-
-static int error_of(const void *attached)
-{
-	return sfr_uv_error(attached);
-}
+ADAPTER_CALLS(uv)
 
 static void hold(void *attached)
 {
@@ -127,7 +114,6 @@ const struct host the_host = {
 	.error = error_of,
 	.hold = hold,
 	.timer = timer,
-	.timer_end = own_end,
 	.watch = watch,
-	.watch_end = own_end,
+	.end = own_end,
 };

@@ -151,7 +151,7 @@ static void submit_again(void *arg)
 
 START_TEST(what_a_callback_of_the_host_submits_is_started)
 {
-	struct submitter submitter = {loop_hosted(_i), NULL, the_host.timer_end, 5};
+	struct submitter submitter = {loop_hosted(_i), NULL, the_host.end, 5};
 
 	submitter.source = the_host.timer(host, 1, submit_again, &submitter);
 	turn_host_until(&seen.calls, 5);
@@ -172,7 +172,7 @@ static int turns_in(unsigned ms)
 		the_host.turn(host);
 		turns++;
 	}
-	the_host.timer_end(timer);
+	the_host.end(timer);
 	return turns;
 }
 
@@ -212,7 +212,7 @@ START_TEST(sources_of_the_host_run_beside_a_busy_loop)
 	busy = false;
 
 	ck_assert_int_ge(seen.calls, 10);
-	the_host.timer_end(timer);
+	the_host.end(timer);
 }
 END_TEST
 
@@ -231,7 +231,7 @@ START_TEST(a_loop_runs_beside_a_busy_host)
 	busy = false;
 
 	ck_assert_int_ge(wakes, 10);
-	the_host.watch_end(watch);
+	the_host.end(watch);
 }
 END_TEST
 
@@ -317,8 +317,8 @@ END_TEST
 START_TEST(what_the_last_source_of_a_host_submits_keeps_it_running)
 {
 	sfr_loop *loop = loop_hosted(_i);
-	struct submitter timer = {loop, NULL, the_host.timer_end, 1};
-	struct submitter watch = {loop, NULL, the_host.watch_end, 1};
+	struct submitter timer = {loop, NULL, the_host.end, 1};
+	struct submitter watch = {loop, NULL, the_host.end, 1};
 	int read_end, write_end;
 
 	timer.source = the_host.timer(host, 2, submit_again, &timer);
