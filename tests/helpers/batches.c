@@ -102,15 +102,6 @@ sfr_buf *text_buf(sfr_loop *loop, const char *text)
 	return sfr_buf_from(loop, text, strlen(text));
 }
 
-int file_with(const char *text)
-{
-	int fd = empty_file();
-
-	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
-	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
-	return fd;
-}
-
 void assert_file(int fd, const char *text)
 {
 	char bytes[256] = "";

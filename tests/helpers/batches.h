@@ -46,7 +46,6 @@ void gate_open(const struct gate *gate);
 /* A buffer with room for exactly so many bytes. */
 sfr_buf *room_for(sfr_loop *loop, uint32_t size);
 sfr_buf *text_buf(sfr_loop *loop, const char *text);
-int file_with(const char *text); /* its position at the beginning */
 void assert_file(int fd, const char *text);
 void assert_text(const sfr_buf *buf, const char *text);
 

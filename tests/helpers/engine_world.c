@@ -339,14 +339,6 @@ int fd_flags(int fd)
 	return fcntl(fd, F_GETFL);
 }
 
-int file_with(const char *text)
-{
-	int fd = empty_file();
-
-	ck_assert_int_eq(pwrite(fd, text, strlen(text), 0), (int)strlen(text));
-	return fd;
-}
-
 int bytes_waiting(int fd)
 {
 	int count = -1;

@@ -102,9 +102,6 @@ void fd_empty(int fd);
 /* The file's flags as fcntl tells them. */
 int fd_flags(int fd);
 
-/* A file with this text in it. */
-int file_with(const char *text);
-
 /* How many bytes can be read at once from a pipe or a socket. */
 int bytes_waiting(int fd);
 

@@ -249,6 +249,14 @@ int empty_file(void)
 	return fd;
 }
 
+int file_with(const char *text)
+{
+	int fd = empty_file();
+
+	ck_assert_int_eq(pwrite(fd, text, strlen(text), 0), (int)strlen(text));
+	return fd;
+}
+
 int listening_socket(struct sockaddr_in *addr_out, int backlog)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET,

@@ -78,7 +78,8 @@ void pair_of_sockets(int *a, int *b); /* connected TCP sockets on loopback */
 void pair_of_unix_sockets(int *a, int *b);
 void pair_of_pipe_ends(int *read_end, int *write_end);
 int empty_file(void);
-int owned_fd(int fd); /* have the fixture close this one as well; returns it */
+int file_with(const char *text); /* its position at the beginning */
+int owned_fd(int fd);            /* have the fixture close this one as well; returns it */
 struct sockaddr_in;
 int listening_socket(struct sockaddr_in *addr_out, int backlog); /* on loopback */
 

@@ -11,15 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int file_with(const char *text)
-{
-	int fd = empty_file();
-
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
-	return fd;
-}
-
 static void assert_file(int fd, const char *text)
 {
 	char found[64];

@@ -34,15 +34,6 @@ static void assert_next(int fd, const char *text)
 	ck_assert_str_eq(bytes, text);
 }
 
-static int file_with(const char *text)
-{
-	int fd = empty_file();
-
-	put(fd, text);
-	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
-	return fd;
-}
-
 START_TEST(a_file_goes_into_a_pipe_from_where_it_is_asked_to)
 {
 	sfr_loop *loop = loop_and_pipe(_i, NULL);
