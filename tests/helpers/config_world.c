@@ -4,7 +4,6 @@
  */
 #include "config_world.h"
 #include "config/value.h"
-#include <errno.h>
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,20 +53,6 @@ void file_of_bytes(const char *name, const char *bytes, size_t size)
 void file_of(const char *name, const char *text)
 {
 	file_of_bytes(name, text, strlen(text));
-}
-
-void tree_file(const char *path, const char *text)
-{
-	char made[512];
-	char *slash = made;
-
-	ck_assert_int_lt(snprintf(made, sizeof(made), "%s", path), (int)sizeof(made));
-	while ((slash = strchr(slash, '/')) != NULL) {
-		*slash = '\0';
-		ck_assert(mkdir(made, 0700) == 0 || errno == EEXIST);
-		*slash++ = '/';
-	}
-	file_of(path, text);
 }
 
 int load_bytes(const char *bytes, size_t size)

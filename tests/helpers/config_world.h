@@ -25,9 +25,6 @@ extern sfr_config_error err; /* what load() found */
 void file_of(const char *name, const char *text);
 void file_of_bytes(const char *name, const char *bytes, size_t size);
 
-/* The same for "proc/self/status": directories on the way are made. */
-void tree_file(const char *path, const char *text);
-
 /* Load a.yaml with this text into cfg. */
 int load(const char *text);
 int load_bytes(const char *bytes, size_t size);

@@ -8,17 +8,34 @@
 #include "config_world.h"
 #include "allocations.h"
 #include "machine/machine.h"
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #define V2 "sys/fs/cgroup"
 #define GIB (UINT64_C(1) << 30)
 
 static struct sfr__machine machine;
+
+/* Write a file of the tree; directories on the way are made. */
+static void tree_file(const char *path, const char *text)
+{
+	char made[512];
+	char *slash = made;
+
+	ck_assert_int_lt(snprintf(made, sizeof(made), "%s", path), (int)sizeof(made));
+	while ((slash = strchr(slash, '/')) != NULL) {
+		*slash = '\0';
+		ck_assert(mkdir(made, 0700) == 0 || errno == EEXIST);
+		*slash++ = '/';
+	}
+	file_of(path, text);
+}
 
 /* Look at the tree in the directory of the test. */
 static void look(void)
