@@ -5,7 +5,7 @@
  *	file_copy_batch FROM TO
  *
  * Shows writes that inherit what was read, a batch that is filled again and again, and its plan: one
- * kernel chain for each block.
+ * kernel row for each block.
  */
 #include <safer_ring.h>
 #include <errno.h>
@@ -83,7 +83,8 @@ int main(int argc, char **argv)
 	for (uint64_t off = 0; copied > 0; off += copied) {
 		window_fill(loop, batch, from, to, off);
 		if (off == 0 && sfr_batch_plan(batch, &plan) == 0)
-			fprintf(stderr, "%u kernel chains: %s\n", plan.chains, plan.text);
+			fprintf(stderr, "%u rows of linked operations: %s\n", plan.chains,
+				plan.text);
 		copied = window_copy(batch);
 		fprintf(stderr, "\r%lu KiB", (unsigned long)((off + copied) >> 10));
 	}

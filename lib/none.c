@@ -77,11 +77,11 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(int, sfr_abandon, (sfr_loop * loop, sfr_ticket ticket), -ENOSYS)                         \
 	X(sfr_op *, sfr_within, (sfr_op * op, uint64_t ns), op)                                    \
 	X(sfr_op *, sfr_all, (sfr_op * op), op)                                                    \
-	X(sfr_op *, sfr_into, (sfr_op * op, int fixed), op)                                        \
+	X(sfr_op *, sfr_into, (sfr_op * op, int name), op)                                         \
 	X(sfr_pool *, sfr_pool_new, (size_t count, size_t buf_size), NULL)                         \
 	X(sfr_buf *, sfr_pool_get, (sfr_pool * pool), NULL)                                        \
 	X(int, sfr_pool_free, (sfr_pool * pool), 0)                                                \
-	X(int, sfr_files_register, (sfr_loop * loop, const int *fds, unsigned n, int *fixed_out),  \
+	X(int, sfr_files_register, (sfr_loop * loop, const int *fds, unsigned n, int *names_out),  \
 	  -ENOSYS)                                                                                 \
 	X(int, sfr_files_unregister, (sfr_loop * loop), -ENOSYS)                                   \
 	X(int, sfr_buffers_register, (sfr_loop * loop, sfr_buf * *bufs, unsigned n), -ENOSYS)      \

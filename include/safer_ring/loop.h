@@ -214,7 +214,7 @@ typedef struct sfr_loop_stats {
 	/** Times that a timer or deadline fired or came nearer: their cost. */
 	uint64_t timers_moved;
 	uint64_t links; /**< Operations that the engine got linked behind another one. */
-	/** Of their chains, those that it did not run for that, and gave back. */
+	/** Of their rows, those that it did not run for that, and gave back. */
 	uint64_t links_broken;
 	/**
 	 * System calls of the engine and its workers: to submit, to wait, and on epoll to do what

@@ -337,10 +337,10 @@ SFR_API sfr_op *sfr_shutdown(sfr_loop *loop, int fd, int how);
  * Close a descriptor without blocking. Operations in flight on it go on: cancel them first. It cannot be
  * cancelled itself, and a deadline does not keep it from closing; abandoned, it closes all the same.
  *
- * @param fd Taken; its number may be reused as soon as this operation runs. A registered file: its slot is empty
+ * @param fd Taken; its number may be reused as soon as this operation runs. A registered file: its place is empty
  *           when this calls back.
  * @par Result
- *      0; else the error of close(2). Of a registered file: -SFR_ENOTREGISTERED if the slot is empty;
+ *      0; else the error of close(2). Of a registered file: -SFR_ENOTREGISTERED if the place is empty;
  *             -EBUSY, and nothing is closed, while another operation is about to fill or close it.
  * @thread The loop's. @since 0.1
  */

@@ -179,9 +179,9 @@ static inline sfr_op *sfr__analyzer_all(sfr_op *op)
 	return op;
 }
 
-static inline sfr_op *sfr__analyzer_into(sfr_op *op, int fixed)
+static inline sfr_op *sfr__analyzer_into(sfr_op *op, int name)
 {
-	(void)sfr_into(op, fixed);
+	(void)sfr_into(op, name);
 	return op;
 }
 
@@ -202,7 +202,7 @@ static inline sfr_buf *sfr__analyzer_append(sfr_buf *head, sfr_buf *tail)
 #define sfr_buf_append(head, tail) sfr__analyzer_append(head, tail)
 #define sfr_within(op, ns) sfr__analyzer_within(op, ns)
 #define sfr_all(op) sfr__analyzer_all(op)
-#define sfr_into(op, fixed) sfr__analyzer_into(op, fixed)
+#define sfr_into(op, name) sfr__analyzer_into(op, name)
 #define sfr_submit(op, done, arg) sfr_submit(op, done, sfr__analyzer_keep(arg))
 #define sfr_batch_take(batch, op) sfr__analyzer_fill(sfr_batch_take(batch, op))
 #define sfr_batch_submit(batch, done, arg) \

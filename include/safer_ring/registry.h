@@ -3,12 +3,12 @@
  * Registry: descriptors and buffers that the engine keeps at hand.
  *
  * A registered file is an int as well: negative, and never a real descriptor. Every operation takes one
- * where it takes a descriptor, and sfr_cancel_fd() knows it by that name; an empty slot is
+ * where it takes a descriptor, and sfr_cancel_fd() knows it by that name; an empty place is
  * -SFR_ENOTREGISTERED. It is -SFR_EUNSUPPORTED as a dirfd, and where a worker of the loop does the operation
- * (sfr_ftruncate() before Linux 6.9). Read and write with offsets what only a slot has open,
+ * (sfr_ftruncate() before Linux 6.9). Read and write with offsets what only a place has open,
  * as after sfr_into(): when an error cuts a transfer short, io_uring does not move the position, and the loop can
  * correct that only through a descriptor. For this the loop keeps a copy of the descriptor of each registered
- * file that has a position. When the slot is emptied the copy is closed, which ends the locks of fcntl() that the
+ * file that has a position. When the place is emptied the copy is closed, which ends the locks of fcntl() that the
  * process has on that file, as close() does. The slab needs no registering: reads and writes with its buffers are
  * of the fixed kind by themselves where memory may be locked.
  */
@@ -23,15 +23,15 @@ SFR_BEGIN_DECLS
  * Register files. There is one table; unregister before you register others.
  *
  * @param fds       Borrowed for the call: the engine has the files open by itself, so you may close
- *                  these. -1: a slot that is empty, for sfr_into().
+ *                  these. -1: a place that is empty, for sfr_into().
  * @param n         How many, at least 1 and at most 32768.
- * @param fixed_out Receives the names of the slots, in order.
+ * @param names_out Receives the names of the places, in order.
  * @return 0; -EBUSY if there is a table already; -EBADF if one of them is not open; -EINVAL; -ENOMEM; -EMFILE
  *         above RLIMIT_NOFILE, and on the epoll engine if no descriptors are left for copies of them.
  * @thread The loop's.
  * @since 0.1
  */
-SFR_API int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *fixed_out);
+SFR_API int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *names_out);
 
 /**
  * Let go of the registered files.
@@ -44,21 +44,21 @@ SFR_API int sfr_files_register(sfr_loop *loop, const int *fds, unsigned n, int *
 SFR_API int sfr_files_unregister(sfr_loop *loop);
 
 /**
- * Have an operation put the descriptor that it wins straight into an empty slot of the registered
+ * Have an operation put the descriptor that it wins straight into an empty place of the registered
  * files.
  *
  * @param op    Building: sfr_accept(), sfr_openat() or sfr_socket(); others end with -EINVAL. NULL is
  *              nothing.
- * @param fixed The name of the slot. Not one: the operation ends with -SFR_ENOTREGISTERED. One that is
+ * @param name The name of the place. Not one: the operation ends with -SFR_ENOTREGISTERED. One that is
  *              taken: with -EBUSY.
- * @return op. Its result is 0 when the slot has the file. sfr_close() of the name empties it again. The
- *         kernel keeps no order between operations that change a slot, so only one of them may be in flight:
- *         until it has called back, another one that would fill or close the slot ends with -EBUSY. Close a
- *         slot after the operation that fills it has called back, or behind that operation in a batch.
+ * @return op. Its result is 0 when the place has the file. sfr_close() of the name empties it again. The
+ *         kernel keeps no order between operations that change a place, so only one of them may be in flight:
+ *         until it has called back, another one that would fill or close the place ends with -EBUSY. Close a
+ *         place after the operation that fills it has called back, or behind that operation in a batch.
  * @thread The loop's.
  * @since 0.1
  */
-SFR_API sfr_op *sfr_into(sfr_op *op, int fixed);
+SFR_API sfr_op *sfr_into(sfr_op *op, int name);
 
 /**
  * Register buffers, so that reads and writes with them need not look up their pages. For memory of

@@ -10,39 +10,39 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct sfr__link {
-	struct sfr__link *next, *prev;
+struct sfr__hook {
+	struct sfr__hook *next, *prev;
 };
 
 #define sfr__container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-static inline void sfr__list_init(struct sfr__link *list)
+static inline void sfr__list_init(struct sfr__hook *list)
 {
 	list->next = list->prev = list;
 }
 
-static inline bool sfr__list_empty(const struct sfr__link *list)
+static inline bool sfr__list_empty(const struct sfr__hook *list)
 {
 	return list->next == list;
 }
 
-static inline void sfr__list_append(struct sfr__link *list, struct sfr__link *link)
+static inline void sfr__list_append(struct sfr__hook *list, struct sfr__hook *hook)
 {
-	link->next = list;
-	link->prev = list->prev;
-	list->prev->next = link;
-	list->prev = link;
+	hook->next = list;
+	hook->prev = list->prev;
+	list->prev->next = hook;
+	list->prev = hook;
 }
 
-static inline void sfr__list_unlink(struct sfr__link *link)
+static inline void sfr__list_remove(struct sfr__hook *hook)
 {
-	link->prev->next = link->next;
-	link->next->prev = link->prev;
-	sfr__list_init(link);
+	hook->prev->next = hook->next;
+	hook->next->prev = hook->prev;
+	sfr__list_init(hook);
 }
 
 /* Empty `from` into `to`, which must be empty or uninitialised. */
-static inline void sfr__list_move(struct sfr__link *to, struct sfr__link *from)
+static inline void sfr__list_move(struct sfr__hook *to, struct sfr__hook *from)
 {
 	if (sfr__list_empty(from)) {
 		sfr__list_init(to);

@@ -2,40 +2,40 @@
 /*
  * Timer: the wheel's arithmetic.
  *
- * A set of bits for each level says which of its slots hold timers, so time that passes with
+ * A set of bits for each level says which of its buckets hold timers, so time that passes with
  * nothing due is skipped by looking for the next bit, and not tick by tick.
  */
 #include "base/timer.h"
 #include "base/invariant.h"
 
 #define DIGIT_BITS 6
-#define NO_SLOT UINT16_MAX
+#define NO_BUCKET UINT16_MAX
 #define TICK_NS ((uint64_t)1 << SFR__TICK_SHIFT)
 
 static unsigned digit(uint64_t tick, unsigned level)
 {
-	return (unsigned)(tick >> (level * DIGIT_BITS)) & (SFR__WHEEL_SLOTS - 1);
+	return (unsigned)(tick >> (level * DIGIT_BITS)) & (SFR__WHEEL_BUCKETS - 1);
 }
 
 void sfr__wheel_init(struct sfr__wheel *wheel, uint64_t now_ns)
 {
-	unsigned level, slot;
+	unsigned level, bucket;
 
 	*wheel = (struct sfr__wheel){.tick = now_ns >> SFR__TICK_SHIFT};
 	for (level = 0; level < SFR__WHEEL_LEVELS; level++)
-		for (slot = 0; slot < SFR__WHEEL_SLOTS; slot++)
-			sfr__list_init(&wheel->slots[level][slot]);
+		for (bucket = 0; bucket < SFR__WHEEL_BUCKETS; bucket++)
+			sfr__list_init(&wheel->buckets[level][bucket]);
 }
 
 static void wheel_place(struct sfr__wheel *wheel, struct sfr__timer *timer)
 {
 	uint64_t differs = timer->tick ^ wheel->tick;
 	unsigned level = differs ? (63 - (unsigned)__builtin_clzll(differs)) / DIGIT_BITS : 0;
-	unsigned slot = digit(timer->tick, level);
+	unsigned bucket = digit(timer->tick, level);
 
-	timer->slot = (uint16_t)(level * SFR__WHEEL_SLOTS + slot);
-	wheel->occupied[level] |= (uint64_t)1 << slot;
-	sfr__list_append(&wheel->slots[level][slot], &timer->link);
+	timer->bucket = (uint16_t)(level * SFR__WHEEL_BUCKETS + bucket);
+	wheel->occupied[level] |= (uint64_t)1 << bucket;
+	sfr__list_append(&wheel->buckets[level][bucket], &timer->hook);
 }
 
 void sfr__wheel_add(struct sfr__wheel *wheel, struct sfr__timer *timer, uint64_t expires_ns)
@@ -49,22 +49,23 @@ void sfr__wheel_add(struct sfr__wheel *wheel, struct sfr__timer *timer, uint64_t
 	wheel->count++;
 }
 
-static void slot_vacate(struct sfr__wheel *wheel, unsigned level, unsigned slot)
+static void bucket_vacate(struct sfr__wheel *wheel, unsigned level, unsigned bucket)
 {
-	wheel->occupied[level] &= ~((uint64_t)1 << slot);
+	wheel->occupied[level] &= ~((uint64_t)1 << bucket);
 }
 
 void sfr__wheel_remove(struct sfr__wheel *wheel, struct sfr__timer *timer)
 {
-	unsigned level = timer->slot / SFR__WHEEL_SLOTS, slot = timer->slot % SFR__WHEEL_SLOTS;
+	unsigned level = timer->bucket / SFR__WHEEL_BUCKETS,
+		 bucket = timer->bucket % SFR__WHEEL_BUCKETS;
 
-	sfr__list_unlink(&timer->link);
-	if (timer->slot != NO_SLOT && sfr__list_empty(&wheel->slots[level][slot]))
-		slot_vacate(wheel, level, slot);
+	sfr__list_remove(&timer->hook);
+	if (timer->bucket != NO_BUCKET && sfr__list_empty(&wheel->buckets[level][bucket]))
+		bucket_vacate(wheel, level, bucket);
 	wheel->count--;
 }
 
-/* The first tick after the present one at which a slot is due. A lower level is always due before a
+/* The first tick after the present one at which a bucket is due. A lower level is always due before a
  * higher one. False if there is none. */
 static bool wheel_due(const struct sfr__wheel *wheel, uint64_t *tick_out)
 {
@@ -84,34 +85,34 @@ static bool wheel_due(const struct sfr__wheel *wheel, uint64_t *tick_out)
 	return false;
 }
 
-/* The present tick begins a slot of this level: its timers move to lower ones. */
-static void slot_cascade(struct sfr__wheel *wheel, unsigned level)
+/* The present tick begins a bucket of this level: its timers move to lower ones. */
+static void bucket_cascade(struct sfr__wheel *wheel, unsigned level)
 {
-	unsigned slot = digit(wheel->tick, level);
-	struct sfr__link moving;
+	unsigned bucket = digit(wheel->tick, level);
+	struct sfr__hook moving;
 
-	sfr__list_move(&moving, &wheel->slots[level][slot]);
-	slot_vacate(wheel, level, slot);
+	sfr__list_move(&moving, &wheel->buckets[level][bucket]);
+	bucket_vacate(wheel, level, bucket);
 	while (!sfr__list_empty(&moving)) {
-		struct sfr__timer *timer = sfr__container(moving.next, struct sfr__timer, link);
+		struct sfr__timer *timer = sfr__container(moving.next, struct sfr__timer, hook);
 
-		sfr__list_unlink(&timer->link);
+		sfr__list_remove(&timer->hook);
 		wheel_place(wheel, timer);
 		wheel->moved++;
 	}
 }
 
-static unsigned slot_fire(struct sfr__wheel *wheel)
+static unsigned bucket_fire(struct sfr__wheel *wheel)
 {
-	unsigned slot = digit(wheel->tick, 0), fired = 0;
-	struct sfr__link due, *link;
+	unsigned bucket = digit(wheel->tick, 0), fired = 0;
+	struct sfr__hook due, *hook;
 
-	sfr__list_move(&due, &wheel->slots[0][slot]);
-	slot_vacate(wheel, 0, slot);
-	for (link = due.next; link != &due; link = link->next)
-		sfr__container(link, struct sfr__timer, link)->slot = NO_SLOT;
+	sfr__list_move(&due, &wheel->buckets[0][bucket]);
+	bucket_vacate(wheel, 0, bucket);
+	for (hook = due.next; hook != &due; hook = hook->next)
+		sfr__container(hook, struct sfr__timer, hook)->bucket = NO_BUCKET;
 	while (!sfr__list_empty(&due)) {
-		struct sfr__timer *timer = sfr__container(due.next, struct sfr__timer, link);
+		struct sfr__timer *timer = sfr__container(due.next, struct sfr__timer, hook);
 
 		sfr__wheel_remove(wheel, timer);
 		timer->fire(timer);
@@ -130,8 +131,8 @@ unsigned sfr__wheel_advance(struct sfr__wheel *wheel, uint64_t now_ns)
 		wheel->tick = tick;
 		for (level = SFR__WHEEL_LEVELS - 1; level > 0; level--)
 			if ((tick & (((uint64_t)1 << (level * DIGIT_BITS)) - 1)) == 0)
-				slot_cascade(wheel, level);
-		fired += slot_fire(wheel);
+				bucket_cascade(wheel, level);
+		fired += bucket_fire(wheel);
 	}
 	if (now > wheel->tick)
 		wheel->tick = now;

@@ -2,7 +2,7 @@
 /*
  * Timer: a hierarchical wheel. Adding and removing cost the same however many there are.
  *
- * Time is cut into ticks of 65.536 µs. Eight levels of 64 slots cover all of it: a timer sits on the
+ * Time is cut into ticks of 65.536 µs. Eight levels of 64 buckets cover all of it: a timer sits on the
  * level of the highest digit, base 64, in which its tick differs from the present one, and moves to
  * lower levels as that digit's turn comes. Timers never fire early, and less than a tick late. The
  * wheel knows no clock: whoever drives it says what time it is.
@@ -15,7 +15,7 @@
 
 #define SFR__TICK_SHIFT 16
 #define SFR__WHEEL_LEVELS 8
-#define SFR__WHEEL_SLOTS 64
+#define SFR__WHEEL_BUCKETS 64
 
 /* A point of time that may lie beyond all counting. */
 static inline uint64_t sfr__time_after(uint64_t now_ns, uint64_t ns)
@@ -24,16 +24,16 @@ static inline uint64_t sfr__time_after(uint64_t now_ns, uint64_t ns)
 }
 
 struct sfr__timer {
-	struct sfr__link link;
+	struct sfr__hook hook;
 	uint64_t tick;                          /* when it is due */
 	void (*fire)(struct sfr__timer *timer); /* it is off the wheel when this runs */
-	uint16_t slot;                          /* level * SLOTS + slot; wheel's own */
+	uint16_t bucket;                        /* level * BUCKETS + bucket; wheel's own */
 };
 
 struct sfr__wheel {
 	uint64_t tick; /* all up to this one have fired */
 	uint64_t occupied[SFR__WHEEL_LEVELS];
-	struct sfr__link slots[SFR__WHEEL_LEVELS][SFR__WHEEL_SLOTS];
+	struct sfr__hook buckets[SFR__WHEEL_LEVELS][SFR__WHEEL_BUCKETS];
 	uint64_t count;
 	uint64_t moved; /* times that a timer fired, or came to a lower level */
 };

@@ -26,18 +26,18 @@ static void work_done(struct sfr__workers *workers, struct sfr__work *work)
 {
 	bool first = sfr__list_empty(&workers->done);
 
-	sfr__list_append(&workers->done, &work->link);
+	sfr__list_append(&workers->done, &work->hook);
 	if (first)
 		workers->tell(workers);
 }
 
 static struct sfr__work *work_begin(struct sfr__workers *workers)
 {
-	struct sfr__work *work = sfr__container(workers->waiting.next, struct sfr__work, link);
+	struct sfr__work *work = sfr__container(workers->waiting.next, struct sfr__work, hook);
 
 	if (sfr__list_empty(&workers->waiting))
 		return NULL;
-	sfr__list_unlink(&work->link);
+	sfr__list_remove(&work->hook);
 	work->state = SFR__WORK_BEGUN;
 	workers->waiting_count--;
 	return work;
@@ -114,7 +114,7 @@ int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work)
 			r = 0; /* fewer do it as well, only later */
 	}
 	if (r == 0) {
-		sfr__list_append(&workers->waiting, &work->link);
+		sfr__list_append(&workers->waiting, &work->hook);
 		work->state = SFR__WORK_WAITING;
 		workers->waiting_count++;
 		pthread_cond_signal(&workers->more);
@@ -139,7 +139,7 @@ bool sfr__workers_take_back(struct sfr__workers *workers, struct sfr__work *work
 	pthread_mutex_lock(&workers->mutex);
 	waiting = work->state == SFR__WORK_WAITING;
 	if (waiting) {
-		sfr__list_unlink(&work->link);
+		sfr__list_remove(&work->hook);
 		work->state = SFR__WORK_NONE;
 		workers->waiting_count--;
 	}
@@ -147,7 +147,7 @@ bool sfr__workers_take_back(struct sfr__workers *workers, struct sfr__work *work
 	return waiting;
 }
 
-void sfr__workers_collect(struct sfr__workers *workers, struct sfr__link *done_out)
+void sfr__workers_collect(struct sfr__workers *workers, struct sfr__hook *done_out)
 {
 	pthread_mutex_lock(&workers->mutex);
 	sfr__list_move(done_out, &workers->done);

@@ -16,15 +16,15 @@
 enum sfr__work_state { SFR__WORK_NONE, SFR__WORK_WAITING, SFR__WORK_BEGUN };
 
 struct sfr__work {
-	struct sfr__link link;
+	struct sfr__hook hook;
 	uint8_t state; /* enum sfr__work_state; under the mutex */
 };
 
 struct sfr__workers {
 	pthread_mutex_t mutex; /* over the lists and counts */
 	pthread_cond_t more;
-	struct sfr__link waiting; /* work that nobody has begun */
-	struct sfr__link done;
+	struct sfr__hook waiting; /* work that nobody has begun */
+	struct sfr__hook done;
 	unsigned waiting_count, idle, threads_count, threads_max;
 	bool ending;
 	void (*run)(struct sfr__work *work);
@@ -53,7 +53,7 @@ void sfr__workers_do(struct sfr__workers *workers, struct sfr__work *work);
 bool sfr__workers_take_back(struct sfr__workers *workers, struct sfr__work *work);
 
 /* All that is done, as a list of works, onto an empty one. */
-void sfr__workers_collect(struct sfr__workers *workers, struct sfr__link *done_out);
+void sfr__workers_collect(struct sfr__workers *workers, struct sfr__hook *done_out);
 
 struct sfr__workers_count {
 	unsigned threads, threads_max, idle;

@@ -22,7 +22,7 @@ int sfr__batch_check(const sfr_batch *batch)
 {
 	if (sfr__unlikely(!batch))
 		return -ENOMEM; /* it could not be made */
-	if (sfr__unlikely(sfr__list_empty(&batch->link)))
+	if (sfr__unlikely(sfr__list_empty(&batch->hook)))
 		return -SFR_ESTALE; /* its loop is gone */
 	return sfr__loop_check(batch->loop, "a batch was used");
 }
@@ -62,8 +62,8 @@ sfr_batch *sfr_batch_new(sfr_loop *loop)
 	batch->system = loop->engine->system;
 	batch->serial = loop->batch_serial++;
 	batch->ended = SFR__PLAN_NO_NODE;
-	sfr__list_init(&batch->link);
-	sfr__list_append(&loop->batches, &batch->link);
+	sfr__list_init(&batch->hook);
+	sfr__list_append(&loop->batches, &batch->hook);
 	return batch;
 }
 
@@ -100,9 +100,9 @@ static int op_adopt(sfr_batch *batch, sfr_op *op)
 				   .closes = SFR__PLAN_NO_NODE,
 				   .kind = op->kind,
 				   .state = SFR__NODE_ADDED};
-	if (op->flags & SFR__OP_SLOT && sfr__op_is(op, SFR__KIND_WINS)) {
-		node->fixed = true;
-		node->name = sfr__fixed_slot_name(op);
+	if (op->flags & SFR__OP_PLACE && sfr__op_is(op, SFR__KIND_WINS)) {
+		node->fills_place = true;
+		node->name = sfr__place_name(op);
 	}
 	batch->plan.node_count++;
 	sfr__op_step(op, SFR__EV_ADD);
@@ -270,7 +270,7 @@ sfr_buf *sfr_batch_take(sfr_batch *batch, int op)
 /* What nobody took of one that is not running. */
 static void batch_empty(sfr_batch *batch)
 {
-	bool orphaned = sfr__list_empty(&batch->link);
+	bool orphaned = sfr__list_empty(&batch->hook);
 	int32_t i;
 
 	for (i = 0; i < batch->plan.node_count; i++) {
@@ -279,7 +279,7 @@ static void batch_empty(sfr_batch *batch)
 		if (node->op && !orphaned) /* else it went with its loop */
 			sfr_buf_release(sfr__op_unbuild(node->op));
 		sfr_buf_release(node->buf);
-		if (!node->op && !node->fixed && !node->claimed && node->result >= 0 &&
+		if (!node->op && !node->fills_place && !node->claimed && node->result >= 0 &&
 		    sfr__kind_is(node->kind, SFR__KIND_WINS))
 			(void)batch->system->fd_close(batch->system, node->result); /* never used */
 	}
@@ -309,7 +309,7 @@ static int batch_check_free(const sfr_batch *batch)
 {
 	int r;
 
-	if (sfr__list_empty(&batch->link))
+	if (sfr__list_empty(&batch->hook))
 		return 0;
 	r = sfr__loop_check(batch->loop, "a batch was freed");
 	if (r < 0 || !sfr__batch_runs(batch))
@@ -326,7 +326,7 @@ void sfr_batch_free(sfr_batch *batch)
 	if (!batch || r < 0)
 		return;
 	batch_empty(batch);
-	sfr__list_unlink(&batch->link);
+	sfr__list_remove(&batch->hook);
 	free(batch->plan.nodes);
 	free(batch->plan.edges);
 	free(batch->nodes);

@@ -36,15 +36,15 @@ struct sfr__node {
 	int32_t source;          /* whose buffer it inherits; SFR__PLAN_NO_NODE */
 	int32_t heir;            /* the first that inherits its own; SFR__PLAN_NO_NODE */
 	int32_t closes;          /* whose descriptor it closes; SFR__PLAN_NO_NODE */
-	int name;                /* of the registered file that it fills, if `fixed` */
+	int name;                /* of the registered file that it fills, if `fills_place` */
 	uint8_t kind;            /* enum sfr__op_kind */
 	uint8_t state;           /* enum sfr__node_state; its one writer is sfr__node_step */
 	/* As the batch was built; none of these changes while it runs. */
-	bool heirs;   /* others inherit its buffer, beside `heir` */
-	bool lent;    /* others may have shares of what it inherits */
-	bool awaited; /* others wait for it */
-	bool unnamed; /* it uses descriptors that are not known before it starts */
-	bool fixed;   /* it fills a place of the registered files */
+	bool heirs;       /* others inherit its buffer, beside `heir` */
+	bool lent;        /* others may have shares of what it inherits */
+	bool awaited;     /* others wait for it */
+	bool unnamed;     /* it uses descriptors that are not known before it starts */
+	bool fills_place; /* it fills a place of the registered files */
 	/* What became of what it left. */
 	bool claimed; /* somebody has the descriptor that it won */
 	bool gone;    /* somebody has the buffer: see sfr__node_take */
@@ -59,7 +59,7 @@ struct sfr_batch {
 	sfr_loop *loop;
 	const struct sfr__system
 		*system;       /* the loop's, which is still there when the loop is gone */
-	struct sfr__link link; /* among those of the loop; on no list: the loop is gone */
+	struct sfr__hook hook; /* among those of the loop; on no list: the loop is gone */
 	struct sfr__node *nodes;
 	struct sfr__plan plan;
 	int32_t node_room, edge_room;

@@ -4,7 +4,7 @@
  */
 #include "batch/dump.h"
 #include "batch/batch.h"
-#include "op/chain.h"
+#include "op/row.h"
 #include "op/kind.h"
 #include <inttypes.h>
 
@@ -77,8 +77,8 @@ static void batch_dump(struct sfr__dump *dump, const sfr_batch *batch)
 
 void sfr__batches_dump(struct sfr__dump *dump)
 {
-	const struct sfr__link *link, *batches = &dump->loop->batches;
+	const struct sfr__hook *hook, *batches = &dump->loop->batches;
 
-	for (link = batches->next; link != batches; link = link->next)
-		batch_dump(dump, sfr__container(link, const sfr_batch, link));
+	for (hook = batches->next; hook != batches; hook = hook->next)
+		batch_dump(dump, sfr__container(hook, const sfr_batch, hook));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Descriptors of a batch that are not known yet go by names: numbers below every descriptor, and above the
- * names of slots of the fixed files. A name says of which batch it is, so that one of another is told apart.
+ * names of places of the registered files. A name says of which batch it is, so that one of another is told apart.
  */
 #include "batch/batch.h"
 #include "op/inherit.h"
@@ -13,7 +13,7 @@
 
 enum { INDEX_BITS = 15, SERIAL_BITS = 15 };
 
-#define NAMES_FIRST (INT_MIN + SFR__FIXED_FILES_MAX)
+#define NAMES_FIRST (INT_MIN + SFR__FILES_MAX)
 #define NAMES_END (NAMES_FIRST + (1 << (INDEX_BITS + SERIAL_BITS)))
 
 static bool is_name(int fd)
@@ -54,7 +54,7 @@ static int fd_fields(sfr_op *op, int32_t *fields[2])
 	return count;
 }
 
-/* A descriptor of the batch: known if it is to be in a slot. 0 or an error. */
+/* A descriptor of the batch: known if it is to be in a place. 0 or an error. */
 static int fd_adopt(sfr_batch *batch, int32_t index, sfr_op *op, int32_t *field)
 {
 	int32_t from = named(batch, *field);
@@ -62,16 +62,16 @@ static int fd_adopt(sfr_batch *batch, int32_t index, sfr_op *op, int32_t *field)
 
 	if (from < 0)
 		return from;
-	if (!opener->fixed) {
+	if (!opener->fills_place) {
 		batch->nodes[index].unnamed = true;
 	} else if (sfr__op_is(op, SFR__KIND_DIRFD)) {
 		op->result = -SFR_EUNSUPPORTED; /* a path cannot begin there */
 	} else {
 		*field = opener->name;
 		if (op->kind == SFR__OP_CLOSE)
-			op->flags |= SFR__OP_SLOT;
+			op->flags |= SFR__OP_PLACE;
 		if (field == &op->sqe.splice_fd_in)
-			sfr__fixed_splice(op);
+			sfr__registered_splice(op);
 	}
 	return sfr__batch_edge_add(batch, from, index, SFR__EDGE_FD);
 }

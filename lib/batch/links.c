@@ -7,15 +7,15 @@
  * which is slower and never wrong.
  */
 #include "batch/batch.h"
-#include "op/chain.h"
+#include "op/row.h"
 #include "op/inherit.h"
 #include "op/kind.h"
 #include "op/splice.h"
 
-/* Its slot of the fixed files, if it has one, is filled or emptied by the engine itself. */
-static bool slot_is_direct(const sfr_op *op)
+/* Its place of the registered files, if it has one, is filled or emptied by the engine itself. */
+static bool place_is_direct(const sfr_op *op)
 {
-	if (!(op->flags & (SFR__OP_SLOT | SFR__OP_SLOT_HELD)))
+	if (!(op->flags & (SFR__OP_PLACE | SFR__OP_PLACE_HELD)))
 		return true;
 	return sfr__has(op->loop->engine->features, SFR__FEATURE_DIRECT_FILES) &&
 	       (op->kind == SFR__OP_CLOSE || op->sqe.file_index);
@@ -28,13 +28,13 @@ static bool is_one_entry(const sfr_op *op)
 	return !sfr__op_is(op, SFR__KIND_HERE | SFR__KIND_STEPS);
 }
 
-/* It can be in a chain: it is one entry with one completion. */
-static bool can_be_chained(const struct sfr__node *node)
+/* It can be in a row: it is one entry with one completion. */
+static bool can_be_in_row(const struct sfr__node *node)
 {
 	const sfr_op *op = node->op;
 
 	return (op->result == 0 || sfr__op_is_hollow(op)) && is_one_entry(op) &&
-	       !(op->flags & SFR__OP_ERRAND) && slot_is_direct(op);
+	       !(op->flags & SFR__OP_ERRAND) && place_is_direct(op);
 }
 
 /* Whether an engine starts nothing softly linked behind it unless it succeeded in full. */
@@ -47,14 +47,14 @@ static bool breaks_if_it_fails(const sfr_op *op)
 }
 
 /* What is handed on while the engine has the next one already goes to one, which may read into it only if
- * nobody can have a share. And a descriptor is not known in time, unless it is in a slot. */
+ * nobody can have a share. And a descriptor is not known in time, unless it is in a place. */
 static bool comes_in_time(const sfr_batch *batch, const struct sfr__plan_edge *edge)
 {
 	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
 
 	if (edge->kind == SFR__EDGE_DATA)
 		return edge->to == from->heir && !(to->lent && sfr__op_is(to->op, SFR__KIND_FILLS));
-	return edge->kind != SFR__EDGE_FD || from->fixed;
+	return edge->kind != SFR__EDGE_FD || from->fills_place;
 }
 
 /* What lets go of something runs whatever is asked, and so would what is linked behind it. */
@@ -67,7 +67,7 @@ static enum sfr__plan_link edge_can(const sfr_batch *batch, const struct sfr__pl
 {
 	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
 
-	if (!can_be_chained(from) || !can_be_chained(to) || to->op->flags & SFR__OP_TIMED ||
+	if (!can_be_in_row(from) || !can_be_in_row(to) || to->op->flags & SFR__OP_TIMED ||
 	    comes_after_cancelling(from->op, to->op) || !comes_in_time(batch, edge))
 		return SFR__LINK_NONE;
 	if (edge->kind == SFR__EDGE_ANY) /* behind it, cancelling comes too late */

@@ -3,12 +3,12 @@
  * Three passes over the graph, each linear in nodes and edges, but for searching among the edges out of a
  * node. First an order in which nobody comes before what it waits for. Then, from its end: each node gets one
  * of those that wait for it alone linked behind it. Then, from its beginning: a node that waits for several
- * is linked behind the last of them, if the others turned out to be on that chain or to be over before it
+ * is linked behind the last of them, if the others turned out to be in that row or to be over before it
  * starts. The last pass only ever adds links.
  *
- * It may add them one by one: in that order a chain has its first node for good when anything is linked to
+ * It may add them one by one: in that order a row has its first node for good when anything is linked to
  * its end. Nodes further down were linked by the pass before, wait for nothing but the node before them, and
- * so do not care how their chain begins.
+ * so do not care how their row begins.
  */
 #include "batch/plan.h"
 #include <safer_ring/error.h>
@@ -122,16 +122,16 @@ static void plan_link(struct sfr__plan *plan, int32_t from, int32_t to)
 
 /*
  * Link behind each node one of those that wait for it alone. Where no way through the graph is longer than
- * a chain may be, any of them will do: the one with the most ahead of it, so that the longest way takes the
+ * a row may be, any of them will do: the one with the most ahead of it, so that the longest way takes the
  * fewest turns.
  *
- * Else the one with the shortest chain, and that makes as many links as can be made: a shorter chain at a
+ * Else the one with the shortest row, and that makes as many links as can be made: a shorter row at a
  * node is worth at most one link more above it, where a longer one would be full, and a link given up below
- * to shorten it costs one. So it is best to link at each node, and then to have the shortest chain.
+ * to shorten it costs one. So it is best to link at each node, and then to have the shortest row.
  */
-static void plan_link_only(struct sfr__plan *plan, int32_t chain_max)
+static void plan_link_only(struct sfr__plan *plan, int32_t row_max)
 {
-	bool roomy = plan_measure(plan) <= chain_max;
+	bool roomy = plan_measure(plan) <= row_max;
 	struct sfr__plan_node *nodes = plan->nodes;
 	int32_t k;
 
@@ -144,7 +144,7 @@ static void plan_link_only(struct sfr__plan *plan, int32_t chain_max)
 			nodes[i].length += nodes[nodes[i].next].length;
 		}
 		before = node_only(plan, &nodes[i]);
-		if (before == SFR__PLAN_NO_NODE || nodes[i].length >= chain_max)
+		if (before == SFR__PLAN_NO_NODE || nodes[i].length >= row_max)
 			continue;
 		rival = nodes[before].next;
 		if (rival == SFR__PLAN_NO_NODE || (roomy ? nodes[i].ahead >= nodes[rival].ahead
@@ -188,19 +188,19 @@ static bool plan_has_edge(const struct sfr__plan *plan, int32_t from, int32_t to
 
 /*
  * Whether a node can be linked behind the last one of those that it waits for. What it waits for is on that
- * chain, with a soft link behind it if it must have succeeded; or over before the chain starts, as the first
+ * row, with a soft link behind it if it must have succeeded; or over before the row starts, as the first
  * node waits for it, too.
  */
 static bool node_joins(const struct sfr__plan *plan, const struct sfr__plan_node *node,
 		       int32_t last)
 {
-	int32_t e, head = plan->nodes[last].chain;
+	int32_t e, head = plan->nodes[last].row;
 
 	for (e = node->in; e != NO_EDGE; e = plan->edges[e].next_in) {
 		const struct sfr__plan_edge *edge = &plan->edges[e];
 		const struct sfr__plan_node *from = &plan->nodes[edge->from];
 
-		if (from->chain != head) {
+		if (from->row != head) {
 			if (!plan_has_edge(plan, edge->from, head))
 				return false;
 			continue;
@@ -212,7 +212,7 @@ static bool node_joins(const struct sfr__plan *plan, const struct sfr__plan_node
 	return true;
 }
 
-static void plan_link_joins(struct sfr__plan *plan, int32_t chain_max)
+static void plan_link_joins(struct sfr__plan *plan, int32_t row_max)
 {
 	struct sfr__plan_node *nodes = plan->nodes;
 	int32_t k, last;
@@ -224,30 +224,30 @@ static void plan_link_joins(struct sfr__plan *plan, int32_t chain_max)
 		if (node->prev == SFR__PLAN_NO_NODE) {
 			last = node_last(plan, node);
 			if (last != SFR__PLAN_NO_NODE && nodes[last].next == SFR__PLAN_NO_NODE &&
-			    nodes[last].rank + node->length <= chain_max &&
+			    nodes[last].rank + node->length <= row_max &&
 			    node_joins(plan, node, last))
 				plan_link(plan, last, nodes[k].order);
 		}
-		node->chain = nodes[k].order;
+		node->row = nodes[k].order;
 		node->rank = 1;
 		if (node->prev != SFR__PLAN_NO_NODE) {
-			node->chain = nodes[node->prev].chain;
+			node->row = nodes[node->prev].row;
 			node->rank += nodes[node->prev].rank;
 		}
 	}
 }
 
-int sfr__plan_make(struct sfr__plan *plan, int32_t chain_max)
+int sfr__plan_make(struct sfr__plan *plan, int32_t row_max)
 {
 	plan_lists(plan);
 	if (!plan_sort(plan))
 		return -SFR_ECYCLE;
-	plan_link_only(plan, chain_max);
-	plan_link_joins(plan, chain_max);
+	plan_link_only(plan, row_max);
+	plan_link_joins(plan, row_max);
 	return 0;
 }
 
-int32_t sfr__plan_waits_on_chain(const struct sfr__plan *plan, int32_t node, int32_t start)
+int32_t sfr__plan_waits_on_row(const struct sfr__plan *plan, int32_t node, int32_t start)
 {
 	const struct sfr__plan_node *nodes = plan->nodes;
 	int32_t count = 0, e;
@@ -255,7 +255,7 @@ int32_t sfr__plan_waits_on_chain(const struct sfr__plan *plan, int32_t node, int
 	for (e = nodes[node].in; e != NO_EDGE; e = plan->edges[e].next_in) {
 		const struct sfr__plan_node *from = &nodes[plan->edges[e].from];
 
-		count += from->chain == nodes[start].chain && from->rank >= nodes[start].rank;
+		count += from->row == nodes[start].row && from->rank >= nodes[start].rank;
 	}
 	return count;
 }
@@ -328,9 +328,9 @@ static int32_t node_next_wait(const struct sfr__plan *plan, int32_t node, int32_
 	return lowest;
 }
 
-/* A chain, and what its first node waits for: what else the others wait for is among that. */
-static void text_add_chain(struct text *text, const struct sfr__plan *plan, const char *before,
-			   int32_t head)
+/* A row, and what its first node waits for: what else the others wait for is among that. */
+static void text_add_row(struct text *text, const struct sfr__plan *plan, const char *before,
+			 int32_t head)
 {
 	const struct sfr__plan_node *nodes = plan->nodes;
 	int32_t waits_for = node_next_wait(plan, head, SFR__PLAN_NO_NODE), i;
@@ -364,9 +364,8 @@ void sfr__plan_describe(const struct sfr__plan *plan, sfr_batch_plan_info *info)
 				nodes[i].prev == SFR__PLAN_NO_NODE;
 	}
 	for (i = 0; i < plan->edge_count; i++)
-		info->released += nodes[plan->edges[i].from].chain !=
-				  nodes[plan->edges[i].to].chain;
+		info->released += nodes[plan->edges[i].from].row != nodes[plan->edges[i].to].row;
 	for (i = 0; i < plan->node_count && !text.cut; i++)
 		if (nodes[i].prev == SFR__PLAN_NO_NODE)
-			text_add_chain(&text, plan, text.at == info->text ? "" : "; ", i);
+			text_add_row(&text, plan, text.at == info->text ? "" : "; ", i);
 }

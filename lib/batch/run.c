@@ -2,9 +2,9 @@
 /*
  * A batch that runs: from the first op that starts to the callback after the last.
  *
- * All of its ops are held (op/chain.h) from the beginning. One is released when everything that it waits for
+ * All of its ops are held (op/row.h) from the beginning. One is released when everything that it waits for
  * has ended, and what the plan has linked behind it goes with it. Links save turns and decide nothing: what
- * an engine does not run for a broken chain comes back, and the loop decides as it would have without links.
+ * an engine does not run for a broken row comes back, and the loop decides as it would have without links.
  * That is why a link may be stricter than what was declared, and must never be laxer.
  *
  * Who has ended is dealt with in a list, not by recursion: a path may be as long as a batch.
@@ -12,7 +12,7 @@
 #include "batch/batch.h"
 #include "op/build.h"
 #include "op/cancel.h"
-#include "op/chain.h"
+#include "op/row.h"
 #include "op/end.h"
 #include "op/inherit.h"
 #include "op/kind.h"
@@ -38,7 +38,7 @@ static uint32_t bytes_to_do(const sfr_op *op)
 }
 
 /*
- * Make the entry of an op that will inherit from one before it on its chain, for the case that all of it is
+ * Make the entry of an op that will inherit from one before it in its row, for the case that all of it is
  * transferred. False if it is not known by now what that will be.
  */
 static bool node_expect(struct sfr__node *node)
@@ -64,7 +64,7 @@ static bool link_holds(const struct sfr__plan_node *place, const struct sfr__nod
 }
 
 /* Link what the plan has behind an op that is about to start, as far as that is possible now. */
-static void chain_link(sfr_batch *batch, int32_t index)
+static void row_link(sfr_batch *batch, int32_t index)
 {
 	const struct sfr__plan_node *places = batch->plan.nodes;
 	int32_t head = index, next = places[index].next;
@@ -74,7 +74,7 @@ static void chain_link(sfr_batch *batch, int32_t index)
 
 		if (!link_holds(&places[index], &batch->nodes[index]) ||
 		    node->state != SFR__NODE_WAITING || !sfr__op_is_held(node->op) ||
-		    node->waits != sfr__plan_waits_on_chain(&batch->plan, next, head) ||
+		    node->waits != sfr__plan_waits_on_row(&batch->plan, next, head) ||
 		    !sfr__batch_fds_resolve(node) || !node_expect(node) ||
 		    sfr__op_is_on_own(node->op))
 			return;
@@ -97,7 +97,7 @@ static void node_start(struct sfr__node *node)
 	node->whole = bytes_to_do(node->op);
 	sfr__op_unlink(node->op);
 	if (node->op->result == 0)
-		chain_link(node->batch, sfr__node_index(node));
+		row_link(node->batch, sfr__node_index(node));
 	sfr__op_release(node->op);
 }
 
@@ -200,7 +200,7 @@ static void buf_hand_on(struct sfr__node *node)
 }
 
 /* The engine starts what it has behind an op that has ended, unless the link broke. */
-static void chain_advance(const sfr_batch *batch, const struct sfr__plan_node *place)
+static void row_advance(const sfr_batch *batch, const struct sfr__plan_node *place)
 {
 	const struct sfr__node *next = place->next < 0 ? NULL : &batch->nodes[place->next];
 
@@ -245,7 +245,7 @@ static void node_settle(struct sfr__node *node)
 			sfr__node_step(next, SFR__NODE_FAIL);
 		next->waits--;
 	}
-	chain_advance(batch, place);
+	row_advance(batch, place);
 	for (e = place->out; e >= 0; e = batch->plan.edges[e].next_out)
 		node_start_if_due(&batch->nodes[batch->plan.edges[e].to]);
 }
@@ -265,8 +265,8 @@ static void batch_settle(sfr_batch *batch)
 		batch_finish(batch);
 }
 
-/* The one before it in the plan may still name it as the one behind: its slot is another's by then. */
-static void chain_forget(sfr_batch *batch, int32_t index)
+/* The one before it in the plan may still name it as the one behind: its cell is another's by then. */
+static void row_forget(sfr_batch *batch, int32_t index)
 {
 	int32_t prev = batch->plan.nodes[index].prev;
 
@@ -295,7 +295,7 @@ static void member_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	node->result = result == -ECANCELED && batch->state == SFR__BATCH_EXPIRED ? -ETIMEDOUT
 										  : result;
 	batch->failed += result < 0;
-	chain_forget(batch, sfr__node_index(node));
+	row_forget(batch, sfr__node_index(node));
 	if (node->waits > 0)
 		return;
 	node_settle_later(node);

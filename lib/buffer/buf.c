@@ -49,8 +49,7 @@ static int give_parts(struct sfr__buf *head)
 	while (b->view.next) {
 		struct sfr__buf *next = sfr__buf(b->view.next);
 
-		if (!sfr__pool_has(head->pool, next) ||
-		    sfr__buf_state_of(next) != SFR__BUF_LINKED) {
+		if (!sfr__pool_has(head->pool, next) || sfr__buf_state_of(next) != SFR__BUF_PART) {
 			b->view.next = NULL;
 			return -EINVAL;
 		}
@@ -64,9 +63,9 @@ static const char *not_owned(const struct sfr__buf *b)
 {
 	enum sfr__buf_state state = sfr__buf_state_of(b);
 
-	return state == SFR__BUF_FREE     ? "released"
-	       : state == SFR__BUF_LINKED ? "part of a chain"
-					  : "in flight already";
+	return state == SFR__BUF_FREE   ? "released"
+	       : state == SFR__BUF_PART ? "part of a chain"
+					: "in flight already";
 }
 
 int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf)
@@ -100,7 +99,7 @@ void sfr__buf_return(sfr_buf *buf, uint32_t len)
 	return_one(sfr__buf(buf), SFR__BUF_OWNED);
 	buf->len = len;
 	while (sfr__unlikely((buf = buf->next) != NULL)) {
-		return_one(sfr__buf(buf), SFR__BUF_LINKED);
+		return_one(sfr__buf(buf), SFR__BUF_PART);
 		buf->len = sfr__buf_len(buf);
 	}
 }
@@ -155,7 +154,7 @@ static struct sfr__buf *chain_end(sfr_buf *head)
 	while (b->view.next) {
 		b = sfr__buf(b->view.next);
 		if (!sfr__pool_has(sfr__buf(head)->pool, b) ||
-		    sfr__buf_state_of(b) != SFR__BUF_LINKED || ++parts > b->pool->made)
+		    sfr__buf_state_of(b) != SFR__BUF_PART || ++parts > b->pool->made)
 			return NULL;
 	}
 	return b;
@@ -173,7 +172,7 @@ sfr_buf *sfr_buf_append(sfr_buf *head, sfr_buf *tail)
 	end = chain_end(head);
 	sound = tail != head && chain_end(tail);
 	if (end && sound && sfr__buf(tail)->pool == pool) {
-		sfr__buf_set_state(sfr__buf(tail), SFR__BUF_LINKED);
+		sfr__buf_set_state(sfr__buf(tail), SFR__BUF_PART);
 		end->view.next = tail;
 		return head;
 	}
@@ -219,7 +218,7 @@ sfr_buf *sfr_buf_share(sfr_buf *buf)
 			return NULL;
 		}
 		last = last->next;
-		sfr__buf_set_state(sfr__buf(last), SFR__BUF_LINKED);
+		sfr__buf_set_state(sfr__buf(last), SFR__BUF_PART);
 	}
 	return head;
 }
@@ -233,7 +232,7 @@ bool sfr_buf_is_owned(const sfr_buf *buf)
 {
 	enum sfr__buf_state state = buf ? sfr__buf_state_of(sfr__buf(buf)) : SFR__BUF_FREE;
 
-	return state == SFR__BUF_OWNED || state == SFR__BUF_LINKED;
+	return state == SFR__BUF_OWNED || state == SFR__BUF_PART;
 }
 
 void sfr_buf_release(sfr_buf *buf)

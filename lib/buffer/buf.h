@@ -16,7 +16,7 @@
 
 struct sfr__pool;
 
-enum sfr__buf_state { SFR__BUF_FREE, SFR__BUF_OWNED, SFR__BUF_LINKED, SFR__BUF_GIVEN };
+enum sfr__buf_state { SFR__BUF_FREE, SFR__BUF_OWNED, SFR__BUF_PART, SFR__BUF_GIVEN };
 enum sfr__buf_kind { SFR__BUF_SLAB, SFR__BUF_HEAP, SFR__BUF_WRAP };
 
 /* Memory that is not of a slab, and how to give it back. */

@@ -2,7 +2,7 @@
 /*
  * Pool: descriptors and blocks handed out, counted against the budget, and taken back.
  *
- * Whatever a buffer needs later (its descriptor, the slot of its op) is set aside before the buffer is
+ * Whatever a buffer needs later (its descriptor, the cell of its op) is set aside before the buffer is
  * handed out, so giving one cannot fail for want of memory.
  */
 #include "buffer/pool.h"
@@ -50,20 +50,20 @@ static void pool_free(struct sfr__pool *pool)
 	free(pool);
 }
 
-struct sfr__pool *sfr__pool_new(const struct sfr__pool_plan *plan)
+struct sfr__pool *sfr__pool_new(const struct sfr__pool_spec *spec)
 {
 	struct sfr__pool *pool = calloc(1, sizeof(*pool));
 
 	if (!pool)
 		return NULL;
-	if (sfr__pool_lay_out(pool, plan) < 0) {
+	if (sfr__pool_lay_out(pool, spec) < 0) {
 		pool_free(pool);
 		return NULL;
 	}
 	pool->small_max = pool->small.block_size;
-	pool->budget = plan->budget;
-	pool->blocks = plan->count;
-	pool->bytes_made = pool->bytes_max = (uint64_t)plan->size * plan->count;
+	pool->budget = spec->budget;
+	pool->blocks = spec->count;
+	pool->bytes_made = pool->bytes_max = (uint64_t)spec->size * spec->count;
 	sfr__process_watch();
 	pool->process = sfr__process_generation;
 	atomic_init(&pool->thread, maker_self());
@@ -95,7 +95,7 @@ void sfr__pool_close(struct sfr__pool *pool)
 		pool_free(pool);
 }
 
-/* Descriptors for this many buffers, and a slot for an op with each. 0 or -ENOMEM. */
+/* Descriptors for this many buffers, and a cell for an op with each. 0 or -ENOMEM. */
 static int descriptors_reserve(struct sfr__pool *pool, size_t bufs)
 {
 	int r = sfr__array_grow(&pool->descriptors, bufs);

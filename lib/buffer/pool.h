@@ -75,7 +75,7 @@ struct sfr__pool {
 };
 
 /* What a pool is to be. Sizes are powers of two. */
-struct sfr__pool_plan {
+struct sfr__pool_spec {
 	uint32_t size, count; /* of the main slab: blocks that there are from the first */
 	uint32_t small, large;
 	uint64_t budget;
@@ -83,19 +83,19 @@ struct sfr__pool_plan {
 	bool huge;
 };
 
-/* More blocks than there will be memory for. Slots of ops, which are as many, have indexes of 32 bits. */
+/* More blocks than there will be memory for. Cells of ops, which are as many, have indexes of 32 bits. */
 #define SFR__BLOCKS_MAX ((uint64_t)1 << 30)
 
 /* How many blocks there may ever be. */
-size_t sfr__pool_blocks_max(const struct sfr__pool_plan *plan);
+size_t sfr__pool_blocks_max(const struct sfr__pool_spec *spec);
 
 /* How many bytes of addresses it takes from the first. */
-uint64_t sfr__pool_addresses(const struct sfr__pool_plan *plan);
+uint64_t sfr__pool_addresses(const struct sfr__pool_spec *spec);
 
 /* Reserve and make what a pool of zeros is to have from the first. 0 or -ENOMEM. */
-int sfr__pool_lay_out(struct sfr__pool *pool, const struct sfr__pool_plan *plan);
+int sfr__pool_lay_out(struct sfr__pool *pool, const struct sfr__pool_spec *spec);
 
-struct sfr__pool *sfr__pool_new(const struct sfr__pool_plan *plan);
+struct sfr__pool *sfr__pool_new(const struct sfr__pool_spec *spec);
 
 /*
  * Tell the pool what is above it: `reserve` makes room for an op per buffer, 0 or -ENOMEM; `wake` gets

@@ -34,9 +34,9 @@ static uint32_t block_size(size_t buf_size)
 
 static struct sfr__pool *alone_new(size_t count, size_t buf_size, pthread_mutex_t *lock)
 {
-	const struct sfr__pool_plan plan = {
+	const struct sfr__pool_spec spec = {
 		.size = block_size(buf_size), .count = (uint32_t)count, .extra_max = SHARES_MAX};
-	struct sfr__pool *pool = sfr__pool_new(&plan);
+	struct sfr__pool *pool = sfr__pool_new(&spec);
 
 	if (!pool)
 		return NULL;

@@ -79,10 +79,10 @@ static const struct sfr__config_key keys[] = {
 
 	{INT_KEY("ring.entries", ring.entries, 8, 32768, "256"),
 	 .flags = SFR__CONFIG_POWER_OF_TWO, .unit = "sqes",
-	 .meaning = "Slots of the submission queue: how much one system call can hand over."},
+	 .meaning = "Entries of the submission queue: how much one system call can hand over."},
 	{INT_KEY("ring.cq_entries", ring.cq_entries, 8, 65536, "0"),
 	 .flags = SFR__CONFIG_POWER_OF_TWO | SFR__CONFIG_OR_ZERO, .unit = "cqes",
-	 .meaning = "Slots of the completion queue; 0 is four times ring.entries, at most 65536."},
+	 .meaning = "Entries of the completion queue; 0 is four times ring.entries, at most 65536."},
 	{INT_KEY("ring.ops_max", ring.ops_max, 64, 16777216, "1048576"),
 	 .unit = "operations",
 	 .meaning = "Operations in being at one time; more are refused."},

@@ -45,17 +45,17 @@ struct sfr__engine_calls {
 
 	/*
 	 * The table that IOSQE_FIXED_FILE refers to: -EBUSY if there is one. It keeps its files open by
-	 * itself; -1 is an empty slot. Requests in flight keep their files, whatever becomes of a slot. 0 or
+	 * itself; -1 is an empty place. Requests in flight keep their files, whatever becomes of a place. 0 or
 	 * -errno.
 	 */
 	int (*files_add)(struct sfr__engine *engine, const int *fds, unsigned count);
-	int (*files_update)(struct sfr__engine *engine, unsigned slot, int fd);
+	int (*files_update)(struct sfr__engine *engine, unsigned place, int fd);
 	int (*files_remove)(struct sfr__engine *engine);
 
-	/* The table that buf_index refers to: once. Empty slots are all zero; a slot is changed only while
+	/* The table that buf_index refers to: once. Empty places are all zero; a place is changed only while
 	 * no request uses it. 0 or -errno. */
 	int (*buffers_add)(struct sfr__engine *engine, const struct iovec *buffers, unsigned count);
-	int (*buffers_update)(struct sfr__engine *engine, unsigned slot,
+	int (*buffers_update)(struct sfr__engine *engine, unsigned place,
 			      const struct iovec *buffer);
 
 	/*

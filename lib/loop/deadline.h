@@ -9,7 +9,7 @@
 #define SFR_LIB_LOOP_DEADLINE_H
 
 #include "base/timer.h"
-#include "loop/op_slot.h"
+#include "loop/op_cell.h"
 
 struct sfr__deadline {
 	struct sfr__timer timer;

@@ -107,16 +107,16 @@ static void bufs_dump(const struct sfr__dump *dump)
 
 static void files_dump(const struct sfr__dump *dump)
 {
-	const struct sfr__fixed_files *files = &dump->loop->files;
-	unsigned in[SFR__SLOT_STATES] = {0}, i;
+	const struct sfr__files *files = &dump->loop->files;
+	unsigned in[SFR__PLACE_STATES] = {0}, i;
 
-	for (i = 0; files->slots && i < files->count; i++)
-		in[files->slots[i].state]++;
+	for (i = 0; files->places && i < files->count; i++)
+		in[files->places[i].state]++;
 	sfr__dump_say(dump,
 		      "registered files: room for %u, %u open, %u to be filled, %u to be closed\n",
-		      files->slots ? files->count : 0, in[SFR__SLOT_FULL],
-		      in[SFR__SLOT_AWAITED] + in[SFR__SLOT_PASSING],
-		      in[SFR__SLOT_CLOSING] + in[SFR__SLOT_VACATED]);
+		      files->places ? files->count : 0, in[SFR__PLACE_FULL],
+		      in[SFR__PLACE_AWAITED] + in[SFR__PLACE_PASSING],
+		      in[SFR__PLACE_CLOSING] + in[SFR__PLACE_VACATED]);
 }
 
 static void timers_dump(const struct sfr__dump *dump)

@@ -41,25 +41,25 @@ static bool may_be_locked(const sfr_loop *loop, uint64_t size)
 	return !machine.lockable || size <= machine.lockable / 2;
 }
 
-/* A table with the slab, or with empty slots in its place. 0 or -errno. */
+/* A table with the slab, or with empty places in its place. 0 or -errno. */
 static int table_add(const sfr_loop *loop, unsigned pieces, bool with_slab)
 {
 	uint64_t left = with_slab ? slab_size(loop) : 0;
-	struct iovec *slots = calloc(pieces + CALLERS_MAX, sizeof(*slots));
+	struct iovec *places = calloc(pieces + CALLERS_MAX, sizeof(*places));
 	unsigned i;
 	int r;
 
-	if (!slots)
+	if (!places)
 		return -ENOMEM;
 	for (i = 0; left; i++) {
 		uint64_t piece = UINT64_C(1) << PIECE_SHIFT;
 
-		slots[i].iov_base = loop->pool->slab.base + ((size_t)i << PIECE_SHIFT);
-		slots[i].iov_len = left < piece ? left : piece;
-		left -= slots[i].iov_len;
+		places[i].iov_base = loop->pool->slab.base + ((size_t)i << PIECE_SHIFT);
+		places[i].iov_len = left < piece ? left : piece;
+		left -= places[i].iov_len;
 	}
-	r = loop->engine->calls->buffers_add(loop->engine, slots, pieces + CALLERS_MAX);
-	free(slots);
+	r = loop->engine->calls->buffers_add(loop->engine, places, pieces + CALLERS_MAX);
+	free(places);
 	return r;
 }
 
@@ -98,7 +98,7 @@ static enum sfr__fixed_state table_state(sfr_loop *loop)
 	return (enum sfr__fixed_state)loop->fixed.state;
 }
 
-static unsigned slot_of(const sfr_loop *loop, const struct sfr__payload *payload)
+static unsigned place_of(const sfr_loop *loop, const struct sfr__payload *payload)
 {
 	return loop->fixed.pieces + payload->fixed - 1;
 }
@@ -107,7 +107,7 @@ void sfr__fixed_apply(sfr_loop *loop, struct io_uring_sqe *sqe, const sfr_buf *b
 {
 	const struct sfr__buf *b = sfr__buf(buf);
 	const unsigned char *at = sfr__buf_data(buf);
-	unsigned slot;
+	unsigned place;
 
 	if (b->pool != loop->pool)
 		return;
@@ -115,14 +115,14 @@ void sfr__fixed_apply(sfr_loop *loop, struct io_uring_sqe *sqe, const sfr_buf *b
 		if (table_state(loop) != SFR__FIXED_ALL ||
 		    !sfr__slab_is_fixed(&loop->pool->slab, at))
 			return;
-		slot = (unsigned)((size_t)(at - loop->pool->slab.base) >> PIECE_SHIFT);
+		place = (unsigned)((size_t)(at - loop->pool->slab.base) >> PIECE_SHIFT);
 	} else {
 		if (!b->payload->fixed)
 			return;
-		slot = slot_of(loop, b->payload);
+		place = place_of(loop, b->payload);
 	}
 	sqe->opcode = sqe->opcode == IORING_OP_READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
-	sqe->buf_index = (uint16_t)slot;
+	sqe->buf_index = (uint16_t)place;
 }
 
 /*
@@ -159,7 +159,7 @@ static int buf_add(sfr_loop *loop, sfr_buf *buf)
 	return 0;
 }
 
-/* The table lets go of all of them. What fails then only keeps a slot until another buffer takes it. */
+/* The table lets go of all of them. What fails then only keeps a place until another buffer takes it. */
 static void bufs_remove(sfr_loop *loop)
 {
 	const struct iovec none = {0};
@@ -170,7 +170,7 @@ static void bufs_remove(sfr_loop *loop)
 
 		if (loop->engine)
 			(void)loop->engine->calls->buffers_update(loop->engine,
-								  slot_of(loop, payload), &none);
+								  place_of(loop, payload), &none);
 		payload->fixed = 0;
 		sfr__pool_payload_give(loop->pool, payload);
 	}

@@ -14,11 +14,11 @@
 #include "loop/deadline.h"
 #include "loop/face.h"
 #include "loop/fixed_buf.h"
-#include "loop/fixed_file.h"
+#include "loop/files.h"
 #include "loop/gather.h"
 #include "loop/mailbox.h"
 #include "loop/nesting.h"
-#include "loop/op_slot.h"
+#include "loop/op_cell.h"
 #include "loop/position.h"
 #include "loop/recv_ring.h"
 #include "loop/signals.h"
@@ -58,28 +58,28 @@ struct sfr_loop {
 	struct sfr__nesting nesting; /* who takes turns, or has left in one */
 	uint8_t rationed;         /* for so many turns yet receives are armed for one buffer each */
 	bool draining;            /* what is submitted is cancelled at once */
-	bool chain_first;         /* a chain found no room: it goes before requests to cancel */
+	bool row_first;           /* a row found no room: it goes before requests to cancel */
 	uint16_t batch_serial;    /* of the last one that was made */
-	struct sfr__link batches; /* of this loop, in whatever state */
-	struct sfr__link backlog; /* ops QUEUED, to be written to the engine's queue, in order */
+	struct sfr__hook batches; /* of this loop, in whatever state */
+	struct sfr__hook backlog; /* ops QUEUED, to be written to the engine's queue, in order */
 	/* ops QUEUED, that wait for a buffer in the ring to receive, in order */
-	struct sfr__link parked;
+	struct sfr__hook parked;
 	/* the same, but they had one, and let those who had none go first */
-	struct sfr__link served;
+	struct sfr__hook served;
 	/* ops QUEUED, that polled, and wait for a block to receive, in order */
-	struct sfr__link unfed;
-	struct sfr__link later;   /* ops QUEUED, that were tried in vain, until it is time again */
-	struct sfr__link ready;   /* ops DONE, whose callbacks are due */
-	struct sfr__link cancels; /* ops CANCELLING, of which the engine has not been told */
+	struct sfr__hook unfed;
+	struct sfr__hook later;   /* ops QUEUED, that were tried in vain, until it is time again */
+	struct sfr__hook ready;   /* ops DONE, whose callbacks are due */
+	struct sfr__hook cancels; /* ops CANCELLING, of which the engine has not been told */
 	struct sfr__resident *resident; /* NULL until something lives here */
-	struct sfr__fixed_files files;
+	struct sfr__files files;
 	struct sfr__fixed_bufs fixed;
 	struct sfr__positions positions;
 	struct sfr__mailbox mailbox;
 	struct sfr__face face;       /* for a host that sleeps for it */
 	struct sfr__workers workers; /* for errands */
 	atomic_bool alerted;         /* errands are done, or signals arrived */
-	struct sfr__link signals;    /* ops IN FLIGHT that wait for one */
+	struct sfr__hook signals;    /* ops IN FLIGHT that wait for one */
 	struct sfr__signal_watch signal_watch;
 	_Atomic(sfr_msg_fn *) on_msg; /* other loops look whether it is there */
 	void *on_msg_arg;

@@ -105,9 +105,9 @@ static int op_fd(const sfr_op *op)
 {
 	const int *kept;
 
-	if (!sfr__fd_is_fixed(op->sqe.fd))
+	if (!sfr__fd_is_name(op->sqe.fd))
 		return op->sqe.fd;
-	kept = sfr__array_find(&op->loop->positions.kept, sfr__fd_slot(op->sqe.fd));
+	kept = sfr__array_find(&op->loop->positions.kept, sfr__fd_place(op->sqe.fd));
 	return kept ? *kept - 1 : -1;
 }
 
@@ -187,11 +187,11 @@ void sfr__position_forget(sfr_loop *loop, int fd)
  */
 
 /* One that cannot be kept, for want of descriptors or memory, is as one without a position. */
-static void slot_keep(sfr_loop *loop, unsigned slot, int fd)
+static void place_keep(sfr_loop *loop, unsigned place, int fd)
 {
 	const struct sfr__system *system = loop->engine->system;
 	struct sfr__positions *positions = &loop->positions;
-	int *kept = kind_of(system, fd) == WITH ? sfr__array_get(&positions->kept, slot) : NULL;
+	int *kept = kind_of(system, fd) == WITH ? sfr__array_get(&positions->kept, place) : NULL;
 	int copy = kept ? system->fd_copy(system, fd) : -1;
 
 	if (copy < 0)
@@ -202,10 +202,10 @@ static void slot_keep(sfr_loop *loop, unsigned slot, int fd)
 		sfr__loop_close_fd(loop, copy); /* nothing was written to it */
 }
 
-static void slot_drop(sfr_loop *loop, unsigned slot)
+static void place_drop(sfr_loop *loop, unsigned place)
 {
 	struct sfr__positions *positions = &loop->positions;
-	int *kept = sfr__array_find(&positions->kept, slot);
+	int *kept = sfr__array_find(&positions->kept, place);
 
 	if (!kept || !*kept)
 		return;
@@ -220,20 +220,20 @@ void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count)
 
 	for (i = 0; i < count && loop->engine->position_lags; i++)
 		if (fds[i] >= 0)
-			slot_keep(loop, i, fds[i]);
+			place_keep(loop, i, fds[i]);
 }
 
-void sfr__position_slot_emptied(sfr_loop *loop, unsigned slot)
+void sfr__position_place_emptied(sfr_loop *loop, unsigned place)
 {
-	slot_drop(loop, slot);
+	place_drop(loop, place);
 }
 
 void sfr__positions_drop(sfr_loop *loop)
 {
-	size_t slot = 0;
+	size_t place = 0;
 
-	for (; (slot = sfr__array_next(&loop->positions.kept, slot)) != SFR__ARRAY_NONE; slot++)
-		slot_drop(loop, (unsigned)slot);
+	for (; (place = sfr__array_next(&loop->positions.kept, place)) != SFR__ARRAY_NONE; place++)
+		place_drop(loop, (unsigned)place);
 }
 
 bool sfr__position_is_kept(const struct sfr__positions *positions, int fd)
@@ -244,10 +244,10 @@ bool sfr__position_is_kept(const struct sfr__positions *positions, int fd)
 uint64_t sfr__positions_kept(const struct sfr__positions *positions)
 {
 	uint64_t bits = 0;
-	size_t slot = 0;
+	size_t place = 0;
 
-	for (; (slot = sfr__array_next(&positions->kept, slot)) != SFR__ARRAY_NONE; slot++) {
-		int kept = *(const int *)sfr__array_at(&positions->kept, slot);
+	for (; (place = sfr__array_next(&positions->kept, place)) != SFR__ARRAY_NONE; place++) {
+		int kept = *(const int *)sfr__array_at(&positions->kept, place);
 
 		if (kept)
 			bits |= UINT64_C(1) << (unsigned)(kept - 1) % 64;
@@ -258,7 +258,7 @@ uint64_t sfr__positions_kept(const struct sfr__positions *positions)
 void sfr__positions_init(struct sfr__positions *positions)
 {
 	sfr__array_init(&positions->kinds, sizeof(uint8_t), (size_t)INT_MAX + 1);
-	sfr__array_init(&positions->kept, sizeof(int), SFR__FIXED_FILES_MAX);
+	sfr__array_init(&positions->kept, sizeof(int), SFR__FILES_MAX);
 }
 
 void sfr__positions_fini(struct sfr__positions *positions)

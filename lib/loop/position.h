@@ -25,7 +25,7 @@ struct io_uring_sqe;
 struct sfr__positions {
 	/* a byte by descriptor: whether it has a position, if known; or whose it is */
 	struct sfr__array kinds;
-	struct sfr__array kept; /* an int by slot: a descriptor of its file, plus 1; 0: none */
+	struct sfr__array kept; /* an int by place: a descriptor of its file, plus 1; 0: none */
 };
 
 void sfr__positions_init(struct sfr__positions *positions);
@@ -40,10 +40,10 @@ void sfr__position_mend(const sfr_op *op, int result);
 /* A descriptor is about to be closed: forget what is known of its number. */
 void sfr__position_forget(sfr_loop *loop, int fd);
 
-/* These files were registered: keep a copy of each descriptor whose file has a position. Then: one slot has lost its
- * file; all slots have. */
+/* These files were registered: keep a copy of each descriptor whose file has a position. Then: one place has lost its
+ * file; all places have. */
 void sfr__positions_keep(sfr_loop *loop, const int *fds, unsigned count);
-void sfr__position_slot_emptied(sfr_loop *loop, unsigned slot);
+void sfr__position_place_emptied(sfr_loop *loop, unsigned place);
 void sfr__positions_drop(sfr_loop *loop);
 
 /* Whether a descriptor is the loop's own copy of one that was registered. And a bit for each that is, by its

@@ -24,7 +24,7 @@
 	    "those after it go with the next system call")                                      \
 	row(NO_SQARRAY, "no_sqarray", "the kernel takes entries in the order they are in",      \
 	    "it looks their order up in an array")                                              \
-	row(LINKS, "links", "a chain of operations is started by the kernel itself",            \
+	row(LINKS, "links", "a row of operations is started by the kernel itself",            \
 	    "the loop starts each when those before it are done")                               \
 	row(RECV_MULTI, "recv_multi", "one receive delivers until it is cancelled",             \
 	    "each arrival takes a receive of its own")                                          \

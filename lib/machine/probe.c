@@ -284,7 +284,7 @@ static bool send_zc_works(struct trial *trial)
 	       second.flags & IORING_CQE_F_NOTIF;
 }
 
-/* What RLIMIT_MEMLOCK has no room for now is known all the same. Kernels that have no empty slots wait for
+/* What RLIMIT_MEMLOCK has no room for now is known all the same. Kernels that have no empty places wait for
  * all that is in flight before they take a table. */
 static bool fixed_buffers_work(const struct sfr__ring *ring, unsigned char *memory)
 {
@@ -294,7 +294,7 @@ static bool fixed_buffers_work(const struct sfr__ring *ring, unsigned char *memo
 	return r == 0 || r == -ENOMEM;
 }
 
-/* A socket: older kernels than that opcode take no notice of a slot, and give a descriptor. */
+/* A socket: older kernels than that opcode take no notice of a place, and give a descriptor. */
 static bool direct_files_work(struct trial *trial)
 {
 	struct io_uring_sqe *sqe = entry_next(&trial->ring);
@@ -323,7 +323,7 @@ static int after_failure(struct trial *trial, unsigned link)
 	return outcome_of(trial, LINKING).result;
 }
 
-/* Before 5.17 all files of a chain are looked up before any of it runs. A slot that the chain itself fills
+/* Before 5.17 all files of a row are looked up before any of it runs. A place that the row itself fills
  * is empty then, and a descriptor that is none breaks hard links too. */
 static bool links_work(struct trial *trial)
 {

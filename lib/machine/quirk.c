@@ -48,7 +48,7 @@ static const struct sfr__quirk quirks[] = {
 	 .first_bad = {5, 3, 0},
 	 .first_good = NONE_SO_FAR,
 	 .written = "2026-11",
-	 .trouble = "beside ring.sqpoll, a kernel that is short of memory in the middle of a chain "
+	 .trouble = "beside ring.sqpoll, a kernel that is short of memory in the middle of a row "
 		    "starts its rest at once",
 	 .source = "linux io_submit_sqes()"},
 

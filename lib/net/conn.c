@@ -210,7 +210,7 @@ static void conn_send_queued(sfr_conn *conn)
 		op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
 	}
 	if (sfr__unlikely(
-		    !op)) { /* only a buffer of a stand-alone pool has no slot to be sent in */
+		    !op)) { /* only a buffer of a stand-alone pool has no cell to be sent in */
 		sfr__send_queue_drop(&conn->queue, chain);
 		conn_fail(conn, -ENOMEM);
 		return;
@@ -249,9 +249,9 @@ static void conn_shut(sfr_conn *conn, int how)
 static void conn_free(sfr_conn *conn)
 {
 	sfr__invariant(!(conn->recv | conn->send | conn->other));
-	sfr__list_unlink(&conn->dirty);
-	sfr__list_unlink(&conn->link);
-	sfr__list_append(&conn->net->spare, &conn->link);
+	sfr__list_remove(&conn->dirty);
+	sfr__list_remove(&conn->hook);
+	sfr__list_append(&conn->net->spare, &conn->hook);
 }
 
 static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
@@ -375,8 +375,8 @@ sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
 	sfr_conn *conn;
 
 	if (!sfr__list_empty(&net->spare)) {
-		conn = sfr__container(net->spare.next, sfr_conn, link);
-		sfr__list_unlink(&conn->link);
+		conn = sfr__container(net->spare.next, sfr_conn, hook);
+		sfr__list_remove(&conn->hook);
 	} else {
 		conn = malloc(sizeof(*conn));
 		if (!conn)
@@ -385,7 +385,7 @@ sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
 	}
 	*conn = (sfr_conn){
 		.net = net, .server = server, .fd = fd, .handlers = *handlers, .arg = arg};
-	sfr__list_append(&net->conns, &conn->link);
+	sfr__list_append(&net->conns, &conn->hook);
 	sfr__list_init(&conn->dirty);
 	return conn;
 }

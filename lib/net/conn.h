@@ -18,8 +18,8 @@ enum sfr__conn_state {
 };
 
 struct sfr_conn {
-	struct sfr__link link;
-	struct sfr__link dirty;
+	struct sfr__hook hook;
+	struct sfr__hook dirty;
 	struct sfr__net *net;
 	sfr_server *server; /* NULL if dialled */
 	void *data;

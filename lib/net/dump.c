@@ -62,15 +62,15 @@ static void conn_dump(struct sfr__dump *dump, const sfr_conn *conn)
 static void net_dump(struct sfr__dump *dump)
 {
 	const struct sfr__resident *resident = dump->loop->resident;
-	const struct sfr__link *link;
+	const struct sfr__hook *hook;
 	const struct sfr__net *net;
 
 	if (!resident)
 		return;
 	net = sfr__container(resident, const struct sfr__net, resident);
 	sfr__servers_dump(net, dump);
-	for (link = net->conns.next; link != &net->conns; link = link->next)
-		conn_dump(dump, sfr__container(link, const sfr_conn, link));
+	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
+		conn_dump(dump, sfr__container(hook, const sfr_conn, hook));
 }
 
 void sfr_loop_dump(const sfr_loop *loop, FILE *out)

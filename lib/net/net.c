@@ -30,11 +30,11 @@ static void relief_watch(struct sfr__net *net)
 /* True if there was something to relieve. */
 static bool relieve_all(struct sfr__net *net, bool shared)
 {
-	struct sfr__link *link;
+	struct sfr__hook *hook;
 	bool any = false;
 
-	for (link = net->conns.next; link != &net->conns; link = link->next)
-		any |= sfr__conn_relieve(sfr__container(link, sfr_conn, link), shared);
+	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
+		any |= sfr__conn_relieve(sfr__container(hook, sfr_conn, hook), shared);
 	return any;
 }
 
@@ -61,14 +61,14 @@ static struct sfr__net *net_of(const struct sfr__resident *resident)
 static bool net_flush(struct sfr__resident *resident)
 {
 	struct sfr__net *net = net_of(resident);
-	struct sfr__link dirty;
+	struct sfr__hook dirty;
 
 	sfr__servers_flush(net);
 	sfr__list_move(&dirty, &net->dirty);
 	while (!sfr__list_empty(&dirty)) {
 		sfr_conn *conn = sfr__container(dirty.next, sfr_conn, dirty);
 
-		sfr__list_unlink(&conn->dirty);
+		sfr__list_remove(&conn->dirty);
 		sfr__conn_settle(conn);
 	}
 	return !sfr__list_empty(&net->dirty);
@@ -92,11 +92,11 @@ static void net_starve(struct sfr__resident *resident)
 static void net_drain(struct sfr__resident *resident)
 {
 	struct sfr__net *net = net_of(resident);
-	struct sfr__link *link;
+	struct sfr__hook *hook;
 
 	sfr__servers_drain(net);
-	for (link = net->conns.next; link != &net->conns; link = link->next)
-		sfr__conn_close(sfr__container(link, sfr_conn, link), -ECANCELED);
+	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
+		sfr__conn_close(sfr__container(hook, sfr_conn, hook), -ECANCELED);
 }
 
 static bool net_busy(const struct sfr__resident *resident)
@@ -112,9 +112,9 @@ static void net_free(struct sfr__resident *resident)
 	if (net->relieving)
 		sfr__wheel_remove(&net->loop->wheel, &net->relief);
 	while (!sfr__list_empty(&net->spare)) {
-		sfr_conn *conn = sfr__container(net->spare.next, sfr_conn, link);
+		sfr_conn *conn = sfr__container(net->spare.next, sfr_conn, hook);
 
-		sfr__list_unlink(&conn->link);
+		sfr__list_remove(&conn->hook);
 		free(conn);
 	}
 	free(net);

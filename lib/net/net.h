@@ -12,10 +12,10 @@
 struct sfr__net {
 	struct sfr__resident resident;
 	sfr_loop *loop;
-	struct sfr__link conns;
-	struct sfr__link dirty; /* connections with something to do before the engine is entered */
-	struct sfr__link spare; /* closed ones, for reuse */
-	struct sfr__link servers;
+	struct sfr__hook conns;
+	struct sfr__hook dirty; /* connections with something to do before the engine is entered */
+	struct sfr__hook spare; /* closed ones, for reuse */
+	struct sfr__hook servers;
 	struct sfr__timer relief; /* on the wheel while relieving */
 	/* Hook of the servers: one of them has one connection less. */
 	void (*conn_closed)(sfr_server *server);

@@ -104,7 +104,7 @@ int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers,
 	r = socket_listen(loop, server->fd, address, &parsed);
 	if (r < 0)
 		goto close_fd;
-	sfr__list_append(&net->servers, &server->link);
+	sfr__list_append(&net->servers, &server->hook);
 	sfr__server_accept(server);
 	if (out)
 		*out = server;

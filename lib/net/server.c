@@ -28,7 +28,7 @@ static void server_settle(sfr_server *server)
 		server->state = SFR__SERVER_STOPPED;
 	}
 	if (server->state == SFR__SERVER_STOPPED && server->given_up && !server->conns) {
-		sfr__list_unlink(&server->link);
+		sfr__list_remove(&server->hook);
 		free(server);
 	}
 }
@@ -43,12 +43,12 @@ static void server_stop(sfr_server *server)
 
 void sfr__servers_drain(struct sfr__net *net)
 {
-	struct sfr__link *link, *next;
+	struct sfr__hook *hook, *next;
 
-	for (link = net->servers.next; link != &net->servers; link = next) {
-		sfr_server *server = sfr__container(link, sfr_server, link);
+	for (hook = net->servers.next; hook != &net->servers; hook = next) {
+		sfr_server *server = sfr__container(hook, sfr_server, hook);
 
-		next = link->next;
+		next = hook->next;
 		server_stop(server);
 		server_settle(server);
 	}
@@ -57,7 +57,7 @@ void sfr__servers_drain(struct sfr__net *net)
 void sfr__servers_free(struct sfr__net *net)
 {
 	while (!sfr__list_empty(&net->servers)) {
-		sfr_server *server = sfr__container(net->servers.next, sfr_server, link);
+		sfr_server *server = sfr__container(net->servers.next, sfr_server, hook);
 
 		server->given_up = true;
 		server_stop(server);
@@ -73,14 +73,14 @@ void sfr__server_conn_closed(sfr_server *server)
 
 void sfr_server_close(sfr_server *server)
 {
-	struct sfr__link *link, *conns = &server->net->conns;
+	struct sfr__hook *hook, *conns = &server->net->conns;
 
 	if (sfr__loop_check(server->net->loop, "a server was closed") < 0)
 		return;
 	server->given_up = true;
 	server_stop(server);
-	for (link = conns->next; link != conns; link = link->next) {
-		sfr_conn *conn = sfr__container(link, sfr_conn, link);
+	for (hook = conns->next; hook != conns; hook = hook->next) {
+		sfr_conn *conn = sfr__container(hook, sfr_conn, hook);
 
 		if (conn->server == server)
 			sfr__conn_close(conn, -ECANCELED);
@@ -172,10 +172,10 @@ static bool server_is_deaf(const sfr_server *server)
 
 void sfr__servers_flush(struct sfr__net *net)
 {
-	struct sfr__link *link;
+	struct sfr__hook *hook;
 
-	for (link = net->servers.next; link != &net->servers; link = link->next) {
-		sfr_server *server = sfr__container(link, sfr_server, link);
+	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
+		sfr_server *server = sfr__container(hook, sfr_server, hook);
 
 		if (sfr__unlikely(server_is_deaf(server)))
 			sfr__server_accept(server);
@@ -184,10 +184,10 @@ void sfr__servers_flush(struct sfr__net *net)
 
 bool sfr__servers_wait(const struct sfr__net *net)
 {
-	const struct sfr__link *link;
+	const struct sfr__hook *hook;
 
-	for (link = net->servers.next; link != &net->servers; link = link->next) {
-		const sfr_server *server = sfr__container(link, sfr_server, link);
+	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
+		const sfr_server *server = sfr__container(hook, sfr_server, hook);
 
 		if (server_is_deaf(server) && !server->complained) /* else it is in vain by now */
 			return true;
@@ -229,11 +229,11 @@ static const char *state_name(const sfr_server *server)
 
 void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump)
 {
-	const struct sfr__link *link;
+	const struct sfr__hook *hook;
 	char address[64]; /* room for the longest there is */
 
-	for (link = net->servers.next; link != &net->servers; link = link->next) {
-		const sfr_server *server = sfr__container(link, const sfr_server, link);
+	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
+		const sfr_server *server = sfr__container(hook, const sfr_server, hook);
 
 		if (sfr_server_address(server, address, sizeof(address)) < 0)
 			*address = '\0';

@@ -10,7 +10,7 @@
 enum sfr__server_state { SFR__SERVER_LISTENING, SFR__SERVER_STOPPING, SFR__SERVER_STOPPED };
 
 struct sfr_server {
-	struct sfr__link link;
+	struct sfr__hook hook;
 	struct sfr__net *net;
 	int fd;
 	uint8_t state;     /* enum sfr__server_state */

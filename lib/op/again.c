@@ -17,7 +17,7 @@
 /* Of a registered file there is no descriptor to ask. */
 static bool is_nonblocking(const sfr_op *op)
 {
-	return sfr__fd_is_fixed(op->sqe.fd) ||
+	return sfr__fd_is_name(op->sqe.fd) ||
 	       sfr__fd_is_nonblocking(op->loop->engine->system, op->sqe.fd);
 }
 
@@ -74,9 +74,8 @@ static bool may_be_given_up(const sfr_op *op)
 {
 	if (!sfr__op_waits(op))
 		return false;
-	return sfr__fd_is_fixed(op->sqe.fd)
-		       ? sfr__fixed_file_is_nonblocking(&op->loop->files, op->sqe.fd)
-		       : is_nonblocking(op);
+	return sfr__fd_is_name(op->sqe.fd) ? sfr__file_is_nonblocking(&op->loop->files, op->sqe.fd)
+					   : is_nonblocking(op);
 }
 
 /* An op that is given up breaks a soft link, and what is behind it is held again. */
@@ -115,8 +114,8 @@ static void again_fired(struct sfr__timer *timer)
 	deadline->waits = false;
 	if (op->state != SFR__OP_QUEUED)
 		return;
-	sfr__list_unlink(&op->link);
-	sfr__list_append(&op->loop->backlog, &op->link);
+	sfr__list_remove(&op->hook);
+	sfr__list_append(&op->loop->backlog, &op->hook);
 }
 
 /* A request that waits for room to be written is on the list already. */
@@ -126,8 +125,8 @@ static void cancel_fired(struct sfr__timer *timer)
 	sfr_op *op = deadline->op;
 
 	deadline->waits = false;
-	if (sfr__op_is_ending(op) && sfr__list_empty(&op->link))
-		sfr__list_append(&op->loop->cancels, &op->link);
+	if (sfr__op_is_ending(op) && sfr__list_empty(&op->hook))
+		sfr__list_append(&op->loop->cancels, &op->hook);
 }
 
 void sfr__op_cancel_later(sfr_op *op)
@@ -153,8 +152,8 @@ void sfr__op_go_on_later(sfr_op *op)
 		sfr__op_finish(op, -ENOMEM);
 		return;
 	}
-	op->flags &= (uint16_t)~SFR__OP_CHAINED; /* it goes on alone */
+	op->flags &= (uint16_t)~SFR__OP_IN_ROW; /* it goes on alone */
 	sfr__op_step(op, SFR__EV_REQUEUE);
-	sfr__list_append(&loop->later, &op->link);
+	sfr__list_append(&loop->later, &op->hook);
 	sfr__deadline_wait(deadline, &loop->wheel, sfr__loop_clock_ns(loop), again_fired);
 }

@@ -13,7 +13,7 @@ bool sfr__op_waits(const sfr_op *op);
 /* Try an op that sfr__op_waits() again: now, or later. */
 void sfr__op_try_again(sfr_op *op);
 
-/* Whether the engine may start by itself what is linked behind an op in a chain: not if the op may be given up,
+/* Whether the engine may start by itself what is linked behind an op in a row: not if the op may be given up,
  * and go on then, and the link holds all the same. To be asked before its entry is written. */
 bool sfr__op_may_lead(sfr_op *op, bool hard);
 

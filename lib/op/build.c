@@ -48,7 +48,7 @@ sfr_op *sfr__op_new(sfr_loop *loop, enum sfr__op_kind kind, bool with_buf)
 
 /*
  * An op that takes the caller's buffer. A buffer that was not the caller's to give stays where it is. One
- * of another loop has no slot set aside here: without memory for one it is dropped.
+ * of another loop has no cell set aside here: without memory for one it is dropped.
  */
 sfr_op *sfr__op_new_with(sfr_loop *loop, enum sfr__op_kind kind, sfr_buf *buf)
 {
@@ -170,8 +170,8 @@ sfr_op *sfr_send(sfr_loop *loop, int fd, sfr_buf *buf)
 	return op;
 }
 
-/* Whether a slot is set aside for an op with this chain: those of stand-alone pools have none. */
-static bool chain_has_slot(const sfr_loop *loop, const sfr_buf *chain)
+/* Whether a cell is set aside for an op with this chain: those of stand-alone pools have none. */
+static bool chain_has_cell(const sfr_loop *loop, const sfr_buf *chain)
 {
 	while (chain && sfr__unlikely(sfr__buf(chain)->pool != loop->pool))
 		chain = chain->next;
@@ -181,7 +181,7 @@ static bool chain_has_slot(const sfr_loop *loop, const sfr_buf *chain)
 sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain)
 {
 	const int flags = MSG_NOSIGNAL | MSG_WAITALL;
-	sfr_op *op = sfr__op_new(loop, SFR__OP_SEND, chain_has_slot(loop, chain));
+	sfr_op *op = sfr__op_new(loop, SFR__OP_SEND, chain_has_cell(loop, chain));
 
 	if (sfr__unlikely(!op))
 		return NULL;
@@ -239,7 +239,7 @@ sfr_op *sfr_close(sfr_loop *loop, int fd)
 		return NULL;
 	io_uring_prep_close(&op->sqe, fd);
 	sfr__position_forget(loop, fd);
-	if (sfr__fd_is_fixed(fd))
-		op->flags |= SFR__OP_SLOT;
+	if (sfr__fd_is_name(fd))
+		op->flags |= SFR__OP_PLACE;
 	return op;
 }

@@ -34,7 +34,7 @@ void sfr__op_cancel(sfr_op *op)
 		}
 		sfr__op_step(op, SFR__EV_CANCEL);
 		if (!(op->flags & (SFR__OP_ERRAND | SFR__OP_SENT | SFR__OP_BEHIND)))
-			sfr__list_append(&op->loop->cancels, &op->link);
+			sfr__list_append(&op->loop->cancels, &op->hook);
 		break;
 	case SFR__OP_CANCELLING:
 	case SFR__OP_ORPHANED:
@@ -124,7 +124,7 @@ static bool is_on(const sfr_op *op, int fd)
 {
 	if (!sfr__op_has_entry(op))
 		return false;
-	if (op->kind == SFR__OP_SPLICE && sfr__fixed_splice_in(op) == fd)
+	if (op->kind == SFR__OP_SPLICE && sfr__registered_splice_in(op) == fd)
 		return true;
 	if (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE)
 		return false; /* an index */
@@ -171,16 +171,16 @@ void sfr__ops_cancel_all(sfr_loop *loop)
 
 /*
  * A request can look for an op just when it is nowhere to be found, and the op goes on waiting: a multishot op
- * between two completions, an op of a chain that is about to be started, any op that was woken in vain and is on
+ * between two completions, an op of a row that is about to be started, any op that was woken in vain and is on
  * its way to a worker of the kernel (seen on Linux 6.18 with ring.sqpoll). Or the op is completing. The first two
  * do not last, so the loop asks again at once; for all others less and less often.
  */
 void sfr__op_cancel_answered(sfr_op *op, int result)
 {
-	if (result >= 0 || !sfr__op_is_ending(op) || !sfr__list_empty(&op->link))
+	if (result >= 0 || !sfr__op_is_ending(op) || !sfr__list_empty(&op->hook))
 		return;
-	if (result == -ENOENT && (sfr__op_is(op, SFR__KIND_MULTI) || op->flags & SFR__OP_CHAINED))
-		sfr__list_append(&op->loop->cancels, &op->link);
+	if (result == -ENOENT && (sfr__op_is(op, SFR__KIND_MULTI) || op->flags & SFR__OP_IN_ROW))
+		sfr__list_append(&op->loop->cancels, &op->hook);
 	else
 		sfr__op_cancel_later(op);
 }

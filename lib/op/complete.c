@@ -5,7 +5,7 @@
 #include "op/complete.h"
 #include "machine/kernel.h"
 #include "op/again.h"
-#include "op/chain.h"
+#include "op/row.h"
 #include "op/end.h"
 #include "op/gathered.h"
 #include "op/kind.h"
@@ -51,7 +51,7 @@ void sfr__op_part_done(sfr_op *op, int result)
 void sfr__op_complete(sfr_op *op, int result, unsigned flags)
 {
 	if (sfr__unlikely(result < 0)) {
-		if (sfr__chain_broke(op, &result))
+		if (sfr__row_broke(op, &result))
 			return;
 		result = sfr__result_normal(op, result);
 		if (result == -EAGAIN && sfr__op_waits(op)) {

@@ -92,8 +92,8 @@ bool sfr__datagrams_ended(const sfr_loop *loop, int fd)
 
 bool sfr__recvfrom_ended(const sfr_op *op)
 {
-	return sfr__fd_is_fixed(op->sqe.fd) ? !sfr__op_gather_of(op)->msg.msg_namelen
-					    : sfr__datagrams_ended(op->loop, op->sqe.fd);
+	return sfr__fd_is_name(op->sqe.fd) ? !sfr__op_gather_of(op)->msg.msg_namelen
+					   : sfr__datagrams_ended(op->loop, op->sqe.fd);
 }
 
 int sfr__recvfrom_prepare(sfr_op *op, int fd, unsigned flags)

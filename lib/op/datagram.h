@@ -28,7 +28,7 @@ bool sfr__recvfrom_ended(const sfr_op *op);
  * can ask what it is, and of a stream the flag would drop bytes. */
 static inline unsigned sfr__recvfrom_length_flag(int fd)
 {
-	return sfr__fd_is_fixed(fd) ? 0 : MSG_TRUNC;
+	return sfr__fd_is_name(fd) ? 0 : MSG_TRUNC;
 }
 
 /* Have an op receive one datagram into its buffer. 0 or -ENOMEM. */

@@ -6,7 +6,7 @@
  * order of the table: each op once, however many there are.
  */
 #include "op/dump.h"
-#include "op/chain.h"
+#include "op/row.h"
 #include "op/kind.h"
 #include "op/registered.h"
 #include <safer_ring/error.h>
@@ -15,8 +15,8 @@
 
 static void fd_say(const struct sfr__dump *dump, const char *what, int fd)
 {
-	if (sfr__fd_is_fixed(fd))
-		sfr__dump_say(dump, ", %sregistered file %u", what, sfr__fd_slot(fd));
+	if (sfr__fd_is_name(fd))
+		sfr__dump_say(dump, ", %sregistered file %u", what, sfr__fd_place(fd));
 	else if (fd == AT_FDCWD)
 		sfr__dump_say(dump, ", in the working directory");
 	else
@@ -32,7 +32,7 @@ static void fd_dump(const struct sfr__dump *dump, const sfr_op *op)
 	else
 		fd_say(dump, "", op->sqe.fd);
 	if (op->kind == SFR__OP_SPLICE)
-		fd_say(dump, "from ", sfr__fixed_splice_in(op));
+		fd_say(dump, "from ", sfr__registered_splice_in(op));
 }
 
 static void buf_dump(struct sfr__dump *dump, const sfr_op *op)
@@ -145,12 +145,12 @@ static const char *where_of(const sfr_op *op)
 	return NULL;
 }
 
-static void list_dump(struct sfr__dump *dump, const struct sfr__link *list, const char *where)
+static void list_dump(struct sfr__dump *dump, const struct sfr__hook *list, const char *where)
 {
-	const struct sfr__link *link;
+	const struct sfr__hook *hook;
 
-	for (link = list->next; link != list; link = link->next)
-		op_dump(dump, sfr__container(link, const sfr_op, link), where);
+	for (hook = list->next; hook != list; hook = hook->next)
+		op_dump(dump, sfr__container(hook, const sfr_op, hook), where);
 }
 
 void sfr__ops_dump(struct sfr__dump *dump)

@@ -39,10 +39,10 @@ static int op_outcome(sfr_op *op)
 {
 	int result = deadline_end(op, op->result);
 
-	if (sfr__likely(!(op->flags & (SFR__OP_WHOLE | SFR__OP_SLOT | SFR__OP_TRACED))))
+	if (sfr__likely(!(op->flags & (SFR__OP_WHOLE | SFR__OP_PLACE | SFR__OP_TRACED))))
 		return result;
-	if (op->flags & SFR__OP_SLOT)
-		result = sfr__slot_end(op, result);
+	if (op->flags & SFR__OP_PLACE)
+		result = sfr__place_end(op, result);
 	else if (op->flags & SFR__OP_WHOLE && result <= 0 && op->buf && whole_done(op))
 		result = (int)whole_done(op);
 	op->result = result;
@@ -113,7 +113,7 @@ static sfr_buf *op_take_buf(sfr_op *op)
 	return buf;
 }
 
-/* The last call: the slot is free before it, so what the callback builds finds it in the cache. */
+/* The last call: the cell is free before it, so what the callback builds finds it in the cache. */
 static void op_call_back(sfr_op *op)
 {
 	sfr_loop *loop = op->loop;
@@ -140,8 +140,8 @@ void sfr__op_finish_later(sfr_op *op, enum sfr__op_event event, int result)
 	op->loop->orphans -= op->state == SFR__OP_ORPHANED;
 	sfr__op_step(op, event);
 	op->result = result;
-	sfr__list_unlink(&op->link);
-	sfr__list_append(&op->loop->ready, &op->link);
+	sfr__list_remove(&op->hook);
+	sfr__list_append(&op->loop->ready, &op->hook);
 }
 
 /* Apart, or the usual way would save registers for it. If the op is being cancelled, the engine perhaps was
@@ -150,7 +150,7 @@ static __attribute__((noinline)) void special_finish(sfr_op *op, int result)
 {
 	if (op->state != SFR__OP_IN_FLIGHT) {
 		op->loop->orphans -= op->state == SFR__OP_ORPHANED;
-		sfr__list_unlink(&op->link);
+		sfr__list_remove(&op->hook);
 	}
 	sfr__op_step(op, SFR__EV_CQE_LAST);
 	op->result = result;
@@ -171,22 +171,22 @@ void sfr__op_finish(sfr_op *op, int result)
 
 void sfr__ops_call_ready(sfr_loop *loop)
 {
-	struct sfr__link ready;
+	struct sfr__hook ready;
 
 	if (sfr__likely(sfr__list_empty(&loop->ready)))
 		return;
 	sfr__list_move(&ready, &loop->ready);
 	while (!sfr__list_empty(&ready)) {
-		sfr_op *op = sfr__container(ready.next, sfr_op, link);
+		sfr_op *op = sfr__container(ready.next, sfr_op, hook);
 
-		sfr__list_unlink(&op->link);
+		sfr__list_remove(&op->hook);
 		op_call_back(op);
 	}
 }
 
 void sfr__op_fail(sfr_op *op, int result)
 {
-	op->flags &= (uint16_t)~SFR__OP_SLOT_HELD;
+	op->flags &= (uint16_t)~SFR__OP_PLACE_HELD;
 	sfr__op_step(op, SFR__EV_REFUSED);
 	op->result = result;
 	op_call_back(op);
@@ -227,11 +227,11 @@ void sfr__ops_forget_built(sfr_loop *loop)
 			 count);
 }
 
-void sfr__op_go_on(sfr_op *op, struct sfr__link *queue)
+void sfr__op_go_on(sfr_op *op, struct sfr__hook *queue)
 {
 	if (op->state == SFR__OP_IN_FLIGHT) {
 		sfr__op_step(op, SFR__EV_REQUEUE);
-		sfr__list_append(queue, &op->link);
+		sfr__list_append(queue, &op->hook);
 	} else {
 		sfr__op_finish_later(op, SFR__EV_CQE_LAST, -ECANCELED);
 	}

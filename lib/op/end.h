@@ -14,9 +14,9 @@ void sfr__op_finish_later(sfr_op *op, enum sfr__op_event event, int result);
 
 /* The engine is done with an op that goes on: put it on a list to be armed again, or let it end if it was
  * asked to. */
-void sfr__op_go_on(sfr_op *op, struct sfr__link *queue);
+void sfr__op_go_on(sfr_op *op, struct sfr__hook *queue);
 
-/* A held op (op/chain.h) will not start: it is called back at once, so only in a turn. */
+/* A held op (op/row.h) will not start: it is called back at once, so only in a turn. */
 void sfr__op_fail(sfr_op *op, int result);
 
 /* Call back what is DONE by now. */

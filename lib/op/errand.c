@@ -56,8 +56,8 @@ int sfr__errand_start(sfr_op *op)
 	struct errand *errand;
 	int r;
 
-	if (sfr__op_is(op, SFR__KIND_ON_FD) && sfr__fd_is_fixed(op->sqe.fd))
-		return sfr__fixed_file_refuse(op);
+	if (sfr__op_is(op, SFR__KIND_ON_FD) && sfr__fd_is_name(op->sqe.fd))
+		return sfr__registered_refuse(op);
 	errand = calloc(1, sizeof(*errand));
 	if (!errand)
 		return -ENOMEM;
@@ -85,15 +85,15 @@ bool sfr__errand_stop(sfr_op *op)
 
 void sfr__errands_collect(sfr_loop *loop)
 {
-	struct sfr__link done;
+	struct sfr__hook done;
 
 	sfr__workers_collect(&loop->workers, &done);
 	while (!sfr__list_empty(&done)) {
-		struct errand *errand = sfr__container(done.next, struct errand, work.link);
+		struct errand *errand = sfr__container(done.next, struct errand, work.hook);
 		sfr_op *op = errand->op;
 		int result = errand->result;
 
-		sfr__list_unlink(&errand->work.link);
+		sfr__list_remove(&errand->work.hook);
 		free(errand);
 		sfr__op_complete(op, result, 0);
 	}

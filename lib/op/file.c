@@ -27,12 +27,12 @@ static void op_assign(sfr_op *op)
 }
 
 /* Paths cannot begin at a registered directory: it has no descriptor. */
-static bool begins_at_fixed(const sfr_op *op)
+static bool begins_at_name(const sfr_op *op)
 {
 	bool two = sfr__op_is(op, SFR__KIND_TWO_DIRS);
 
 	return sfr__op_is(op, SFR__KIND_DIRFD) &&
-	       (sfr__fd_is_fixed(op->sqe.fd) || (two && sfr__fd_is_fixed((int)op->sqe.len)));
+	       (sfr__fd_is_name(op->sqe.fd) || (two && sfr__fd_is_name((int)op->sqe.len)));
 }
 
 static sfr_op *op_ready(sfr_op *op)
@@ -40,7 +40,7 @@ static sfr_op *op_ready(sfr_op *op)
 	if (!op || op->result < 0)
 		return op;
 	op_assign(op);
-	if (!begins_at_fixed(op))
+	if (!begins_at_name(op))
 		return op;
 	sfr__log(op->loop->settings.log.level, SFR_LOG_WARN,
 		 "sfr_%s: a path cannot begin at a registered file, which has no descriptor",

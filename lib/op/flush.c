@@ -5,7 +5,7 @@
  * queue is full.
  */
 #include "op/flush.h"
-#include "op/chain.h"
+#include "op/row.h"
 #include "op/receive.h"
 #include "op/write.h"
 
@@ -21,24 +21,24 @@ static bool cancel_write(sfr_op *op)
 }
 
 /* Write from a list, in order, at most `count`, as long as there is room. Returns how many. */
-static size_t list_write(struct sfr__link *list, bool (*write)(sfr_op *), size_t count)
+static size_t list_write(struct sfr__hook *list, bool (*write)(sfr_op *), size_t count)
 {
 	size_t written;
 
 	for (written = 0; written < count && !sfr__list_empty(list); written++) {
-		sfr_op *op = sfr__container(list->next, sfr_op, link);
+		sfr_op *op = sfr__container(list->next, sfr_op, hook);
 
 		if (!write(op))
 			break;
-		sfr__list_unlink(&op->link);
+		sfr__list_remove(&op->hook);
 	}
 	return written;
 }
 
-/* One that waited for room; a chain goes in one piece. */
+/* One that waited for room; a row goes in one piece. */
 static bool backlog_write(sfr_op *op)
 {
-	return op->flags & SFR__OP_LINKED ? sfr__chain_write(op) : sfr__op_write(op) != NULL;
+	return op->flags & SFR__OP_LINKED ? sfr__row_write(op) : sfr__op_write(op) != NULL;
 }
 
 /* A receive that waited for the ring to have buffers. */
@@ -79,22 +79,22 @@ static uint32_t recv_feed(sfr_loop *loop)
 	return room;
 }
 
-/* Whether the next that waits for room is a chain, which may need all of it. */
-static bool chain_waits(const sfr_loop *loop)
+/* Whether the next that waits for room is a row, which may need all of it. */
+static bool row_waits(const sfr_loop *loop)
 {
 	return !sfr__list_empty(&loop->backlog) &&
-	       sfr__container(loop->backlog.next, sfr_op, link)->flags & SFR__OP_LINKED;
+	       sfr__container(loop->backlog.next, sfr_op, hook)->flags & SFR__OP_LINKED;
 }
 
 bool sfr__ops_flush(sfr_loop *loop)
 {
 	size_t room = recv_feed(loop), armed;
 
-	if (sfr__unlikely(loop->chain_first))
+	if (sfr__unlikely(loop->row_first))
 		list_write(&loop->backlog, backlog_write, 1);
 	list_write(&loop->cancels, cancel_write, SIZE_MAX);
 	list_write(&loop->backlog, backlog_write, SIZE_MAX);
-	loop->chain_first = chain_waits(loop) && !loop->chain_first;
+	loop->row_first = row_waits(loop) && !loop->row_first;
 	armed = list_write(&loop->parked, ration_write, room);
 	if (!loop->engine->overflown) /* with completions of those who found no buffer, perhaps */
 		list_write(&loop->served, ration_write, room - armed);

@@ -9,7 +9,7 @@
 #ifndef SFR_LIB_OP_KIND_H
 #define SFR_LIB_OP_KIND_H
 
-#include "loop/op_slot.h"
+#include "loop/op_cell.h"
 
 /*
  * The rows: PLAIN(enumerator, name, traits), and OWN() of the same and fields of struct sfr__kind. The name is that

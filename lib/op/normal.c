@@ -36,7 +36,7 @@ static const struct {
 	{-EINTR, -EINTR, was_asked, -ECANCELED},
 	{RESTART_FIRST, RESTART_LAST, was_asked, -ECANCELED},
 	{RESTART_FIRST, RESTART_LAST, always, -EINTR},
-	{-EBADF, -EBADF, sfr__fixed_file_is_missing, -SFR_ENOTREGISTERED},
+	{-EBADF, -EBADF, sfr__registered_is_missing, -SFR_ENOTREGISTERED},
 };
 
 int sfr__result_normal(const sfr_op *op, int result)

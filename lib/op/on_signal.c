@@ -51,7 +51,7 @@ void sfr__signal_start(sfr_op *op)
 		return;
 	}
 	sfr__op_step(op, SFR__EV_TAKEN);
-	sfr__list_append(&loop->signals, &op->link);
+	sfr__list_append(&loop->signals, &op->hook);
 }
 
 void sfr__signal_cancel(sfr_op *op)
@@ -64,7 +64,7 @@ void sfr__signal_cancel(sfr_op *op)
 void sfr__signals_tell(sfr_loop *loop)
 {
 	bool arrived[SFR__SIGNALS];
-	struct sfr__link ops;
+	struct sfr__hook ops;
 	int signo;
 
 	if (sfr__list_empty(&loop->signals))
@@ -73,11 +73,11 @@ void sfr__signals_tell(sfr_loop *loop)
 		arrived[signo] = sfr__signal_arrived(&loop->signal_watch, signo);
 	sfr__list_move(&ops, &loop->signals);
 	while (!sfr__list_empty(&ops)) {
-		sfr_op *op = sfr__container(ops.next, sfr_op, link);
+		sfr_op *op = sfr__container(ops.next, sfr_op, hook);
 
 		signo = signo_of(op);
-		sfr__list_unlink(&op->link);
-		sfr__list_append(&loop->signals, &op->link);
+		sfr__list_remove(&op->hook);
+		sfr__list_append(&loop->signals, &op->hook);
 		if (!arrived[signo])
 			continue;
 		sfr__op_step(op, SFR__EV_CQE_MORE);

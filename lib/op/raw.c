@@ -62,7 +62,7 @@ void sfr__raw_complete(sfr_op *op, int result, unsigned flags)
 		return;
 	}
 	sfr__op_step(op, SFR__EV_CQE_MORE);
-	if (op->state != SFR__OP_IN_FLIGHT && sfr__list_empty(&op->link))
-		sfr__list_append(&op->loop->cancels, &op->link);
+	if (op->state != SFR__OP_IN_FLIGHT && sfr__list_empty(&op->hook))
+		sfr__list_append(&op->loop->cancels, &op->hook);
 	sfr__op_deliver(op, result, NULL);
 }

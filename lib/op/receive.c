@@ -76,7 +76,7 @@ static int receive_feed(sfr_op *op)
 void sfr__receives_feed(sfr_loop *loop)
 {
 	while (!sfr__list_empty(&loop->unfed)) {
-		sfr_op *op = sfr__container(loop->unfed.next, sfr_op, link);
+		sfr_op *op = sfr__container(loop->unfed.next, sfr_op, hook);
 		int r = receive_feed(op);
 
 		if (r == -SFR_EPOOLEMPTY)
@@ -85,8 +85,8 @@ void sfr__receives_feed(sfr_loop *loop)
 			sfr__op_finish_later(op, SFR__EV_REFUSED, r);
 			continue;
 		}
-		sfr__list_unlink(&op->link);
-		sfr__list_append(&loop->backlog, &op->link);
+		sfr__list_remove(&op->hook);
+		sfr__list_append(&loop->backlog, &op->hook);
 	}
 }
 
@@ -291,8 +291,8 @@ sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
  */
 static bool can_read_multi(const sfr_loop *loop, int fd)
 {
-	unsigned kind = sfr__fd_is_fixed(fd) ? sfr__fixed_file_kind(&loop->files, fd)
-					     : sfr__fd_kind(loop->engine->system, fd);
+	unsigned kind = sfr__fd_is_name(fd) ? sfr__file_kind(&loop->files, fd)
+					    : sfr__fd_kind(loop->engine->system, fd);
 
 	return sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS) &&
 	       sfr__has(loop->engine->features, SFR__FEATURE_READ_MULTI) &&

@@ -34,7 +34,7 @@ sfr_op *sfr_splice(sfr_loop *loop, int fd_in, int64_t off_in, int fd_out, int64_
 	if (sfr__op_sound(op))
 		io_uring_prep_splice(&op->sqe, fd_in, off_in, fd_out, off_out, len, flags);
 	if (sfr__op_sound(op))
-		sfr__fixed_splice(op);
+		sfr__registered_splice(op);
 	if (sfr__op_sound(op) && sfr__loop_owns(loop, fd_in))
 		op->result = -EBADF;
 	return op;
@@ -48,14 +48,14 @@ enum {
 	INTO_ROOM = 8 /* it was to poll, or has polled, what it moves bytes into */
 };
 
-static bool is_fixed_in(const sfr_op *op)
+static bool is_name_in(const sfr_op *op)
 {
 	return op->sqe.splice_flags & SPLICE_F_FD_IN_FIXED;
 }
 
-static bool is_fixed_out(const sfr_op *op)
+static bool is_name_out(const sfr_op *op)
 {
-	return sfr__fd_is_fixed(op->sqe.fd);
+	return sfr__fd_is_name(op->sqe.fd);
 }
 
 enum end { PIPE, SOME_FILE, OTHER };
@@ -72,9 +72,9 @@ static enum end end_of(const sfr_op *op, int fd)
 }
 
 /* One of the registered files; of some it is not known what they are. */
-static enum end fixed_end(const sfr_op *op, int fd)
+static enum end end_of_name(const sfr_op *op, int fd)
 {
-	return sfr__kind_may_wait(sfr__fixed_file_kind(&op->loop->files, fd)) ? OTHER : PIPE;
+	return sfr__kind_may_wait(sfr__file_kind(&op->loop->files, fd)) ? OTHER : PIPE;
 }
 
 /* What has to be polled of a splice whose descriptors are known, as far as their kinds say. One of them is
@@ -85,17 +85,17 @@ static unsigned polls_of(const sfr_op *op)
 
 	if (!op->loop->engine->splice_locks || !op->sqe.len)
 		return 0;
-	in = is_fixed_in(op) ? fixed_end(op, sfr__fixed_splice_in(op))
-			     : end_of(op, op->sqe.splice_fd_in);
-	if (in == SOME_FILE || (in == OTHER && !is_fixed_in(op)))
+	in = is_name_in(op) ? end_of_name(op, sfr__registered_splice_in(op))
+			    : end_of(op, op->sqe.splice_fd_in);
+	if (in == SOME_FILE || (in == OTHER && !is_name_in(op)))
 		return in == OTHER ? ASK_IN : 0;
-	out = is_fixed_out(op) ? fixed_end(op, op->sqe.fd) : end_of(op, op->sqe.fd);
+	out = is_name_out(op) ? end_of_name(op, op->sqe.fd) : end_of(op, op->sqe.fd);
 	return (in == OTHER ? ASK_IN : 0U) | (out == OTHER ? ASK_OUT : 0U);
 }
 
 bool sfr__splice_polls(const sfr_op *op)
 {
-	bool is_known = !is_fixed_in(op) && op->sqe.splice_fd_in >= 0 && op->sqe.fd >= 0;
+	bool is_known = !is_name_in(op) && op->sqe.splice_fd_in >= 0 && op->sqe.fd >= 0;
 
 	return op->loop->engine->splice_locks && (!is_known || polls_of(op));
 }
@@ -103,7 +103,7 @@ bool sfr__splice_polls(const sfr_op *op)
 static void poll_write(const sfr_op *op, struct io_uring_sqe *sqe, bool in)
 {
 	const struct io_uring_sqe before = *sqe;
-	bool fixed = in ? is_fixed_in(op) : is_fixed_out(op);
+	bool fixed = in ? is_name_in(op) : is_name_out(op);
 
 	*sqe = (struct io_uring_sqe){0};
 	io_uring_prep_poll_add(sqe, in ? before.splice_fd_in : before.fd, in ? POLLIN : POLLOUT);
@@ -119,7 +119,7 @@ static uint32_t room_of(const sfr_op *op)
 	uint32_t mem[SK_MEMINFO_VARS] = {0}, used, room;
 	socklen_t size = sizeof(mem);
 
-	if (is_fixed_out(op))
+	if (is_name_out(op))
 		return PIPE_BUF;
 	if (sfr__fd_is_nonblocking(system, op->sqe.fd))
 		return UINT32_MAX;
@@ -149,19 +149,19 @@ static bool ends_at_once(const sfr_op *op, bool waits_for_in)
 
 	if (!sfr__side_may_wait(waits_for_in ? &in : &out))
 		return true;
-	return !is_fixed_in(op) && !is_fixed_out(op) && sfr__sides_are_wrong(&in, &out);
+	return !is_name_in(op) && !is_name_out(op) && sfr__sides_are_wrong(&in, &out);
 }
 
 /* Mostly a side is ready, which a look finds out faster than a completion; else there is time for another. */
 static unsigned state_first(const sfr_op *op)
 {
-	unsigned polls = op->flags & SFR__OP_CHAINED ? 0 : polls_of(op); /* else they are known */
+	unsigned polls = op->flags & SFR__OP_IN_ROW ? 0 : polls_of(op); /* else they are known */
 	unsigned into = polls & ASK_OUT ? INTO_ROOM : 0;
 
-	if (polls & ASK_IN && !is_fixed_in(op) &&
+	if (polls & ASK_IN && !is_name_in(op) &&
 	    (is_ready(op, op->sqe.splice_fd_in, POLLIN) || ends_at_once(op, true)))
 		polls ^= ASK_IN;
-	if (polls & ASK_OUT && !is_fixed_out(op) &&
+	if (polls & ASK_OUT && !is_name_out(op) &&
 	    (is_ready(op, op->sqe.fd, POLLOUT) || ends_at_once(op, false)))
 		polls ^= ASK_OUT;
 	return KNOWN | polls | into;

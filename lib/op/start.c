@@ -5,7 +5,7 @@
  */
 #include "op/start.h"
 #include "op/cancel.h"
-#include "op/chain.h"
+#include "op/row.h"
 #include "op/end.h"
 #include "op/errand.h"
 #include "op/kind.h"
@@ -20,15 +20,15 @@ static void op_issue(sfr_op *op)
 	sfr_loop *loop = op->loop;
 
 	if (!sfr__list_empty(&loop->backlog) || !sfr__op_write(op))
-		sfr__list_append(&loop->backlog, &op->link);
+		sfr__list_append(&loop->backlog, &op->hook);
 }
 
-static void chain_issue(sfr_op *head)
+static void row_issue(sfr_op *head)
 {
 	sfr_loop *loop = head->loop;
 
-	if (!sfr__list_empty(&loop->backlog) || !sfr__chain_write(head))
-		sfr__list_append(&loop->backlog, &head->link);
+	if (!sfr__list_empty(&loop->backlog) || !sfr__row_write(head))
+		sfr__list_append(&loop->backlog, &head->hook);
 }
 
 static void op_send_on_errand(sfr_op *op)
@@ -41,10 +41,10 @@ static void op_send_on_errand(sfr_op *op)
 		sfr__op_step(op, SFR__EV_TAKEN);
 }
 
-/* It has nothing to do with a slot then: that may be another's. */
+/* It has nothing to do with a place then: that may be another's. */
 static __attribute__((noinline)) void op_refuse(sfr_op *op, int result)
 {
-	op->flags &= (uint16_t)~SFR__OP_SLOT;
+	op->flags &= (uint16_t)~SFR__OP_PLACE;
 	sfr__op_finish_later(op, SFR__EV_REFUSED, result);
 }
 
@@ -62,14 +62,14 @@ static __attribute__((noinline)) void op_issue_special(sfr_op *op)
 {
 	int r = sfr__op_is_on_own(op) ? -EBADF : 0;
 
-	if (r == 0 && op->flags & SFR__OP_SLOT)
-		r = sfr__slot_begin(op, SFR__NO_SLOT);
+	if (r == 0 && op->flags & SFR__OP_PLACE)
+		r = sfr__place_begin(op, SFR__NO_PLACE);
 	if (r < 0)
 		op_refuse(op, r);
 	else if (op->flags & SFR__OP_ERRAND)
 		op_send_on_errand(op);
 	else if (op->flags & SFR__OP_LINKED)
-		chain_issue(op);
+		row_issue(op);
 	else
 		op_issue(op);
 }
@@ -109,7 +109,7 @@ static inline void op_start(sfr_op *op, bool submitted)
 		op_refuse(op, op->result);
 	else if (sfr__op_is(op, SFR__KIND_HERE))
 		sfr__kinds[op->kind].start(op);
-	else if (sfr__unlikely(op->flags & (SFR__OP_ERRAND | SFR__OP_SLOT | SFR__OP_LINKED)) ||
+	else if (sfr__unlikely(op->flags & (SFR__OP_ERRAND | SFR__OP_PLACE | SFR__OP_LINKED)) ||
 		 (sfr__op_is(op, SFR__KIND_ON_FD) &&
 		  sfr__unlikely(sfr__loop_may_own(loop, op->sqe.fd))))
 		op_issue_special(op);
@@ -154,12 +154,12 @@ void sfr__op_hold(sfr_op *op, sfr_done *done, void *arg)
 {
 	if (sfr__op_comes_late(op))
 		op->result = -ECANCELED;
-	sfr__slot_hold(op);
+	sfr__place_hold(op);
 	sfr__op_enter(op, done, arg);
 }
 
 void sfr__op_release(sfr_op *op)
 {
-	sfr__slot_unhold(op);
+	sfr__place_unhold(op);
 	op_start(op, false);
 }

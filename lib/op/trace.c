@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the log is told of the life of an op, at level debug: a line for each step, in the words of op_slot.h.
+ * What the log is told of the life of an op, at level debug: a line for each step, in the words of op_cell.h.
  */
 #include "op/trace.h"
 #include "base/log.h"

@@ -40,8 +40,8 @@ static __attribute__((noinline)) struct io_uring_sqe *special_write(sfr_op *op,
 {
 	if (op->sqe.off == SFR__POSITION && op->kind != SFR__OP_RAW)
 		sfr__position_note(op, sqe);
-	if (sfr__fd_is_fixed(op->sqe.fd))
-		sfr__fixed_file_write(op, sqe);
+	if (sfr__fd_is_name(op->sqe.fd))
+		sfr__registered_write(op, sqe);
 	if (op->kind == SFR__OP_SPLICE)
 		sfr__splice_write(op, sqe);
 	sfr__op_step(op, SFR__EV_TAKEN);
@@ -56,7 +56,7 @@ struct io_uring_sqe *sfr__op_write(sfr_op *op)
 		return NULL;
 	sqe_copy(sqe, &op->sqe);
 	sqe->user_data = (uint64_t)(uintptr_t)op;
-	if (sfr__unlikely(op->sqe.off == SFR__POSITION || sfr__fd_is_fixed(op->sqe.fd) ||
+	if (sfr__unlikely(op->sqe.off == SFR__POSITION || sfr__fd_is_name(op->sqe.fd) ||
 			  op->kind == SFR__OP_SPLICE || op->flags & SFR__OP_TRACED))
 		return special_write(op, sqe);
 	sfr__op_move(op, SFR__EV_TAKEN);

@@ -34,7 +34,7 @@ static void loop_wake(void *above)
 static void batches_leave(sfr_loop *loop)
 {
 	while (!sfr__list_empty(&loop->batches))
-		sfr__list_unlink(loop->batches.next);
+		sfr__list_remove(loop->batches.next);
 }
 
 static void loop_dispose(sfr_loop *loop)
@@ -55,7 +55,7 @@ static void loop_dispose(sfr_loop *loop)
 	sfr__errands_fini(loop);
 	sfr__gather_free_all(&loop->gathers);
 	sfr__array_fini(&loop->deadlines);
-	sfr__fixed_files_fini(&loop->files);
+	sfr__files_fini(&loop->files);
 	sfr__positions_fini(&loop->positions);
 	sfr__op_table_fini(&loop->ops);
 	sfr__mailbox_fini(&loop->mailbox);
@@ -63,11 +63,11 @@ static void loop_dispose(sfr_loop *loop)
 	free(loop);
 }
 
-static struct sfr__pool_plan plan_of(const struct sfr__settings *settings)
+static struct sfr__pool_spec spec_of(const struct sfr__settings *settings)
 {
 	const bool grows = settings->buffers.budget > 0;
 
-	return (struct sfr__pool_plan){
+	return (struct sfr__pool_spec){
 		.size = (uint32_t)settings->buffers.size,
 		.count = settings->buffers.count,
 		.small = grows ? (uint32_t)settings->buffers.small : 0,
@@ -80,13 +80,13 @@ static struct sfr__pool_plan plan_of(const struct sfr__settings *settings)
 
 uint64_t sfr__loop_addresses(const struct sfr__settings *settings)
 {
-	const struct sfr__pool_plan plan = plan_of(settings);
+	const struct sfr__pool_spec spec = spec_of(settings);
 	uint64_t entries = settings->ring.entries, cq_entries = settings->ring.cq_entries;
 	uint64_t queues = 2 * entries *
 			  sizeof(struct io_uring_sqe); /* powers of two, with indexes */
 
 	queues += 2 * (cq_entries ? cq_entries : 4 * entries) * sizeof(struct io_uring_cqe);
-	return sfr__pool_addresses(&plan) + sfr__array_addresses(sizeof(sfr_op), plan.count) +
+	return sfr__pool_addresses(&spec) + sfr__array_addresses(sizeof(sfr_op), spec.count) +
 	       queues + HEAP_SIZE;
 }
 
@@ -104,8 +104,8 @@ static int loop_lacks(const struct sfr__settings *settings, int err, const char 
 static int loop_build(sfr_loop *loop)
 {
 	const struct sfr__settings *settings = &loop->settings;
-	const struct sfr__pool_plan plan = plan_of(settings);
-	size_t bufs = sfr__pool_blocks_max(&plan), bare_max = settings->ring.ops_max;
+	const struct sfr__pool_spec spec = spec_of(settings);
+	size_t bufs = sfr__pool_blocks_max(&spec), bare_max = settings->ring.ops_max;
 	int r;
 
 	r = sfr__mailbox_init(&loop->mailbox);
@@ -115,7 +115,7 @@ static int loop_build(sfr_loop *loop)
 	loop->ops.traced = settings->log.level == SFR_LOG_DEBUG ? SFR__OP_TRACED : 0;
 	loop->ops.trace = sfr__op_trace;
 	sfr__array_init(&loop->deadlines, sizeof(struct sfr__deadline), bufs + 2 * bare_max);
-	loop->pool = sfr__pool_new(&plan);
+	loop->pool = sfr__pool_new(&spec);
 	if (!loop->pool)
 		return loop_lacks(settings, -ENOMEM, "its buffers", sfr__loop_addresses(settings));
 	loop->pool->abort = settings->safety.abort;
@@ -124,7 +124,7 @@ static int loop_build(sfr_loop *loop)
 	r = sfr__pool_bind(loop->pool, loop, ops_reserve, loop_wake);
 	if (r < 0)
 		return loop_lacks(settings, r, "operations with its buffers",
-				  sfr__array_addresses(sizeof(sfr_op), plan.count));
+				  sfr__array_addresses(sizeof(sfr_op), spec.count));
 	r = sfr__engine_open(&loop->engine, settings, loop->engine_reason);
 	if (r < 0)
 		return r;

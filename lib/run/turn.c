@@ -65,7 +65,7 @@ static bool hand_over(sfr_loop *loop, bool in_ring)
 {
 	bool hurry;
 
-	if (in_ring && !loop->chain_first)
+	if (in_ring && !loop->row_first)
 		mailbox_arm(loop);
 	hurry = sfr__ops_flush(loop);
 	if (in_ring)

@@ -31,7 +31,7 @@ enum {
 	SELECTS = 8,    /* may be given a provided buffer */
 	VECTOR = 16,    /* addr and len are an array of iovec */
 	HEADER = 32,    /* addr is a msghdr */
-	SLOT = 64,      /* may put its result into a slot of the table of fixed files */
+	PLACE = 64,     /* may put its result into a place of the table of fixed files */
 	NO_FIXED = 128, /* no fixed file */
 };
 
@@ -46,12 +46,12 @@ static const uint8_t traits[OPCODES] = {
 	[IORING_OP_SENDMSG] = KNOWN | MESSAGE | HEADER,
 	[IORING_OP_RECVMSG] = KNOWN | MESSAGE | SELECTS | HEADER,
 	[IORING_OP_TIMEOUT] = KNOWN,
-	[IORING_OP_ACCEPT] = KNOWN | SLOT,
+	[IORING_OP_ACCEPT] = KNOWN | PLACE,
 	[IORING_OP_ASYNC_CANCEL] = KNOWN,
 	[IORING_OP_LINK_TIMEOUT] = KNOWN,
 	[IORING_OP_CONNECT] = KNOWN,
 	[IORING_OP_FALLOCATE] = KNOWN,
-	[IORING_OP_OPENAT] = KNOWN | SLOT,
+	[IORING_OP_OPENAT] = KNOWN | PLACE,
 	[IORING_OP_SPLICE] = KNOWN | BYTES,
 	[IORING_OP_CLOSE] = KNOWN | NO_FIXED,
 	[IORING_OP_STATX] = KNOWN,
@@ -65,7 +65,7 @@ static const uint8_t traits[OPCODES] = {
 	[IORING_OP_MKDIRAT] = KNOWN,
 	[IORING_OP_SYMLINKAT] = KNOWN,
 	[IORING_OP_LINKAT] = KNOWN,
-	[IORING_OP_SOCKET] = KNOWN | SLOT,
+	[IORING_OP_SOCKET] = KNOWN | PLACE,
 	[SFR__OP_CODE_FTRUNCATE] = KNOWN,
 };
 
@@ -135,9 +135,9 @@ static int multishot_check(const struct sfr__request *request)
 	}
 }
 
-bool sfr__request_fills_slot(const struct sfr__request *request)
+bool sfr__request_fills_place(const struct sfr__request *request)
 {
-	return request->sqe.file_index && traits_of(request) & SLOT;
+	return request->sqe.file_index && traits_of(request) & PLACE;
 }
 
 void sfr__request_close_on_exec(struct sfr__request *request)
@@ -152,8 +152,8 @@ void sfr__request_close_on_exec(struct sfr__request *request)
 		sqe->off |= SOCK_CLOEXEC; /* of SOCKET: its type */
 }
 
-/* One slot, and it is named. There is no descriptor whose flag could be set. */
-static int slot_check(const struct sfr__request *request)
+/* One place, and it is named. There is no descriptor whose flag could be set. */
+static int place_check(const struct sfr__request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 	bool close_on_exec = sqe->opcode == IORING_OP_OPENAT   ? sqe->open_flags & O_CLOEXEC
@@ -177,7 +177,7 @@ int sfr__request_check(struct sfr__request *request)
 		return -EBADF;
 	if (sqe->opcode == IORING_OP_CLOSE && sqe->file_index && sqe->fd)
 		return -EINVAL;
-	if (sfr__request_fills_slot(request) && slot_check(request) < 0)
+	if (sfr__request_fills_place(request) && place_check(request) < 0)
 		return -EINVAL;
 	if (sqe->opcode == IORING_OP_TIMEOUT || sqe->opcode == IORING_OP_LINK_TIMEOUT)
 		return time_check(request);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Language: which SQEs there are, what is wrong with one before it starts, and which results break a
- * chain. The rules are the kernel's, for the SQEs that this library emits.
+ * row. The rules are the kernel's, for the SQEs that this library emits.
  */
 #ifndef SFR_LIB_SQE_LANGUAGE_H
 #define SFR_LIB_SQE_LANGUAGE_H
@@ -11,12 +11,12 @@
 /* The opcodes that there are, a bit each. */
 uint64_t sfr__language_ops(void);
 
-/* Found for a whole chain before any member runs: 0, or -errno. Keeps what must be read now. */
+/* Found for a whole row before any member runs: 0, or -errno. Keeps what must be read now. */
 int sfr__request_check(struct sfr__request *request);
 
-/* Whether the descriptor that it wins goes into a slot of the table of fixed files; and have a program that
+/* Whether the descriptor that it wins goes into a place of the table of fixed files; and have a program that
  * is executed not find it. */
-bool sfr__request_fills_slot(const struct sfr__request *request);
+bool sfr__request_fills_place(const struct sfr__request *request);
 void sfr__request_close_on_exec(struct sfr__request *request);
 
 /* Whether it is all or nothing: the op goes on until every byte is transferred. */

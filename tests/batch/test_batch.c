@@ -181,7 +181,7 @@ START_TEST(a_diamond_begins_and_ends_with_one)
 END_TEST
 
 /* In worlds with small rings it is longer than these; the other half is linked by hard links. */
-START_TEST(a_long_chain_is_none_too_long)
+START_TEST(a_long_row_is_none_too_long)
 {
 	sfr_loop *loop = loop_for_batches(_i, "buffers.count=512");
 	sfr_batch *batch = batch_on(loop);
@@ -914,7 +914,7 @@ int main(void)
 	world_test(tc, a_fork_runs_all_that_wait_for_one);
 	world_test(tc, a_join_waits_for_all_in_whatever_order_they_end);
 	world_test(tc, a_diamond_begins_and_ends_with_one);
-	world_test(tc, a_long_chain_is_none_too_long);
+	world_test(tc, a_long_row_is_none_too_long);
 	world_test(tc, many_wait_for_one_and_one_for_many);
 	world_test(tc, a_dependency_may_be_declared_more_than_once);
 	world_test(tc, how_it_is_executed_can_be_asked_at_any_time);

@@ -164,7 +164,7 @@ START_TEST(cancelled_before_the_first_turn_only_its_beginning_may_happen)
 }
 END_TEST
 
-/* With the engine it may be a chain: hard links let what is behind run, and the last would wait for ever. */
+/* With the engine it may be a row: hard links let what is behind run, and the last would wait for ever. */
 START_TEST(cancelled_while_its_first_member_waits_the_rest_does_not_start)
 {
 	sfr_loop *loop = loop_for_batches(_i, NULL);

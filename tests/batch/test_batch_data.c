@@ -935,14 +935,14 @@ START_TEST(bytes_are_moved_between_descriptors_of_the_batch)
 }
 END_TEST
 
-/* The name of a slot is known from the beginning, so all of it can be one chain. */
-START_TEST(in_a_slot_a_file_is_opened_read_and_closed_by_one_submission)
+/* The name of a place is known from the beginning, so all of it can be one chain. */
+START_TEST(in_a_place_a_file_is_opened_read_and_closed_by_one_submission)
 {
 	sfr_loop *loop = loop_and_dir(_i, NULL);
 	const int empty[2] = {-1, -1};
-	int slots[2], before, round;
+	int places[2], before, round;
 
-	ck_assert_int_eq(sfr_files_register(loop, empty, 2, slots), 0);
+	ck_assert_int_eq(sfr_files_register(loop, empty, 2, places), 0);
 	before = open_descriptors();
 	for (round = 0; round < 4; round++) {
 		sfr_batch *batch = batch_on(loop);
@@ -951,7 +951,7 @@ START_TEST(in_a_slot_a_file_is_opened_read_and_closed_by_one_submission)
 		int file, fd, read, closed;
 
 		file = sfr_batch_add(batch, sfr_into(sfr_openat(loop, dir, "file", O_RDONLY, 0),
-						     slots[round % 2]));
+						     places[round % 2]));
 		fd = sfr_batch_fd(batch, file);
 		ck_assert_int_lt(fd, -1);
 		read = sfr_batch_add(batch,
@@ -971,7 +971,7 @@ START_TEST(in_a_slot_a_file_is_opened_read_and_closed_by_one_submission)
 		ck_assert_int_eq(open_descriptors(), before);
 		batch_end(loop, batch);
 		ck_assert_int_eq(
-			sfr_await(sfr_read(loop, slots[round % 2], sfr_buf_get(loop, 1)), NULL),
+			sfr_await(sfr_read(loop, places[round % 2], sfr_buf_get(loop, 1)), NULL),
 			-SFR_ENOTREGISTERED);
 	}
 	ck_assert_int_eq(sfr_files_unregister(loop), 0);
@@ -1147,7 +1147,7 @@ int main(void)
 		world_test(tc, a_directory_is_opened_and_used);
 	}
 	world_test(tc, bytes_are_moved_between_descriptors_of_the_batch);
-	world_test(tc, in_a_slot_a_file_is_opened_read_and_closed_by_one_submission);
+	world_test(tc, in_a_place_a_file_is_opened_read_and_closed_by_one_submission);
 	world_test(tc, if_it_is_not_opened_nothing_is_done_with_it);
 	world_test(tc, a_descriptor_may_be_zero);
 	tc = world_case(suite, "wrong names");

@@ -203,7 +203,7 @@ static sfr_op *own_wrong_modifier(sfr_loop *loop)
 	return sfr_all(sfr_nop(loop));
 }
 
-static sfr_op *own_wrong_slot(sfr_loop *loop)
+static sfr_op *own_wrong_place(sfr_loop *loop)
 {
 	return sfr_into(sfr_socket(loop, AF_UNIX, SOCK_STREAM, 0), -77);
 }
@@ -250,7 +250,7 @@ static const struct failing {
 	{"a missing buffer", own_missing_buffer},
 	{"a wrong offset", own_wrong_offset},
 	{"a wrong modifier", own_wrong_modifier},
-	{"a wrong slot", own_wrong_slot},
+	{"a wrong place", own_wrong_place},
 	{"a missing path", own_wrong_path},
 };
 

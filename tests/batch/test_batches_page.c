@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * docs/batches.md against the table of kinds: what it says of chains is what the planner is told. And the
+ * docs/batches.md against the table of kinds: what it says of rows is what the planner is told. And the
  * example that it shows, and others show, against the one that is tested.
  */
 #include "op/kind.h"
@@ -23,15 +23,15 @@ static void page_read(const char *name)
 	fclose(file);
 }
 
-/* What the row of a kind says, after its names. */
-struct row {
-	const char *chain, *breaks, *part;
+/* What the line of a kind says, after its names. */
+struct line {
+	const char *row, *breaks, *part;
 };
 
 /* A line of the table with those words in its first cell. False if there is none. */
-static bool row_find(const char *name, struct row *row)
+static bool line_find(const char *name, struct line *line)
 {
-	const char *at = strstr(page, "| operation | can be in a chain |");
+	const char *at = strstr(page, "| operation | can be in a row |");
 
 	ck_assert_ptr_nonnull(at);
 	for (at = strchr(at, '\n'); at && at[1] == '|'; at = strchr(at + 1, '\n')) {
@@ -39,9 +39,9 @@ static bool row_find(const char *name, struct row *row)
 
 		if (!hit || hit > cell)
 			continue;
-		row->chain = cell;
-		row->breaks = strchr(row->chain + 1, '|');
-		row->part = strchr(row->breaks + 1, '|');
+		line->row = cell;
+		line->breaks = strchr(line->row + 1, '|');
+		line->part = strchr(line->breaks + 1, '|');
 		return true;
 	}
 	return false;
@@ -64,17 +64,17 @@ static const char *part_of(enum sfr__op_kind kind, unsigned traits)
 	return traits & SFR__KIND_MESSAGE ? "with `sfr_all()`" : "yes";
 }
 
-/* The row that is about a kind: its own, or the last one. */
-static void row_of(const char *name, bool may_be_in_batch, struct row *row)
+/* The line that is about a kind: its own, or the last one. */
+static void line_of(const char *name, bool may_be_in_batch, struct line *line)
 {
 	char mark[64];
 	bool found;
 
 	snprintf(mark, sizeof(mark), "`%s`", name);
-	found = row_find(mark, row);
+	found = line_find(mark, line);
 	ck_assert_msg(may_be_in_batch || !found, "%s", name);
 	if (!found)
-		ck_assert(row_find("each other operation", row));
+		ck_assert(line_find("each other operation", line));
 }
 
 START_TEST(of_every_kind_that_can_be_in_a_batch_the_page_says_what_is_so)
@@ -90,14 +90,14 @@ START_TEST(of_every_kind_that_can_be_in_a_batch_the_page_says_what_is_so)
 		bool can = (!(traits & apart) && kind != SFR__OP_WORK) ||
 			   kind == SFR__OP_SPLICE; /* unless it polls first */
 		const char *breaks = traits & SFR__KIND_BREAKS ? "yes" : "no";
-		struct row row = {0};
+		struct line line = {0};
 
-		row_of(name, batch, &row);
+		line_of(name, batch, &line);
 		if (!batch)
 			continue;
-		ck_assert_msg(cell_is(row.chain, can ? "yes" : "no"), "%s", name);
-		ck_assert_msg(cell_is(row.breaks, can ? breaks : ""), "%s", name);
-		ck_assert_msg(cell_is(row.part, can ? part_of(kind, traits) : ""), "%s", name);
+		ck_assert_msg(cell_is(line.row, can ? "yes" : "no"), "%s", name);
+		ck_assert_msg(cell_is(line.breaks, can ? breaks : ""), "%s", name);
+		ck_assert_msg(cell_is(line.part, can ? part_of(kind, traits) : ""), "%s", name);
 	}
 }
 END_TEST

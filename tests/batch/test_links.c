@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Links: whatever a kernel takes of a chain, and whatever it makes of it, a batch comes out as it was declared.
+ * Links: whatever a kernel takes of a row, and whatever it makes of it, a batch comes out as it was declared.
  *
  * A kernel that is short of memory takes a part of what was submitted; here it does where a test says so.
  */
@@ -59,7 +59,7 @@ static int result_of(sfr_batch *batch, int i)
 	return result;
 }
 
-/* Whether the kernel is handed chains, so that it can take a part of one. */
+/* Whether the kernel is handed rows, so that it can take a part of one. */
 static bool kernel_links(void)
 {
 	return strcmp(sfr_loop_engine(loop), "uring") == 0 &&
@@ -103,7 +103,7 @@ static void check_path(sfr_batch *batch, int failing, unsigned any)
 	ck_assert_str_eq(log_text(), ran);
 }
 
-START_TEST(it_matters_not_where_a_chain_is_cut)
+START_TEST(it_matters_not_where_a_row_is_cut)
 {
 	static const unsigned anys[] = {0, 0x3e, 0x2a, 0x14};
 	int failing, first, second;
@@ -314,8 +314,8 @@ START_TEST(beside_kernel_polling_links_are_left_out_unless_they_are_asked_for)
 }
 END_TEST
 
-/* A slot that the loop fills itself is not there for the kernel when that starts the next. */
-START_TEST(a_slot_that_the_loop_fills_is_waited_for)
+/* A place that the loop fills itself is not there for the kernel when that starts the next. */
+START_TEST(a_place_that_the_loop_fills_is_waited_for)
 {
 	static const char *const more[] = {NULL, "features.direct_files=off", "features.links=off"};
 	int name, i, empty = -1;
@@ -346,14 +346,14 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("links");
-	TCase *tc = world_case(suite, "cut chains");
+	TCase *tc = world_case(suite, "cut rows");
 
-	world_test(tc, it_matters_not_where_a_chain_is_cut);
+	world_test(tc, it_matters_not_where_a_row_is_cut);
 	world_test(tc, what_is_cut_off_is_given_back_once);
 	world_test(tc, what_was_cut_off_waits_for_what_was_not);
 	tc = world_case(suite, "with and without");
 	world_test(tc, without_the_feature_nothing_is_linked);
 	tcase_add_test(tc, beside_kernel_polling_links_are_left_out_unless_they_are_asked_for);
-	world_test(tc, a_slot_that_the_loop_fills_is_waited_for);
+	world_test(tc, a_place_that_the_loop_fills_is_waited_for);
 	return world_run(suite);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The planner: what becomes a chain, and how it is told.
+ * The planner: what becomes a row, and how it is told.
  */
 #include "plan_graph.h"
 #include <safer_ring/error.h>
@@ -8,10 +8,10 @@
 #include <string.h>
 
 /*
- * What becomes a chain.
+ * What becomes a row.
  */
 
-START_TEST(a_path_is_one_chain)
+START_TEST(a_path_is_one_row)
 {
 	path(3);
 	ck_assert_str_eq(planned(8), "0 =link=> 1 =link=> 2");
@@ -71,7 +71,7 @@ START_TEST(of_equal_ways_the_first_is_linked)
 }
 END_TEST
 
-START_TEST(a_join_of_two_chains_is_the_loops)
+START_TEST(a_join_of_two_rows_is_the_loops)
 {
 	graph(4);
 	after(1, 0);
@@ -84,7 +84,7 @@ START_TEST(a_join_of_two_chains_is_the_loops)
 }
 END_TEST
 
-START_TEST(what_waits_for_several_of_one_chain_is_linked_to_its_end)
+START_TEST(what_waits_for_several_of_one_row_is_linked_to_its_end)
 {
 	graph(4);
 	after(1, 0);
@@ -96,7 +96,7 @@ START_TEST(what_waits_for_several_of_one_chain_is_linked_to_its_end)
 }
 END_TEST
 
-START_TEST(a_chain_that_starts_with_a_join_says_what_it_waits_for)
+START_TEST(a_row_that_starts_with_a_join_says_what_it_waits_for)
 {
 	graph(5);
 	after(2, 0);
@@ -107,7 +107,7 @@ START_TEST(a_chain_that_starts_with_a_join_says_what_it_waits_for)
 }
 END_TEST
 
-START_TEST(a_join_in_the_middle_of_a_chain_is_the_loops)
+START_TEST(a_join_in_the_middle_of_a_row_is_the_loops)
 {
 	graph(4);
 	after(1, 0);
@@ -166,8 +166,8 @@ START_TEST(no_link_where_there_can_be_none)
 }
 END_TEST
 
-/* As with a descriptor: 2 waits for 0 to know it, so it cannot be on a chain that 0 begins. */
-START_TEST(an_edge_without_a_link_keeps_its_node_off_the_chain_of_the_other)
+/* As with a descriptor: 2 waits for 0 to know it, so it cannot be in a row that 0 begins. */
+START_TEST(an_edge_without_a_link_keeps_its_node_off_the_row_of_the_other)
 {
 	graph(3);
 	after(1, 0);
@@ -200,7 +200,7 @@ START_TEST(nothing_that_needs_a_success_is_linked_past_a_hard_link_behind_it)
 END_TEST
 
 /*
- * What is over before a chain starts.
+ * What is over before a row starts.
  */
 
 /* As with a descriptor: 0 opens, and all the others use what it wins. Each of them
@@ -217,7 +217,7 @@ static void users_of_one(int node_count)
 	}
 }
 
-START_TEST(what_is_over_before_a_chain_keeps_nobody_off_it)
+START_TEST(what_is_over_before_a_row_keeps_nobody_off_it)
 {
 	graph(3);
 	edge(0, 1, true, SFR__LINK_NONE);
@@ -251,7 +251,7 @@ START_TEST(it_does_not_matter_what_is_asked_of_what_is_over)
 }
 END_TEST
 
-START_TEST(some_may_be_over_and_others_on_the_chain)
+START_TEST(some_may_be_over_and_others_in_the_row)
 {
 	users_of_one(5);
 	after(4, 2);
@@ -265,7 +265,7 @@ START_TEST(some_may_be_over_and_others_on_the_chain)
 }
 END_TEST
 
-START_TEST(it_is_the_start_of_the_chain_that_counts)
+START_TEST(it_is_the_start_of_the_row_that_counts)
 {
 	graph(4); /* 0 and 1 are beside each other */
 	after(2, 1);
@@ -287,7 +287,7 @@ START_TEST(it_is_the_start_of_the_chain_that_counts)
 END_TEST
 
 /* One in between that is cancelled ends before what it waits for. */
-START_TEST(what_a_chain_waits_for_through_others_may_not_be_over)
+START_TEST(what_a_row_waits_for_through_others_may_not_be_over)
 {
 	graph(4);
 	after(1, 0);
@@ -298,17 +298,17 @@ START_TEST(what_a_chain_waits_for_through_others_may_not_be_over)
 }
 END_TEST
 
-START_TEST(what_a_node_waits_for_on_its_chain_is_counted_from_where_that_starts)
+START_TEST(what_a_node_waits_for_on_its_row_is_counted_from_where_that_starts)
 {
 	users_of_one(5);
 	after(4, 1);
 	after_any(4, 1);
 	ck_assert_str_eq(planned(8), "0; 1 =link=> 2 =link=> 3 =link=> 4; 1 waits for 0");
-	ck_assert_int_eq(sfr__plan_waits_on_chain(&plan, 4, 1), 3);
-	ck_assert_int_eq(sfr__plan_waits_on_chain(&plan, 4, 2), 1);
-	ck_assert_int_eq(sfr__plan_waits_on_chain(&plan, 4, 3), 1);
-	ck_assert_int_eq(sfr__plan_waits_on_chain(&plan, 2, 1), 1);
-	ck_assert_int_eq(sfr__plan_waits_on_chain(&plan, 1, 1), 0);
+	ck_assert_int_eq(sfr__plan_waits_on_row(&plan, 4, 1), 3);
+	ck_assert_int_eq(sfr__plan_waits_on_row(&plan, 4, 2), 1);
+	ck_assert_int_eq(sfr__plan_waits_on_row(&plan, 4, 3), 1);
+	ck_assert_int_eq(sfr__plan_waits_on_row(&plan, 2, 1), 1);
+	ck_assert_int_eq(sfr__plan_waits_on_row(&plan, 1, 1), 0);
 }
 END_TEST
 
@@ -322,10 +322,10 @@ START_TEST(a_node_that_waits_for_one_alone_is_linked_first)
 END_TEST
 
 /*
- * How long a chain can be.
+ * How long a row can be.
  */
 
-START_TEST(no_chain_is_longer_than_allowed)
+START_TEST(no_row_is_longer_than_allowed)
 {
 	path(8);
 	ck_assert_str_eq(planned(1), "0; 1 waits for 0; 2 waits for 1; 3 waits for 2; "
@@ -341,7 +341,7 @@ START_TEST(no_chain_is_longer_than_allowed)
 }
 END_TEST
 
-START_TEST(a_join_does_not_make_a_chain_longer_than_allowed)
+START_TEST(a_join_does_not_make_a_row_longer_than_allowed)
 {
 	graph(4);
 	after(1, 0);
@@ -406,12 +406,12 @@ END_TEST
 
 START_TEST(a_path_of_all_nodes_is_planned_fast)
 {
-	int chain_max;
+	int row_max;
 
 	path(NODES_MAX);
-	for (chain_max = 1; chain_max <= TIMES; chain_max++) {
-		planned(chain_max);
-		ck_assert_int_eq(link_count(), NODES_MAX - (NODES_MAX + chain_max - 1) / chain_max);
+	for (row_max = 1; row_max <= TIMES; row_max++) {
+		planned(row_max);
+		ck_assert_int_eq(link_count(), NODES_MAX - (NODES_MAX + row_max - 1) / row_max);
 	}
 	planned(NODES_MAX);
 	ck_assert_uint_eq(info.chains, 1);
@@ -484,23 +484,23 @@ START_TEST(many_users_of_one_descriptor_are_planned_fast)
 }
 END_TEST
 
-/* By turns, so that nothing which is known of one chain lasts. */
-START_TEST(chains_that_wait_for_many_are_planned_fast)
+/* By turns, so that nothing which is known of one row lasts. */
+START_TEST(rows_that_wait_for_many_are_planned_fast)
 {
-	enum { WAITED_FOR = 10000, CHAINS = 2 };
+	enum { WAITED_FOR = 10000, ROWS = 2 };
 	int i;
 
 	graph(NODES_MAX);
-	for (i = 0; i < CHAINS * WAITED_FOR; i++)
-		edge(i / CHAINS, WAITED_FOR + i % CHAINS, true, SFR__LINK_NONE);
-	for (i = WAITED_FOR + CHAINS; i < NODES_MAX; i++) {
+	for (i = 0; i < ROWS * WAITED_FOR; i++)
+		edge(i / ROWS, WAITED_FOR + i % ROWS, true, SFR__LINK_NONE);
+	for (i = WAITED_FOR + ROWS; i < NODES_MAX; i++) {
 		edge(any(WAITED_FOR), i, true, SFR__LINK_NONE);
-		after(i, i - CHAINS);
+		after(i, i - ROWS);
 	}
 	for (i = 1; i <= TIMES; i++)
 		planned(NODES_MAX);
-	ck_assert_uint_eq(info.chains, CHAINS);
-	ck_assert_uint_eq(info.links, NODES_MAX - WAITED_FOR - CHAINS);
+	ck_assert_uint_eq(info.chains, ROWS);
+	ck_assert_uint_eq(info.links, NODES_MAX - WAITED_FOR - ROWS);
 }
 END_TEST
 
@@ -567,34 +567,34 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("plan");
-	TCase *tc = patient_case(suite, "what becomes a chain");
+	TCase *tc = patient_case(suite, "what becomes a row");
 
-	tcase_add_test(tc, a_path_is_one_chain);
+	tcase_add_test(tc, a_path_is_one_row);
 	tcase_add_test(tc, indexes_do_not_say_who_comes_first);
 	tcase_add_test(tc, nodes_that_wait_for_nothing_stand_alone);
 	tcase_add_test(tc, a_fork_is_linked_along_its_longest_way);
 	tcase_add_test(tc, of_equal_ways_the_first_is_linked);
-	tcase_add_test(tc, a_join_of_two_chains_is_the_loops);
-	tcase_add_test(tc, what_waits_for_several_of_one_chain_is_linked_to_its_end);
-	tcase_add_test(tc, a_chain_that_starts_with_a_join_says_what_it_waits_for);
-	tcase_add_test(tc, a_join_in_the_middle_of_a_chain_is_the_loops);
+	tcase_add_test(tc, a_join_of_two_rows_is_the_loops);
+	tcase_add_test(tc, what_waits_for_several_of_one_row_is_linked_to_its_end);
+	tcase_add_test(tc, a_row_that_starts_with_a_join_says_what_it_waits_for);
+	tcase_add_test(tc, a_join_in_the_middle_of_a_row_is_the_loops);
 	tcase_add_test(tc, mere_order_is_a_hard_link);
 	tcase_add_test(tc, of_several_edges_between_two_the_strictest_counts);
 	tcase_add_test(tc, success_is_never_left_to_a_hard_link);
 	tcase_add_test(tc, no_link_where_there_can_be_none);
-	tcase_add_test(tc, an_edge_without_a_link_keeps_its_node_off_the_chain_of_the_other);
+	tcase_add_test(tc, an_edge_without_a_link_keeps_its_node_off_the_row_of_the_other);
 	tcase_add_test(tc, nothing_that_needs_a_success_is_linked_past_a_hard_link_behind_it);
-	tc = patient_case(suite, "what is over before a chain starts");
-	tcase_add_test(tc, what_is_over_before_a_chain_keeps_nobody_off_it);
+	tc = patient_case(suite, "what is over before a row starts");
+	tcase_add_test(tc, what_is_over_before_a_row_keeps_nobody_off_it);
 	tcase_add_test(tc, it_does_not_matter_what_is_asked_of_what_is_over);
-	tcase_add_test(tc, some_may_be_over_and_others_on_the_chain);
-	tcase_add_test(tc, it_is_the_start_of_the_chain_that_counts);
-	tcase_add_test(tc, what_a_chain_waits_for_through_others_may_not_be_over);
-	tcase_add_test(tc, what_a_node_waits_for_on_its_chain_is_counted_from_where_that_starts);
+	tcase_add_test(tc, some_may_be_over_and_others_in_the_row);
+	tcase_add_test(tc, it_is_the_start_of_the_row_that_counts);
+	tcase_add_test(tc, what_a_row_waits_for_through_others_may_not_be_over);
+	tcase_add_test(tc, what_a_node_waits_for_on_its_row_is_counted_from_where_that_starts);
 	tcase_add_test(tc, a_node_that_waits_for_one_alone_is_linked_first);
-	tc = patient_case(suite, "how long a chain can be");
-	tcase_add_test(tc, no_chain_is_longer_than_allowed);
-	tcase_add_test(tc, a_join_does_not_make_a_chain_longer_than_allowed);
+	tc = patient_case(suite, "how long a row can be");
+	tcase_add_test(tc, no_row_is_longer_than_allowed);
+	tcase_add_test(tc, a_join_does_not_make_a_row_longer_than_allowed);
 	tc = patient_case(suite, "cycles");
 	tcase_add_loop_test(tc, a_cycle_is_refused, 0, 3);
 	tcase_add_test(tc, a_cycle_is_seen_before_it_is_closed);
@@ -606,7 +606,7 @@ int main(void)
 	tcase_add_test(tc, many_edges_between_few_nodes_are_planned_fast);
 	tcase_add_test(tc, many_edges_between_all_nodes_are_planned_fast);
 	tcase_add_test(tc, many_users_of_one_descriptor_are_planned_fast);
-	tcase_add_test(tc, chains_that_wait_for_many_are_planned_fast);
+	tcase_add_test(tc, rows_that_wait_for_many_are_planned_fast);
 	tc = patient_case(suite, "text");
 	tcase_add_test(tc, what_a_node_waits_for_is_told_once_and_in_order);
 	tcase_add_test(tc, a_text_is_whole_or_says_that_it_was_cut_off);

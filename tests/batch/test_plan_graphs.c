@@ -19,9 +19,9 @@ static void shuffle(int *label, int count)
 	}
 }
 
-/* The most links that any choice of edges gives, with chains of at most chain_max. Each edge is the only
+/* The most links that any choice of edges gives, with rows of at most row_max. Each edge is the only
  * one into its node. */
-static int most_links(int chain_max)
+static int most_links(int row_max)
 {
 	int most = 0, choice, e, i, n, length;
 
@@ -42,7 +42,7 @@ static int most_links(int chain_max)
 		for (i = 0; allowed && i < plan.node_count; i++) {
 			for (length = 1, n = i; prev[i] < 0 && next[n] >= 0; n = next[n])
 				length++;
-			allowed &= length <= chain_max;
+			allowed &= length <= row_max;
 		}
 		if (allowed && count > most)
 			most = count;
@@ -70,17 +70,17 @@ static void random_forest(int node_count)
 
 START_TEST(of_a_tree_no_plan_has_more_links)
 {
-	int round, chain_max;
+	int round, row_max;
 
 	random_from((unsigned)_i);
 	for (round = 0; round < 60; round++) {
 		random_forest(1 + any(9));
-		for (chain_max = 1; chain_max <= 9; chain_max++) {
-			ck_assert_int_eq(sfr__plan_make(&plan, chain_max), 0);
-			check_links(chain_max);
-			if (link_count() != most_links(chain_max))
-				ck_abort_msg("%d links of %d with chains of %d: %s", link_count(),
-					     most_links(chain_max), chain_max, described());
+		for (row_max = 1; row_max <= 9; row_max++) {
+			ck_assert_int_eq(sfr__plan_make(&plan, row_max), 0);
+			check_links(row_max);
+			if (link_count() != most_links(row_max))
+				ck_abort_msg("%d links of %d with rows of %d: %s", link_count(),
+					     most_links(row_max), row_max, described());
 		}
 	}
 }
@@ -88,16 +88,16 @@ END_TEST
 
 START_TEST(of_a_path_no_plan_has_more_links)
 {
-	int node_count, chain_max;
+	int node_count, row_max;
 
 	for (node_count = 1; node_count <= 100; node_count++)
-		for (chain_max = 1; chain_max <= 101; chain_max++) {
+		for (row_max = 1; row_max <= 101; row_max++) {
 			path(node_count);
-			ck_assert_int_eq(sfr__plan_make(&plan, chain_max), 0);
-			check_links(chain_max);
-			if (link_count() != node_count - (node_count + chain_max - 1) / chain_max)
-				ck_abort_msg("%d nodes, chains of %d: %d links", node_count,
-					     chain_max, link_count());
+			ck_assert_int_eq(sfr__plan_make(&plan, row_max), 0);
+			check_links(row_max);
+			if (link_count() != node_count - (node_count + row_max - 1) / row_max)
+				ck_abort_msg("%d nodes, rows of %d: %d links", node_count, row_max,
+					     link_count());
 		}
 }
 END_TEST
@@ -109,7 +109,7 @@ static struct {
 	bool fails[SMALL];  /* when it runs */
 	bool ended[SMALL], started[SMALL];
 	bool cancelled[SMALL]; /* before it was started */
-	bool alone[SMALL];     /* a chain broke, and left it to the loop */
+	bool alone[SMALL];     /* a row broke, and left it to the loop */
 	int behind;            /* so many were started behind another one */
 } world;
 
@@ -169,20 +169,20 @@ static bool may_start(int node)
 	return waits(node, &failed) == 0 && !failed;
 }
 
-/* Whether the loop gives a node to the engine behind the one before it, on a chain that begins at `start`. */
+/* Whether the loop gives a node to the engine behind the one before it, in a row that begins at `start`. */
 static bool loop_links(int node, int start)
 {
 	bool failed;
-	int count = waits(node, &failed), on_chain = sfr__plan_waits_on_chain(&plan, node, start);
+	int count = waits(node, &failed), in_row = sfr__plan_waits_on_row(&plan, node, start);
 
 	if (world.ended[node] || world.alone[node] || world.alone[nodes[node].prev] || failed)
 		return false;
-	if (nodes[start].prev < 0 && count != on_chain)
-		ck_abort_msg("node %d waits for others than its chain: %s", node, described());
-	return count == on_chain;
+	if (nodes[start].prev < 0 && count != in_row)
+		ck_abort_msg("node %d waits for others than its row: %s", node, described());
+	return count == in_row;
 }
 
-/* What an engine does with a chain, knowing nothing of edges. */
+/* What an engine does with a row, knowing nothing of edges. */
 static void engine_runs(int node, int last)
 {
 	bool broken = false;
@@ -256,7 +256,7 @@ static void execute(bool cancels)
 }
 
 /* Whether a node that is linked waits for others than the one before it; and for some that are not on its
- * chain. */
+ * row. */
 static bool was_joined(int node, bool *over_out)
 {
 	bool joined = false;
@@ -265,7 +265,7 @@ static bool was_joined(int node, bool *over_out)
 	*over_out = false;
 	for (e = nodes[node].in; e != -1 && nodes[node].prev >= 0; e = edges[e].next_in) {
 		joined |= edges[e].from != nodes[node].prev;
-		*over_out |= !is_ahead_on_chain(edges[e].from, node, &head);
+		*over_out |= !is_ahead_in_row(edges[e].from, node, &head);
 	}
 	return joined;
 }
@@ -276,11 +276,11 @@ START_TEST(no_node_is_started_after_what_must_not_have_failed)
 
 	random_from((unsigned)_i);
 	for (round = 0; round < 1000; round++) {
-		int chain_max = any(4) ? SMALL : 1 + any(4);
+		int row_max = any(4) ? SMALL : 1 + any(4);
 
 		random_graph();
-		ck_assert_int_eq(sfr__plan_make(&plan, chain_max), 0);
-		check_links(chain_max);
+		ck_assert_int_eq(sfr__plan_make(&plan, row_max), 0);
+		check_links(row_max);
 		memset(world.fails, 0, sizeof(world.fails));
 		execute(false);
 		if (world.behind != link_count())
@@ -325,22 +325,22 @@ static bool waits_for_one(int node, int *before_out)
 	return *before_out != SFR__PLAN_NO_NODE;
 }
 
-START_TEST(what_waits_for_one_is_linked_unless_another_is_or_its_chain_is_full)
+START_TEST(what_waits_for_one_is_linked_unless_another_is_or_its_row_is_full)
 {
 	int round, i, before, n, length;
 
 	random_from((unsigned)_i);
 	for (round = 0; round < 1000; round++) {
-		int chain_max = 1 + any(SMALL);
+		int row_max = 1 + any(SMALL);
 
 		random_graph();
-		ck_assert_int_eq(sfr__plan_make(&plan, chain_max), 0);
+		ck_assert_int_eq(sfr__plan_make(&plan, row_max), 0);
 		for (i = 0; i < plan.node_count; i++) {
 			if (!waits_for_one(i, &before) || nodes[before].next != SFR__PLAN_NO_NODE)
 				continue;
 			for (length = 1, n = i; nodes[n].next != SFR__PLAN_NO_NODE; length++)
 				n = nodes[n].next;
-			if (length < chain_max)
+			if (length < row_max)
 				ck_abort_msg("node %d could be linked: %s", i, described());
 		}
 	}
@@ -355,8 +355,8 @@ static bool can_be_behind(int node, int before)
 	for (e = nodes[node].in; e != -1; e = edges[e].next_in) {
 		bool last = edges[e].from == before;
 
-		if (!last && !is_ahead_on_chain(edges[e].from, before, &head)) {
-			is_ahead_on_chain(before, before, &head);
+		if (!last && !is_ahead_in_row(edges[e].from, before, &head)) {
+			is_ahead_in_row(before, before, &head);
 			if (!waits_for(head, edges[e].from))
 				return false;
 		} else if (edges[e].can == SFR__LINK_NONE ||
@@ -443,7 +443,7 @@ int main(void)
 	tcase_add_loop_test(tc, of_a_tree_no_plan_has_more_links, 0, 5);
 	tcase_add_test(tc, of_a_path_no_plan_has_more_links);
 	tcase_add_loop_test(tc, no_node_is_started_after_what_must_not_have_failed, 0, 20);
-	tcase_add_loop_test(tc, what_waits_for_one_is_linked_unless_another_is_or_its_chain_is_full,
+	tcase_add_loop_test(tc, what_waits_for_one_is_linked_unless_another_is_or_its_row_is_full,
 			    0, 5);
 	tcase_add_loop_test(tc, with_room_for_all_no_link_could_be_added_to_a_plan, 0, 5);
 	tcase_add_loop_test(tc, the_counts_are_those_of_the_links, 0, 5);

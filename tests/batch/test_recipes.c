@@ -278,7 +278,7 @@ START_TEST(offsets_that_leave_the_numbers_are_refused)
 }
 END_TEST
 
-START_TEST(each_block_is_one_chain)
+START_TEST(each_block_is_one_row)
 {
 	sfr_loop *loop = loop_and_dir(_i, FEW);
 	int from = file_of(70000), to = empty_file();
@@ -299,7 +299,7 @@ START_TEST(each_block_is_one_chain)
 END_TEST
 
 /* As docs/batches.md draws it. */
-START_TEST(a_replacement_is_written_synced_and_closed_in_one_chain)
+START_TEST(a_replacement_is_written_synced_and_closed_in_one_row)
 {
 	sfr_loop *loop = loop_and_dir(_i, FEW);
 	bool links = sfr__has(loop->engine->features, SFR__FEATURE_LINKS);
@@ -1023,14 +1023,14 @@ int main(void)
 	world_test(tc, a_copy_tells_of_the_first_error);
 	world_test(tc, a_write_that_is_short_is_no_success);
 	world_test(tc, offsets_that_leave_the_numbers_are_refused);
-	world_test(tc, each_block_is_one_chain);
+	world_test(tc, each_block_is_one_row);
 	world_test(tc, a_copy_that_nobody_waits_for_is_made);
 	world_test(tc, a_copy_can_be_cancelled_in_each_turn);
 	world_test(tc, a_request_that_loses_all_races_still_ends_a_copy);
 	world_test(tc, a_copy_can_be_drained_in_each_turn);
 	world_test(tc, the_example_of_the_manual_copies_a_block);
 	tc = world_case(suite, "replacing");
-	world_test(tc, a_replacement_is_written_synced_and_closed_in_one_chain);
+	world_test(tc, a_replacement_is_written_synced_and_closed_in_one_row);
 	world_test(tc, a_file_is_replaced_whatever_its_size);
 	world_test(tc, the_buffer_of_a_replacement_comes_back_unchanged);
 	world_test(tc, a_chain_of_buffers_becomes_one_file);

@@ -17,29 +17,29 @@ static unsigned random_state;
 
 static const struct {
 	uint32_t sizes[3];
-} plans[] = {{{4096, 512, 65536}}, {{64, 128, 256}}, {{65536, 4096, MIB}}, {{512, MIB, 4096}}};
+} specs[] = {{{4096, 512, 65536}}, {{64, 128, 256}}, {{65536, 4096, MIB}}, {{512, MIB, 4096}}};
 
-static uint32_t block_max(int plan)
+static uint32_t block_max(int spec)
 {
 	uint32_t max = 0;
 	int i;
 
 	for (i = 0; i < 3; i++)
-		if (plans[plan].sizes[i] > max)
-			max = plans[plan].sizes[i];
+		if (specs[spec].sizes[i] > max)
+			max = specs[spec].sizes[i];
 	return max;
 }
 
-static void slabs_make(int plan)
+static void slabs_make(int spec)
 {
 	int i;
 
-	ck_assert_int_eq(sfr__arena_init(&arena, sfr__arena_size(BUDGET, block_max(plan), 3),
-					 block_max(plan), 0),
+	ck_assert_int_eq(sfr__arena_init(&arena, sfr__arena_size(BUDGET, block_max(spec), 3),
+					 block_max(spec), 0),
 			 0);
 	for (i = 0; i < 3; i++)
-		ck_assert_int_eq(sfr__slab_init(&slabs[i], &arena, plans[plan].sizes[i],
-						(uint32_t)(BUDGET / plans[plan].sizes[i])),
+		ck_assert_int_eq(sfr__slab_init(&slabs[i], &arena, specs[spec].sizes[i],
+						(uint32_t)(BUDGET / specs[spec].sizes[i])),
 				 0);
 }
 
@@ -61,23 +61,23 @@ static unsigned random_next(void)
 /* However the sizes take turns, all of the budget is to be had, and no block lies in another. */
 START_TEST(all_of_the_budget_can_be_had_in_whatever_sizes)
 {
-	const int plan = _i % 4;
+	const int spec = _i % 4;
 	static unsigned char *blocks[3][BUDGET / 64];
 	static size_t counts[3];
 	size_t left = BUDGET, i;
 	int s;
 
 	random_state = (unsigned)_i;
-	slabs_make(plan);
+	slabs_make(spec);
 	memset(counts, 0, sizeof(counts));
-	while (left >= block_max(plan)) {
+	while (left >= block_max(spec)) {
 		uint32_t more = 1 + random_next() % 40;
 
 		s = (int)(random_next() % 3);
-		if (more > left / plans[plan].sizes[s])
-			more = (uint32_t)(left / plans[plan].sizes[s]);
+		if (more > left / specs[spec].sizes[s])
+			more = (uint32_t)(left / specs[spec].sizes[s]);
 		ck_assert_int_eq(sfr__slab_grow(&slabs[s], more), 0);
-		left -= (size_t)more * plans[plan].sizes[s];
+		left -= (size_t)more * specs[spec].sizes[s];
 		while (slabs[s].free_count)
 			blocks[s][counts[s]++] = sfr__slab_take(&slabs[s]);
 	}
@@ -86,12 +86,12 @@ START_TEST(all_of_the_budget_can_be_had_in_whatever_sizes)
 		for (i = 0; i < counts[s]; i++) {
 			if (sfr__arena_owner(&arena, blocks[s][i]) != &slabs[s])
 				ck_abort_msg("block %zu of slab %d is not its own", i, s);
-			memset(blocks[s][i], s * 64 + (int)i % 61, plans[plan].sizes[s]);
+			memset(blocks[s][i], s * 64 + (int)i % 61, specs[spec].sizes[s]);
 		}
 	for (s = 0; s < 3; s++) {
 		ck_assert_uint_eq(slabs[s].count, counts[s]);
 		for (i = 0; i < counts[s]; i++) {
-			unsigned char *last = blocks[s][i] + plans[plan].sizes[s] - 1;
+			unsigned char *last = blocks[s][i] + specs[spec].sizes[s] - 1;
 
 			if (*blocks[s][i] != s * 64 + (int)i % 61 || *last != *blocks[s][i] ||
 			    sfr__arena_owner(&arena, last) != &slabs[s] ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations are submitted or discarded, not freed: they are slots of the loop. */
+/* Operations are submitted or discarded, not freed: they are cells of the loop. */
 /* diagnostic: -Wmismatched-dealloc */
 /* text: 'free' called on pointer returned from a mismatched allocation function */
 #include <safer_ring.h>

@@ -376,7 +376,7 @@ START_TEST(any_and_all_cancels_everything_and_says_how_many)
 END_TEST
 
 /*
- * Members of chains.
+ * Members of rows.
  */
 
 START_TEST(a_member_that_has_not_started_is_not_found)
@@ -445,7 +445,7 @@ START_TEST(whatever_was_cancelled_breaks_soft_links_and_no_others)
 }
 END_TEST
 
-START_TEST(any_and_all_counts_a_chain_once)
+START_TEST(any_and_all_counts_a_row_once)
 {
 	engine_in(_i, NULL);
 	waiting(A, socket_recv, IOSQE_IO_LINK);
@@ -496,13 +496,13 @@ int main(void)
 	engine_test(tc, the_number_of_a_closed_descriptor_finds_nobody_but_the_name_does);
 	engine_test(tc, any_means_all_by_itself);
 	engine_test(tc, any_and_all_cancels_everything_and_says_how_many);
-	tc = engine_case(suite, "chains");
+	tc = engine_case(suite, "rows");
 	engine_test(tc, a_member_that_has_not_started_is_not_found);
 	engine_test(tc, cancelling_the_one_that_runs_cancels_what_follows);
 	engine_test(tc, except_behind_a_hard_link);
 	tcase_add_loop_test(tc, whatever_was_cancelled_breaks_soft_links_and_no_others, 0,
 			    engine_count() * WAITS);
-	engine_test(tc, any_and_all_counts_a_chain_once);
+	engine_test(tc, any_and_all_counts_a_row_once);
 	engine_test(tc, a_link_timeout_ends_with_what_it_limits);
 	return engine_run(suite);
 }

@@ -157,7 +157,7 @@ START_TEST(an_entry_that_closes_closes_although_somebody_waits_for_what_had_the_
 }
 END_TEST
 
-START_TEST(a_fixed_file_is_not_closed_by_its_index)
+START_TEST(a_registered_file_is_not_closed_by_its_index)
 {
 	struct sfr__engine *engine = engine_in(_i, NULL);
 	int fd = file_with("0123456789");
@@ -175,7 +175,7 @@ START_TEST(a_fixed_file_is_not_closed_by_its_index)
 }
 END_TEST
 
-START_TEST(what_is_not_open_cannot_be_a_fixed_file)
+START_TEST(what_is_not_open_cannot_be_a_registered_file)
 {
 	struct sfr__engine *engine = engine_in(_i, NULL);
 	const int fds[] = {file_with(""), 1 << 20};
@@ -317,7 +317,7 @@ START_TEST(what_does_not_listen_accepts_nobody)
 }
 END_TEST
 
-START_TEST(a_short_datagram_breaks_a_chain_that_wants_all_of_it)
+START_TEST(a_short_datagram_breaks_a_row_that_wants_all_of_it)
 {
 	int fd, far;
 
@@ -449,8 +449,8 @@ int main(void)
 	engine_test(tc, who_waits_for_a_descriptor_that_an_entry_closes_still_gets_what_comes);
 	engine_test(tc,
 		    an_entry_that_closes_closes_although_somebody_waits_for_what_had_the_number);
-	engine_test(tc, a_fixed_file_is_not_closed_by_its_index);
-	engine_test(tc, what_is_not_open_cannot_be_a_fixed_file);
+	engine_test(tc, a_registered_file_is_not_closed_by_its_index);
+	engine_test(tc, what_is_not_open_cannot_be_a_registered_file);
 	tc = engine_case(suite, "sleep");
 	engine_test(tc, data_for_a_file_that_was_closed_but_lives_on_elsewhere_keeps_nobody_awake);
 	engine_test(tc, an_error_queue_that_nobody_reads_keeps_nobody_awake);
@@ -458,7 +458,7 @@ int main(void)
 	engine_test(tc, waiting_for_more_does_not_shorten_a_sleep_without_limit);
 	tc = engine_case(suite, "the wrong kind");
 	engine_test(tc, what_does_not_listen_accepts_nobody);
-	engine_test(tc, a_short_datagram_breaks_a_chain_that_wants_all_of_it);
+	engine_test(tc, a_short_datagram_breaks_a_row_that_wants_all_of_it);
 	engine_test(tc, packets_in_sequence_fill_a_receive_that_wants_all);
 	engine_test(tc, a_socket_that_does_not_block_is_told_of_a_full_backlog);
 	engine_test(tc, one_that_blocks_is_connected_when_there_is_room_and_files_go_on_meanwhile);

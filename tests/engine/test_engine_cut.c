@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chains of which the kernel takes a part, as it does when it is short of memory in the middle: what it did
+ * Rows of which the kernel takes a part, as it does when it is short of memory in the middle: what it did
  * not take together with what comes before never runs by itself, on every engine.
  */
 #include "engine_world.h"
@@ -14,7 +14,7 @@
 #define LINK IOSQE_IO_LINK
 #define HARD IOSQE_IO_HARDLINK
 
-/* A chain of five, one that is alone, and a chain of two. */
+/* A row of five, one that is alone, and a row of two. */
 enum { FIVE = 5, ALONE = 5, PAIR = 6, ENTRIES = 8 };
 enum { NOBODY = -1 };
 
@@ -98,7 +98,7 @@ static const char *log_text(void)
 	return text;
 }
 
-/* Where the rest of a chain begins that was cut first where these cuts say; its end if it was not. */
+/* Where the rest of a row begins that was cut first where these cuts say; its end if it was not. */
 static int rest_of(int begin, int end)
 {
 	int at = 0, i;
@@ -111,7 +111,7 @@ static int rest_of(int begin, int end)
 	return end;
 }
 
-static void check_chain(int begin, int end, int failing, unsigned link)
+static void check_row(int begin, int end, int failing, unsigned link)
 {
 	bool kernel = strcmp(engine->calls->name, "uring") == 0;
 	int rest = kernel ? rest_of(begin, end) : end, i;
@@ -129,7 +129,7 @@ static void check_chain(int begin, int end, int failing, unsigned link)
 	}
 }
 
-/* The log has exactly those whose result says that they ran, and chains in order. */
+/* The log has exactly those whose result says that they ran, and rows in order. */
 static void check_log(void)
 {
 	const char *text = log_text(), *before = NULL;
@@ -149,7 +149,7 @@ static void check_log(void)
 }
 
 /* _i is an engine and where the first cut is. */
-START_TEST(what_is_cut_off_a_chain_does_not_run)
+START_TEST(what_is_cut_off_a_row_does_not_run)
 {
 	static const unsigned links[] = {LINK, HARD};
 	int failing, first = _i % (ENTRIES + 1), second;
@@ -163,9 +163,9 @@ START_TEST(what_is_cut_off_a_chain_does_not_run)
 				cut_at((unsigned)first, (unsigned)second);
 				entries_write(failing, links[i]);
 				reap();
-				check_chain(0, FIVE, failing, links[i]);
-				check_chain(ALONE, ALONE + 1, NOBODY, 0);
-				check_chain(PAIR, PAIR + 2, NOBODY, links[i]);
+				check_row(0, FIVE, failing, links[i]);
+				check_row(ALONE, ALONE + 1, NOBODY, 0);
+				check_row(PAIR, PAIR + 2, NOBODY, links[i]);
 				check_log();
 			}
 }
@@ -204,7 +204,7 @@ END_TEST
 /* The engine has memory for 64 entries at first. _i is an engine, and how many of those wait. */
 enum { WAITING_MIN = 56, WAITING_MAX = 64, WAITINGS = WAITING_MAX - WAITING_MIN + 1 };
 
-START_TEST(without_memory_for_a_whole_chain_none_of_it_is_taken)
+START_TEST(without_memory_for_a_whole_row_none_of_it_is_taken)
 {
 	int fd, peer, i, waiting = WAITING_MIN + _i % WAITINGS;
 	unsigned left;
@@ -225,8 +225,8 @@ START_TEST(without_memory_for_a_whole_chain_none_of_it_is_taken)
 		      "%u are left", left);
 
 	reap();
-	check_chain(0, FIVE, 1, LINK);
-	check_chain(PAIR, PAIR + 2, NOBODY, LINK);
+	check_row(0, FIVE, 1, LINK);
+	check_row(PAIR, PAIR + 2, NOBODY, LINK);
 	check_log();
 	ck_assert_int_eq(write(peer, "x", 1), 1);
 	for (i = 0; i < waiting; sfr__queue_pop(&engine->queue), i++)
@@ -238,12 +238,12 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("engine cut");
-	TCase *tc = engine_case(suite, "chains of which a part is taken");
+	TCase *tc = engine_case(suite, "rows of which a part is taken");
 
-	tcase_add_loop_test(tc, what_is_cut_off_a_chain_does_not_run, 0,
+	tcase_add_loop_test(tc, what_is_cut_off_a_row_does_not_run, 0,
 			    engine_count() * (ENTRIES + 1));
 	engine_test(tc, what_is_cut_off_is_told_while_the_rest_waits);
-	tcase_add_loop_test(tc, without_memory_for_a_whole_chain_none_of_it_is_taken, 0,
+	tcase_add_loop_test(tc, without_memory_for_a_whole_row_none_of_it_is_taken, 0,
 			    engine_count() * WAITINGS);
 	return engine_run(suite);
 }

@@ -330,7 +330,7 @@ START_TEST(closing_does_not_end_what_waits)
 END_TEST
 
 /* The close comes to pass in the middle of what the arrival sets off. */
-START_TEST(nor_does_closing_by_a_chain_that_it_wakes)
+START_TEST(nor_does_closing_by_a_row_that_it_wakes)
 {
 	int near, far, fd;
 
@@ -394,7 +394,7 @@ int main(void)
 	engine_test(tc, files_are_opened_and_closed);
 	engine_test(tc, what_cannot_be_opened_says_why);
 	engine_test(tc, closing_does_not_end_what_waits);
-	engine_test(tc, nor_does_closing_by_a_chain_that_it_wakes);
+	engine_test(tc, nor_does_closing_by_a_row_that_it_wakes);
 	engine_test(tc, files_tell_about_themselves);
 	return engine_run(suite);
 }

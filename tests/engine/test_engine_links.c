@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Links: what a chain of entries does when one of them fails, on every engine.
+ * Links: what a row of entries does when one of them fails, on every engine.
  */
 #include "engine_world.h"
 #include <errno.h>
@@ -23,9 +23,9 @@
 static char data[256];
 static int log_read, log_write; /* a pipe that tells how many members have run */
 
-/* What a member of a chain does. */
+/* What a member of a row does. */
 enum deed {
-	END,        /* not a member: the chain is over */
+	END,        /* not a member: the row is over */
 	RUN,        /* writes one byte to the log: 1 */
 	FAIL,       /* reads from no descriptor, which is found when it is attempted: -EBADF */
 	BAD_OPCODE, /* cannot be prepared: -EINVAL */
@@ -71,13 +71,13 @@ enum deed {
 	ACCEPT_NO_SOCKET, /* -ENOTSOCK */
 	SOCKET_UNKNOWN,   /* of no family: -EAFNOSUPPORT */
 	CONNECT_NOTHING,  /* -EBADF */
-	OPEN_SLOT,        /* 0: into slot 0 of the fixed files */
-	OPEN_SLOT_NOTHING,
-	READ_SLOT,        /* 10 bytes */
-	READ_SLOT_PART,   /* 4 of 10 bytes */
-	READ_SLOT_EMPTY,  /* -EBADF */
-	CLOSE_SLOT,       /* 0 */
-	CLOSE_SLOT_EMPTY, /* -EBADF */
+	OPEN_PLACE,       /* 0: into place 0 of the fixed files */
+	OPEN_PLACE_NOTHING,
+	READ_PLACE,        /* 10 bytes */
+	READ_PLACE_PART,   /* 4 of 10 bytes */
+	READ_PLACE_EMPTY,  /* -EBADF */
+	CLOSE_PLACE,       /* 0 */
+	CLOSE_PLACE_EMPTY, /* -EBADF */
 };
 
 #define POSITIVE 0x7fffffff
@@ -88,12 +88,11 @@ struct member {
 	int result;
 };
 
-static const struct chain {
+static const struct row {
 	const char *says;
 	struct member members[6];
-} chains[] = {
-	{"a chain of successes runs",
-	 {{RUN, LINK, 1}, {RUN, HARD, 1}, {RUN, LINK, 1}, {RUN, 0, 1}}},
+} rows[] = {
+	{"a row of successes runs", {{RUN, LINK, 1}, {RUN, HARD, 1}, {RUN, LINK, 1}, {RUN, 0, 1}}},
 	{"a failure breaks soft links",
 	 {{RUN, LINK, 1}, {FAIL, LINK, -EBADF}, {RUN, LINK, CUT}, {RUN, 0, CUT}}},
 	{"a failure at the head breaks them",
@@ -106,22 +105,22 @@ static const struct chain {
 	 {{FAIL, HARD, -EBADF}, {FAIL, LINK, -EBADF}, {RUN, LINK, CUT}, {RUN, 0, CUT}}},
 	{"the link after the one that failed counts, hard",
 	 {{RUN, LINK, 1}, {FAIL, HARD, -EBADF}, {RUN, LINK, 1}, {RUN, 0, 1}}},
-	{"a broken chain stays broken at hard links",
+	{"a broken row stays broken at hard links",
 	 {{FAIL, LINK, -EBADF}, {RUN, HARD, CUT}, {RUN, HARD, CUT}, {RUN, 0, CUT}}},
 	{"both kinds of link on one member are a hard one",
 	 {{FAIL, LINK | HARD, -EBADF}, {RUN, 0, 1}}},
 
-	{"what cannot be prepared stops its chain: first of soft",
+	{"what cannot be prepared stops its row: first of soft",
 	 {{BAD_OPCODE, LINK, -EINVAL}, {RUN, LINK, CUT}, {RUN, 0, CUT}}},
-	{"what cannot be prepared stops its chain: second of soft",
+	{"what cannot be prepared stops its row: second of soft",
 	 {{RUN, LINK, CUT}, {BAD_OPCODE, LINK, -EINVAL}, {RUN, 0, CUT}}},
-	{"what cannot be prepared stops its chain: last of soft",
+	{"what cannot be prepared stops its row: last of soft",
 	 {{RUN, LINK, CUT}, {RUN, LINK, CUT}, {BAD_OPCODE, 0, -EINVAL}}},
-	{"what cannot be prepared stops its chain: first of hard",
+	{"what cannot be prepared stops its row: first of hard",
 	 {{BAD_OPCODE, HARD, -EINVAL}, {RUN, HARD, CUT}, {RUN, 0, CUT}}},
-	{"what cannot be prepared stops its chain: second of hard",
+	{"what cannot be prepared stops its row: second of hard",
 	 {{RUN, HARD, CUT}, {BAD_OPCODE, HARD, -EINVAL}, {RUN, 0, CUT}}},
-	{"what cannot be prepared stops its chain: last of hard",
+	{"what cannot be prepared stops its row: last of hard",
 	 {{RUN, HARD, CUT}, {RUN, HARD, CUT}, {BAD_OPCODE, 0, -EINVAL}}},
 	{"an unknown flag cannot be prepared: first",
 	 {{BAD_FLAG, LINK, -EINVAL}, {RUN, LINK, CUT}, {RUN, 0, CUT}}},
@@ -186,23 +185,23 @@ static const struct chain {
 	  {SOCKET_UNKNOWN, HARD, -EAFNOSUPPORT},
 	  {RUN, 0, 1}}},
 
-	{"a slot that a chain fills is there for the rest of it",
-	 {{OPEN_SLOT, LINK, 0}, {READ_SLOT, LINK, 10}, {CLOSE_SLOT, LINK, 0}, {RUN, 0, 1}}},
+	{"a place that a row fills is there for the rest of it",
+	 {{OPEN_PLACE, LINK, 0}, {READ_PLACE, LINK, 10}, {CLOSE_PLACE, LINK, 0}, {RUN, 0, 1}}},
 	{"and is gone behind the close",
-	 {{OPEN_SLOT, LINK, 0},
-	  {READ_SLOT, HARD, 10},
-	  {CLOSE_SLOT, HARD, 0},
-	  {READ_SLOT_EMPTY, HARD, -EBADF},
+	 {{OPEN_PLACE, LINK, 0},
+	  {READ_PLACE, HARD, 10},
+	  {CLOSE_PLACE, HARD, 0},
+	  {READ_PLACE_EMPTY, HARD, -EBADF},
 	  {RUN, 0, 1}}},
-	{"a slot that could not be filled breaks its chain",
-	 {{OPEN_SLOT_NOTHING, LINK, -ENOENT}, {READ_SLOT, LINK, CUT}, {RUN, 0, CUT}}},
-	{"reading less from a slot breaks it",
-	 {{OPEN_SLOT, LINK, 0}, {READ_SLOT_PART, LINK, 4}, {CLOSE_SLOT, 0, CUT}}},
+	{"a place that could not be filled breaks its row",
+	 {{OPEN_PLACE_NOTHING, LINK, -ENOENT}, {READ_PLACE, LINK, CUT}, {RUN, 0, CUT}}},
+	{"reading less from a place breaks it",
+	 {{OPEN_PLACE, LINK, 0}, {READ_PLACE_PART, LINK, 4}, {CLOSE_PLACE, 0, CUT}}},
 	{"unless a hard link closes it",
-	 {{OPEN_SLOT, LINK, 0}, {READ_SLOT_PART, HARD, 4}, {CLOSE_SLOT, LINK, 0}, {RUN, 0, 1}}},
-	{"reading from an empty slot is a failure",
-	 {{READ_SLOT_EMPTY, LINK, -EBADF}, {OPEN_SLOT, LINK, CUT}, {RUN, 0, CUT}}},
-	{"so is closing one", {{CLOSE_SLOT_EMPTY, LINK, -EBADF}, {RUN, 0, CUT}}},
+	 {{OPEN_PLACE, LINK, 0}, {READ_PLACE_PART, HARD, 4}, {CLOSE_PLACE, LINK, 0}, {RUN, 0, 1}}},
+	{"reading from an empty place is a failure",
+	 {{READ_PLACE_EMPTY, LINK, -EBADF}, {OPEN_PLACE, LINK, CUT}, {RUN, 0, CUT}}},
+	{"so is closing one", {{CLOSE_PLACE_EMPTY, LINK, -EBADF}, {RUN, 0, CUT}}},
 
 	{"hard links go on after any of these",
 	 {{CONNECT_NOBODY, HARD, -ECONNREFUSED},
@@ -221,7 +220,7 @@ static const struct chain {
 	{"with no time at all", {{RECV_NEVER, LINK, CUT}, {WITHIN_0, LINK, -ETIME}, {RUN, 0, CUT}}},
 	{"except behind hard links",
 	 {{RECV_NEVER, HARD, CUT}, {WITHIN_1MS, HARD, -ETIME}, {RUN, 0, 1}}},
-	{"in the middle of a chain as well",
+	{"in the middle of a row as well",
 	 {{RUN, LINK, 1}, {RECV_NEVER, LINK, CUT}, {WITHIN_1MS, LINK, -ETIME}, {RUN, 0, CUT}}},
 	{"what is in time cancels its link timeout", {{RUN, LINK, 1}, {WITHIN_1H, 0, CUT}}},
 	{"and what follows runs", {{RUN, LINK, 1}, {WITHIN_1H, LINK, CUT}, {RUN, 0, 1}}},
@@ -229,15 +228,15 @@ static const struct chain {
 	 {{FAIL, LINK, -EBADF}, {WITHIN_1H, LINK, CUT}, {RUN, 0, CUT}}},
 	{"each member can have its own",
 	 {{RUN, LINK, 1}, {WITHIN_1H, LINK, CUT}, {RUN, LINK, 1}, {WITHIN_1H, 0, CUT}}},
-	{"a broken chain cancels link timeouts",
+	{"a broken row cancels link timeouts",
 	 {{FAIL, LINK, -EBADF}, {RECV_NEVER, LINK, CUT}, {WITHIN_1H, LINK, CUT}, {RUN, 0, CUT}}},
 	{"a link timeout needs something before it", {{WITHIN_1MS, 0, -EINVAL}}},
-	{"at the head it stops its chain", {{WITHIN_1MS, LINK, -EINVAL}, {RUN, 0, CUT}}},
+	{"at the head it stops its row", {{WITHIN_1MS, LINK, -EINVAL}, {RUN, 0, CUT}}},
 	{"two in a row cannot be",
 	 {{RECV_NEVER, LINK, CUT}, {WITHIN_1H, LINK, CUT}, {WITHIN_1H, 0, -EINVAL}}},
 };
 
-#define CHAINS ((int)(sizeof(chains) / sizeof(chains[0])))
+#define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
 
 /* A socket with some bytes waiting, and perhaps no peer any more. */
 static int socket_with(const char *text, bool closed)
@@ -527,20 +526,20 @@ static void deed_prep_more(struct io_uring_sqe *sqe, enum deed deed)
 		io_uring_prep_connect(sqe, -1, (struct sockaddr *)nobody(),
 				      sizeof(struct sockaddr_in));
 		break;
-	case OPEN_SLOT:
+	case OPEN_PLACE:
 		io_uring_prep_openat_direct(sqe, AT_FDCWD, path_with_10_bytes(), O_RDONLY, 0, 0);
 		break;
-	case OPEN_SLOT_NOTHING:
+	case OPEN_PLACE_NOTHING:
 		io_uring_prep_openat_direct(sqe, AT_FDCWD, "/nowhere/nothing", O_RDONLY, 0, 0);
 		break;
-	case READ_SLOT:
-	case READ_SLOT_EMPTY:
-	case READ_SLOT_PART:
-		io_uring_prep_read(sqe, 0, data, 10, deed == READ_SLOT_PART ? 6 : 0);
+	case READ_PLACE:
+	case READ_PLACE_EMPTY:
+	case READ_PLACE_PART:
+		io_uring_prep_read(sqe, 0, data, 10, deed == READ_PLACE_PART ? 6 : 0);
 		sqe->flags |= IOSQE_FIXED_FILE;
 		break;
-	case CLOSE_SLOT:
-	case CLOSE_SLOT_EMPTY:
+	case CLOSE_PLACE:
+	case CLOSE_PLACE_EMPTY:
 		io_uring_prep_close_direct(sqe, 0);
 		break;
 	default:
@@ -548,7 +547,7 @@ static void deed_prep_more(struct io_uring_sqe *sqe, enum deed deed)
 	}
 }
 
-/* One slot for a file, and `data` is a fixed buffer. */
+/* One place for a file, and `data` is a fixed buffer. */
 static struct sfr__engine *engine_with_log(int number, const char *more)
 {
 	struct sfr__engine *engine = engine_in(number, more);
@@ -568,48 +567,48 @@ static void member(int name, enum deed deed, unsigned flags)
 	sqe_is(name, flags);
 }
 
-static int chain_write(const struct chain *chain)
+static int row_write(const struct row *row)
 {
 	int i;
 
-	for (i = 0; i < 6 && chain->members[i].deed; i++)
-		member(i, chain->members[i].deed, chain->members[i].flags);
+	for (i = 0; i < 6 && row->members[i].deed; i++)
+		member(i, row->members[i].deed, row->members[i].flags);
 	return i;
 }
 
-/* Completions come in the order of the chain, except that a stopped chain ends from the member that
+/* Completions come in the order of the row, except that a stopped row ends from the member that
  * stopped it, and a link timeout reports before what it ended. */
-static bool has_order(const struct chain *chain)
+static bool has_order(const struct row *row)
 {
 	int i;
 
 	for (i = 0; i < 6; i++)
-		if (chain->members[i].result == -EINVAL ||
-		    (chain->members[i].deed >= WITHIN_1MS && chain->members[i].deed <= WITHIN_1H))
+		if (row->members[i].result == -EINVAL ||
+		    (row->members[i].deed >= WITHIN_1MS && row->members[i].deed <= WITHIN_1H))
 			return false;
 	return true;
 }
 
-START_TEST(a_chain_ends_as_the_table_says)
+START_TEST(a_row_ends_as_the_table_says)
 {
-	const struct chain *chain = &chains[_i % CHAINS];
+	const struct row *row = &rows[_i % ROWS];
 	int count, i, ran = 0;
 
-	engine_with_log(_i / CHAINS, NULL);
-	count = chain_write(chain);
+	engine_with_log(_i / ROWS, NULL);
+	count = row_write(row);
 	collect(count);
 
 	for (i = 0; i < count; i++) {
-		const struct member *m = &chain->members[i];
+		const struct member *m = &row->members[i];
 		int result = result_of(i);
 
 		ck_assert_msg(m->result == POSITIVE ? result > 0 : result == m->result,
-			      "%s: member %d has %d", chain->says, i, result);
-		ck_assert_msg(!has_order(chain) || order[i] == i, "%s: %d is not %d", chain->says,
+			      "%s: member %d has %d", row->says, i, result);
+		ck_assert_msg(!has_order(row) || order[i] == i, "%s: %d is not %d", row->says,
 			      order[i], i);
 		ran += m->deed == RUN && m->result == 1;
 	}
-	ck_assert_msg(bytes_waiting(log_read) == ran, "%s: %d members ran", chain->says,
+	ck_assert_msg(bytes_waiting(log_read) == ran, "%s: %d members ran", row->says,
 		      bytes_waiting(log_read));
 }
 END_TEST
@@ -636,7 +635,7 @@ START_TEST(a_member_starts_when_the_one_before_is_done)
 END_TEST
 
 /* As many members as there are entries. All but two of them run. */
-static void full_chain(int count)
+static void full_row(int count)
 {
 	int i;
 
@@ -644,7 +643,7 @@ static void full_chain(int count)
 		member(i, i == count - 2 ? FAIL : RUN, i < count - 1 ? LINK : 0);
 }
 
-static void check_full_chain(int count)
+static void check_full_row(int count)
 {
 	ck_assert_int_eq(result_of(0), 1);
 	ck_assert_int_eq(result_of(count - 3), 1);
@@ -653,25 +652,25 @@ static void check_full_chain(int count)
 	ck_assert_int_eq(bytes_waiting(log_read), count - 2);
 }
 
-START_TEST(a_chain_can_fill_the_submission_queue)
+START_TEST(a_row_can_fill_the_submission_queue)
 {
 	engine_with_log(_i, "ring.entries=8 ring.cq_entries=8");
-	full_chain(8);
+	full_row(8);
 	collect(8);
-	check_full_chain(8);
+	check_full_row(8);
 }
 END_TEST
 
 START_TEST(a_long_one_as_well)
 {
 	engine_with_log(_i, "ring.entries=128 ring.cq_entries=128");
-	full_chain(128);
+	full_row(128);
 	collect(128);
-	check_full_chain(128);
+	check_full_row(128);
 }
 END_TEST
 
-START_TEST(a_chain_waits_and_goes_on_as_long_as_the_queue)
+START_TEST(a_row_waits_and_goes_on_as_long_as_the_queue)
 {
 	int fd, peer, i;
 
@@ -692,7 +691,7 @@ START_TEST(a_chain_waits_and_goes_on_as_long_as_the_queue)
 END_TEST
 
 /* Kernels before 5.19 take nothing more then. */
-START_TEST(chains_go_on_while_the_completion_queue_is_full)
+START_TEST(rows_go_on_while_the_completion_queue_is_full)
 {
 	struct sfr__engine *engine;
 	int i, count = 0, came[5] = {0};
@@ -706,7 +705,7 @@ START_TEST(chains_go_on_while_the_completion_queue_is_full)
 	ck_assert_int_ge(count, 16);
 	collect(count);
 
-	for (i = 0; i < count; i++) { /* chains may overtake each other */
+	for (i = 0; i < count; i++) { /* rows may overtake each other */
 		ck_assert_int_eq(order[i] % 8, came[order[i] / 8]++);
 		ck_assert_int_eq(result_of(i), i % 8 < 5 ? 1 : i % 8 == 5 ? -EBADF : CUT);
 	}
@@ -714,7 +713,7 @@ START_TEST(chains_go_on_while_the_completion_queue_is_full)
 }
 END_TEST
 
-START_TEST(chains_in_one_submission_do_not_touch_each_other)
+START_TEST(rows_in_one_submission_do_not_touch_each_other)
 {
 	engine_with_log(_i, NULL);
 	member(A, FAIL, LINK);
@@ -798,13 +797,13 @@ int main(void)
 	Suite *suite = suite_create("engine links");
 	TCase *tc = engine_case(suite, "links");
 
-	tcase_add_loop_test(tc, a_chain_ends_as_the_table_says, 0, engine_count() * CHAINS);
+	tcase_add_loop_test(tc, a_row_ends_as_the_table_says, 0, engine_count() * ROWS);
 	engine_test(tc, a_member_starts_when_the_one_before_is_done);
-	engine_test(tc, a_chain_can_fill_the_submission_queue);
+	engine_test(tc, a_row_can_fill_the_submission_queue);
 	engine_test(tc, a_long_one_as_well);
-	engine_test(tc, a_chain_waits_and_goes_on_as_long_as_the_queue);
-	engine_test(tc, chains_go_on_while_the_completion_queue_is_full);
-	engine_test(tc, chains_in_one_submission_do_not_touch_each_other);
+	engine_test(tc, a_row_waits_and_goes_on_as_long_as_the_queue);
+	engine_test(tc, rows_go_on_while_the_completion_queue_is_full);
+	engine_test(tc, rows_in_one_submission_do_not_touch_each_other);
 	engine_test(tc, what_cannot_be_prepared_stops_nothing_else);
 	engine_test(tc, a_link_does_not_reach_into_the_next_submission);
 	engine_test(tc, links_break_late_as_they_break_early);

@@ -81,7 +81,7 @@ START_TEST(writing_a_pipe_waits_for_room_whether_it_blocks_or_not)
 }
 END_TEST
 
-START_TEST(a_pipe_takes_what_fits_and_the_chain_ends)
+START_TEST(a_pipe_takes_what_fits_and_the_row_ends)
 {
 	static char much[1 << 20];
 	int read_end, write_end, i;
@@ -221,7 +221,7 @@ int main(void)
 
 	engine_test(tc, reading_a_pipe_waits_whether_it_blocks_or_not_and_does_not_change_it);
 	engine_test(tc, writing_a_pipe_waits_for_room_whether_it_blocks_or_not);
-	engine_test(tc, a_pipe_takes_what_fits_and_the_chain_ends);
+	engine_test(tc, a_pipe_takes_what_fits_and_the_row_ends);
 	engine_test(tc, offsets_mean_nothing_to_a_pipe);
 	engine_test(tc, a_pipe_ends_with_zero);
 	engine_test(tc, a_pipe_that_nobody_reads_is_an_error);

@@ -79,7 +79,7 @@ START_TEST(it_can_be_cancelled_whichever_side_it_waits_for)
 }
 END_TEST
 
-START_TEST(one_that_is_short_breaks_its_chain)
+START_TEST(one_that_is_short_breaks_its_row)
 {
 	engine_and_pipes(_i);
 	ck_assert_int_eq(write(in_write, "abc", 3), 3);
@@ -191,7 +191,7 @@ int main(void)
 
 	engine_test(tc, it_waits_for_one_side_and_then_for_the_other);
 	engine_test(tc, it_can_be_cancelled_whichever_side_it_waits_for);
-	engine_test(tc, one_that_is_short_breaks_its_chain);
+	engine_test(tc, one_that_is_short_breaks_its_row);
 	engine_test(tc, many_that_wait_do_not_hold_up_files);
 	engine_test(tc, registered_files_can_be_either_side);
 	engine_test(tc, flags_that_there_are_not_are_refused_before_anything_runs);

@@ -154,7 +154,7 @@ START_TEST(empty_places_and_those_beyond_the_table_are_no_descriptors)
 }
 END_TEST
 
-static struct sfr__engine *engine_with_slots(int number, unsigned count)
+static struct sfr__engine *engine_with_places(int number, unsigned count)
 {
 	static const int empty[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
 	struct sfr__engine *engine = engine_in(number, NULL);
@@ -163,27 +163,27 @@ static struct sfr__engine *engine_with_slots(int number, unsigned count)
 	return engine;
 }
 
-static void fixed_recv_next(int name, int slot)
+static void registered_recv_next(int name, int place)
 {
-	io_uring_prep_recv(sqe_next(), slot, data, 10, 0);
+	io_uring_prep_recv(sqe_next(), place, data, 10, 0);
 	sqe_is(name, IOSQE_FIXED_FILE);
 }
 
-START_TEST(a_slot_is_given_another_file_and_emptied)
+START_TEST(a_place_is_given_another_file_and_emptied)
 {
-	struct sfr__engine *engine = engine_with_slots(_i, 2);
+	struct sfr__engine *engine = engine_with_places(_i, 2);
 	int near, far, other_near, other_far;
 
 	pair_of_unix_sockets(&near, &far);
 	pair_of_unix_sockets(&other_near, &other_far);
 	ck_assert_int_eq(engine->calls->files_update(engine, 1, near), 0);
-	fixed_recv_next(A, 1);
+	registered_recv_next(A, 1);
 	collect(0);
 	ck_assert_int_eq(engine->calls->files_update(engine, 1, other_near), 0);
-	fixed_recv_next(B, 1);
+	registered_recv_next(B, 1);
 	collect(0);
 	ck_assert_int_eq(engine->calls->files_update(engine, 1, -1), 0);
-	fixed_recv_next(C, 1);
+	registered_recv_next(C, 1);
 	collect(1);
 
 	ck_assert_int_eq(result_of(C), -EBADF);
@@ -196,9 +196,9 @@ START_TEST(a_slot_is_given_another_file_and_emptied)
 }
 END_TEST
 
-START_TEST(a_slot_takes_no_file_that_there_is_not)
+START_TEST(a_place_takes_no_file_that_there_is_not)
 {
-	struct sfr__engine *engine = engine_with_slots(_i, 2);
+	struct sfr__engine *engine = engine_with_places(_i, 2);
 	const int none[2] = {-1, 1000000};
 	int fd = file_with("0123456789");
 
@@ -214,7 +214,7 @@ END_TEST
 
 START_TEST(a_table_of_files_makes_way_for_another)
 {
-	struct sfr__engine *engine = engine_with_slots(_i, 2);
+	struct sfr__engine *engine = engine_with_places(_i, 2);
 	int fds[1], near, far;
 
 	pair_of_unix_sockets(&near, &far);
@@ -223,10 +223,10 @@ START_TEST(a_table_of_files_makes_way_for_another)
 	ck_assert_int_eq(engine->calls->files_remove(engine), 0);
 	ck_assert_int_eq(engine->calls->files_add(engine, fds, 1), 0);
 	fd_empty(near);
-	fixed_recv_next(A, 0);
+	registered_recv_next(A, 0);
 	collect(0);
 	ck_assert_int_eq(engine->calls->files_remove(engine), 0);
-	fixed_recv_next(B, 0);
+	registered_recv_next(B, 0);
 	collect(1);
 
 	ck_assert_int_eq(result_of(B), -EBADF);
@@ -246,11 +246,11 @@ static void listener_and_peer(int *listener, int *peer)
 	ck_assert_int_eq(connect(*peer, (struct sockaddr *)&addr, sizeof(addr)), 0);
 }
 
-START_TEST(what_is_won_goes_into_a_slot)
+START_TEST(what_is_won_goes_into_a_place)
 {
 	int listener, peer, before;
 
-	engine_with_slots(_i, 3);
+	engine_with_places(_i, 3);
 	listener_and_peer(&listener, &peer);
 	before = open_descriptors();
 	io_uring_prep_accept_direct(sqe_next(), listener, NULL, NULL, 0, 0);
@@ -265,10 +265,10 @@ START_TEST(what_is_won_goes_into_a_slot)
 	ck_assert_int_eq(result_of(C), 0);
 
 	ck_assert_int_eq(write(peer, "abc", 3), 3);
-	fixed_recv_next(D, 0);
+	registered_recv_next(D, 0);
 	io_uring_prep_read(sqe_next(), 1, data + 16, 10, 0);
 	sqe_is(E, IOSQE_FIXED_FILE);
-	fixed_recv_next(F, 2);
+	registered_recv_next(F, 2);
 	collect(3);
 	ck_assert_int_eq(result_of(D), 3);
 	ck_assert_int_eq(result_of(E), 10);
@@ -289,15 +289,15 @@ START_TEST(what_is_won_goes_into_a_slot)
 }
 END_TEST
 
-START_TEST(what_is_won_replaces_what_a_slot_had)
+START_TEST(what_is_won_replaces_what_a_place_had)
 {
-	struct sfr__engine *engine = engine_with_slots(_i, 1);
+	struct sfr__engine *engine = engine_with_places(_i, 1);
 	int near, far;
 
 	pair_of_unix_sockets(&near, &far);
 	ck_assert_int_eq(engine->calls->files_update(engine, 0, near), 0);
 	fd_empty(near);
-	fixed_recv_next(A, 0);
+	registered_recv_next(A, 0);
 	collect(0);
 	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_RDONLY, 0, 0);
 	sqe_is(B, 0);
@@ -311,9 +311,9 @@ START_TEST(what_is_won_replaces_what_a_slot_had)
 }
 END_TEST
 
-START_TEST(what_is_won_without_a_slot_is_closed)
+START_TEST(what_is_won_without_a_place_is_closed)
 {
-	struct sfr__engine *engine = engine_with_slots(_i, 1);
+	struct sfr__engine *engine = engine_with_places(_i, 1);
 	int before = open_descriptors();
 
 	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_RDONLY, 0, 1);
@@ -339,11 +339,11 @@ START_TEST(what_is_won_without_a_slot_is_closed)
 }
 END_TEST
 
-START_TEST(a_slot_has_no_flag_for_programs_that_are_executed)
+START_TEST(a_place_has_no_flag_for_programs_that_are_executed)
 {
 	int listener, peer;
 
-	engine_with_slots(_i, 3);
+	engine_with_places(_i, 3);
 	listener_and_peer(&listener, &peer);
 	io_uring_prep_accept_direct(sqe_next(), listener, NULL, NULL, SOCK_CLOEXEC, 0);
 	sqe_is(A, 0);
@@ -365,9 +365,9 @@ START_TEST(a_slot_has_no_flag_for_programs_that_are_executed)
 }
 END_TEST
 
-START_TEST(a_chain_opens_reads_and_closes_a_slot)
+START_TEST(a_row_opens_reads_and_closes_a_place)
 {
-	engine_with_slots(_i, 1);
+	engine_with_places(_i, 1);
 	io_uring_prep_openat_direct(sqe_next(), AT_FDCWD, "/dev/zero", O_RDONLY, 0, 0);
 	sqe_is(A, IOSQE_IO_LINK);
 	io_uring_prep_read(sqe_next(), 0, data, 10, 0);
@@ -382,14 +382,14 @@ START_TEST(a_chain_opens_reads_and_closes_a_slot)
 }
 END_TEST
 
-START_TEST(a_slot_of_the_registered_buffers_is_filled_and_emptied)
+START_TEST(a_place_of_the_registered_buffers_is_filled_and_emptied)
 {
-	struct iovec slots[2] = {{NULL, 0}, {registered, REGISTERED_SIZE}}, more = {data, 64};
+	struct iovec places[2] = {{NULL, 0}, {registered, REGISTERED_SIZE}}, more = {data, 64};
 	struct sfr__engine *engine = engine_in(_i, NULL);
 	int fd = file_with("0123456789");
 
 	ck_assert_int_eq(engine->calls->buffers_update(engine, 0, &more), -ENXIO);
-	ck_assert_int_eq(engine->calls->buffers_add(engine, slots, 2), 0);
+	ck_assert_int_eq(engine->calls->buffers_add(engine, places, 2), 0);
 	fixed_next(A, false, fd, data, 8, 0);
 	fixed_next(B, false, fd, registered, 8, 1);
 	collect(2);
@@ -421,15 +421,15 @@ int main(void)
 	engine_test(tc, without_registered_buffers_there_are_none);
 	engine_test(tc, registered_descriptors_are_used_by_their_index);
 	engine_test(tc, empty_places_and_those_beyond_the_table_are_no_descriptors);
-	engine_test(tc, a_slot_of_the_registered_buffers_is_filled_and_emptied);
-	tc = engine_case(suite, "slots");
-	engine_test(tc, a_slot_is_given_another_file_and_emptied);
-	engine_test(tc, a_slot_takes_no_file_that_there_is_not);
+	engine_test(tc, a_place_of_the_registered_buffers_is_filled_and_emptied);
+	tc = engine_case(suite, "places");
+	engine_test(tc, a_place_is_given_another_file_and_emptied);
+	engine_test(tc, a_place_takes_no_file_that_there_is_not);
 	engine_test(tc, a_table_of_files_makes_way_for_another);
-	engine_test(tc, what_is_won_goes_into_a_slot);
-	engine_test(tc, what_is_won_replaces_what_a_slot_had);
-	engine_test(tc, what_is_won_without_a_slot_is_closed);
-	engine_test(tc, a_slot_has_no_flag_for_programs_that_are_executed);
-	engine_test(tc, a_chain_opens_reads_and_closes_a_slot);
+	engine_test(tc, what_is_won_goes_into_a_place);
+	engine_test(tc, what_is_won_replaces_what_a_place_had);
+	engine_test(tc, what_is_won_without_a_place_is_closed);
+	engine_test(tc, a_place_has_no_flag_for_programs_that_are_executed);
+	engine_test(tc, a_row_opens_reads_and_closes_a_place);
 	return engine_run(suite);
 }

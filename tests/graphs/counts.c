@@ -55,7 +55,7 @@ void counts_print(void)
 			printf(" %10ld", counts->endings[i][k]);
 		printf("\n");
 	}
-	printf("%ld batches, %ld operations, %ld dependencies: %ld links in %ld chains (%ld hard), %ld released\n",
+	printf("%ld batches, %ld operations, %ld dependencies: %ld links in %ld rows (%ld hard), %ld released\n",
 	       counts->batches, counts->ops, counts->edges, counts->links, counts->chains,
 	       counts->hard_links, counts->released);
 }

@@ -65,17 +65,17 @@ void files_open(struct files *files, sfr_loop *loop)
 
 void files_register(struct files *files)
 {
-	int fds[2 + LANES * SLOTS], names[2 + LANES * SLOTS], i;
+	int fds[2 + LANES * PLACES], names[2 + LANES * PLACES], i;
 
-	for (i = 0; i < LANES * SLOTS; i++)
+	for (i = 0; i < LANES * PLACES; i++)
 		fds[2 + i] = -1;
 	fds[0] = files->source;
 	fds[1] = files->out;
-	must(sfr_files_register(files->loop, fds, 2 + LANES * SLOTS, names) == 0,
+	must(sfr_files_register(files->loop, fds, 2 + LANES * PLACES, names) == 0,
 	     "files are registered");
-	files->fixed_source = names[0];
-	files->fixed_out = names[1];
-	memcpy(files->slots, names + 2, sizeof(files->slots));
+	files->source_name = names[0];
+	files->out_name = names[1];
+	memcpy(files->places, names + 2, sizeof(files->places));
 }
 
 void files_close(struct files *files)

@@ -11,7 +11,7 @@
 
 enum {
 	LANES = 3,   /* batches beside each other */
-	SLOTS = 8,   /* for each of them, of the registered files */
+	PLACES = 8,  /* for each of them, of the registered files */
 	BLOCK = 512, /* bytes of a buffer, and of each member's place in the file that they write */
 	SOURCE_SIZE = 4000,                         /* of the file that they read */
 	OUT_SIZE = (LANES * NODES_MAX + 8) * BLOCK, /* of the file that they write */
@@ -24,7 +24,7 @@ struct files {
 	int source, out, readonly, writeonly, edge; /* the last: its end is near FILE_LIMIT */
 	int ready[2];                               /* a pipe with a byte in it */
 	int logs[LANES];
-	int fixed_source, fixed_out, slots[LANES][SLOTS]; /* names of registered files */
+	int source_name, out_name, places[LANES][PLACES]; /* names of registered files */
 	bool real;                                        /* on a disk, not just in memory */
 };
 

@@ -80,7 +80,8 @@ int winner_choose(const struct trial *trial, int n, enum winning what)
 
 	for (i = 0; i < n; i++) {
 		const struct member *m = &trial->members[i];
-		bool fits = m->wins == what || (m->wins == WINS_NEVER && m->slot < 0 && chance(20));
+		bool fits = m->wins == what ||
+			    (m->wins == WINS_NEVER && m->place < 0 && chance(20));
 
 		if (fits && m->closer < 0)
 			candidates[count++] = i;

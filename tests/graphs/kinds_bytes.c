@@ -13,7 +13,7 @@ static bool read_choose(struct trial *trial, int n)
 	struct member *m = member_of(trial, n);
 
 	m->content = OF_SOURCE;
-	descriptor_choose(trial, n, WINS_SOURCE, trial->files->source, trial->files->fixed_source);
+	descriptor_choose(trial, n, WINS_SOURCE, trial->files->source, trial->files->source_name);
 	outcome(trial, n, source_choose(trial, m, room_of(m)), (int)room_of(m));
 	return true;
 }
@@ -46,7 +46,7 @@ static bool look_choose(struct trial *trial, int n)
 		return false;
 	m->looks_at = (int)choice((uint32_t)n);
 	m->offset = place_of(trial, m->looks_at);
-	descriptor_choose(trial, n, WINS_OUT, trial->files->out, trial->files->fixed_out);
+	descriptor_choose(trial, n, WINS_OUT, trial->files->out, trial->files->out_name);
 	outcome(trial, n, (int)room_of(m), (int)room_of(m));
 	return true;
 }
@@ -103,7 +103,7 @@ static bool write_choose(struct trial *trial, int n)
 	struct member *m = member_of(trial, n);
 
 	m->offset = place_of(trial, n);
-	descriptor_choose(trial, n, WINS_OUT, trial->files->out, trial->files->fixed_out);
+	descriptor_choose(trial, n, WINS_OUT, trial->files->out, trial->files->out_name);
 	outcome(trial, n, (int)m->len, (int)m->len);
 	return true;
 }

@@ -16,7 +16,7 @@ enum { BASIC_STATS = 0x7ff, STATS_SIZE = 256 };
 
 static bool fsync_choose(struct trial *trial, int n)
 {
-	descriptor_choose(trial, n, WINS_OUT, trial->files->out, trial->files->fixed_out);
+	descriptor_choose(trial, n, WINS_OUT, trial->files->out, trial->files->out_name);
 	outcome(trial, n, 0, -1);
 	return true;
 }

@@ -16,8 +16,8 @@ static void into_choose(struct trial *trial, int n)
 {
 	struct member *m = member_of(trial, n);
 
-	if (trial->slots_used < SLOTS && chance(30))
-		m->slot = trial->slots_used++;
+	if (trial->places_used < PLACES && chance(30))
+		m->place = trial->places_used++;
 	else
 		m->unasked = trial->disturbance == UNDISTURBED && chance(20);
 }
@@ -25,7 +25,7 @@ static void into_choose(struct trial *trial, int n)
 static bool winner_is(struct trial *trial, int n, enum winning what)
 {
 	member_of(trial, n)->wins = what;
-	trial->model.nodes[n].wins = member_of(trial, n)->slot < 0;
+	trial->model.nodes[n].wins = member_of(trial, n)->place < 0;
 	outcome(trial, n, 0, -1);
 	return true;
 }

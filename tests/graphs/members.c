@@ -152,7 +152,7 @@ static bool member_try(struct trial *trial, int n, const struct kind *kind)
 			     .fd = -1,
 			     .other_fd = -1,
 			     .winner = -1,
-			     .slot = -1,
+			     .place = -1,
 			     .closer = -1,
 			     .looks_at = -1,
 			     .ends = {-1, -1}};
@@ -215,8 +215,8 @@ void member_build(struct trial *trial, int n, int then)
 		op = sfr_all(op);
 	if (m->within)
 		op = sfr_within(op, PATIENCE_NS);
-	if (m->slot >= 0)
-		op = sfr_into(op, trial->files->slots[trial->lane][m->slot]);
+	if (m->place >= 0)
+		op = sfr_into(op, trial->files->places[trial->lane][m->place]);
 	if (previous >= 0)
 		then = previous;
 	r = then >= 0 ? sfr_batch_then(trial->batch, then, op) : sfr_batch_add(trial->batch, op);
@@ -230,12 +230,12 @@ static void won_end(struct trial *trial, int n)
 	bool open = trial->actual[n] >= 0 && !(m->closer >= 0 && trial->actual[m->closer] == 0);
 	int r;
 
-	if (m->slot >= 0) {
+	if (m->place >= 0) {
 		r = sfr_await(
-			sfr_close(trial->files->loop, trial->files->slots[trial->lane][m->slot]),
+			sfr_close(trial->files->loop, trial->files->places[trial->lane][m->place]),
 			NULL);
 		must(r == (open ? 0 : -SFR_ENOTREGISTERED),
-		     "%d: closing the slot that it filled: %s", n, sfr_errname(r));
+		     "%d: closing the place that it filled: %s", n, sfr_errname(r));
 	} else if (open && !m->unasked) {
 		must(close(trial->actual[n]) == 0, "%d: what it won is open", n);
 	}

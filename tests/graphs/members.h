@@ -68,7 +68,7 @@ struct member {
 	int winner;   /* whose descriptor it takes; -1 */
 	enum winning wins;
 	bool unasked; /* nobody asks for the result: so the batch is to close it */
-	int slot;     /* that it fills; -1 */
+	int place;    /* that it fills; -1 */
 	uint64_t users;
 	int closer; /* that closes what it won; -1 */
 
@@ -100,7 +100,7 @@ struct trial {
 	enum disturbance disturbance;
 	uint32_t failing; /* percent */
 	bool linked;      /* of such as the engine may link */
-	int slots_used;
+	int places_used;
 	struct model model;
 	struct member members[NODES_MAX];
 	int expected[NODES_MAX], actual[NODES_MAX];

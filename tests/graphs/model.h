@@ -3,7 +3,7 @@
  * The reference model: what becomes of each operation of a batch, by the words of batch/batch.h.
  *
  * It knows of each operation what comes of it if it runs, and of each dependency what it asks for; nothing
- * of chains, turns or engines.
+ * of rows, turns or engines.
  */
 #ifndef SFR_TESTS_GRAPHS_MODEL_H
 #define SFR_TESTS_GRAPHS_MODEL_H

@@ -161,8 +161,8 @@ static void plan_check(struct trial *trial, bool links)
 	     plan->edges, trial->model.edge_count);
 	must(plan->links + plan->released <= plan->edges && plan->hard_links <= plan->links &&
 		     plan->chains <= plan->links && (plan->chains || !plan->links),
-	     "%u links, %u hard, %u chains, %u released", plan->links, plan->hard_links,
-	     plan->chains, plan->released);
+	     "%u links, %u hard, %u rows, %u released", plan->links, plan->hard_links, plan->chains,
+	     plan->released);
 	must(links || !plan->links, "links are turned off");
 	must(memchr(plan->text, '\0', sizeof(plan->text)) && (plan->text[0] || !plan->ops),
 	     "it says something");
@@ -176,7 +176,7 @@ void trial_build(struct trial *trial, int count_max)
 	trial->failing = failing[choice(5)];
 	trial->linked = chance(40);
 	trial->model = (struct model){0};
-	trial->slots_used = trial->calls = 0;
+	trial->places_used = trial->calls = 0;
 	trial->ended = trial->took = 0;
 	trial->submitted = trial->collects = trial->collected = false;
 	trial->error = 0;
@@ -412,7 +412,7 @@ void trial_print(const struct trial *trial)
 		const struct member *m = &trial->members[n];
 
 		fprintf(stderr, "  %2d %s%s%s%s%s:", n, m->kind->name, m->all ? ", all" : "",
-			m->within ? ", within" : "", m->slot >= 0 ? ", into" : "",
+			m->within ? ", within" : "", m->place >= 0 ? ", into" : "",
 			m->unasked ? ", unasked" : "");
 		for (i = 0; i < model->edge_count; i++)
 			if (model->edges[i].to == n)

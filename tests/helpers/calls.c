@@ -395,9 +395,9 @@ static int call_buf_cut(struct caller *caller)
 
 static int call_files_register(struct caller *caller)
 {
-	int fixed;
+	int name;
 
-	return -sfr_files_register(caller->loop, &caller->read_end, 1, &fixed);
+	return -sfr_files_register(caller->loop, &caller->read_end, 1, &name);
 }
 
 ANSWERS(files_unregister, IN)

@@ -5,7 +5,7 @@
 #ifndef SFR_TESTS_LIVES_H
 #define SFR_TESTS_LIVES_H
 
-#include "loop/op_slot.h"
+#include "loop/op_cell.h"
 
 static const char *const life_states[SFR__OP_STATES] = {
 	[SFR__OP_ILLEGAL] = "",

@@ -93,7 +93,7 @@ static sfr_op *pending_accept(sfr_loop *loop)
 	return sfr_accept(loop, idle_listener());
 }
 
-/* Registered files of a loop: an idle socket, and slots that are used once each. */
+/* Registered files of a loop: an idle socket, and places that are used once each. */
 static int names[256], names_used;
 
 static const int *names_of(sfr_loop *loop)
@@ -115,10 +115,10 @@ static sfr_op *pending_recv_by_name(sfr_loop *loop)
 
 static sfr_op *pending_accept_into(sfr_loop *loop)
 {
-	const int *slots = names_of(loop);
+	const int *places = names_of(loop);
 	sfr_op *op = sfr_accept(loop, idle_listener());
 
-	return names_used < 256 ? sfr_into(op, slots[names_used++]) : op;
+	return names_used < 256 ? sfr_into(op, places[names_used++]) : op;
 }
 
 static sfr_op *pending_accept_multi(sfr_loop *loop)
@@ -283,7 +283,7 @@ const struct pending_kind pending_kinds[] = {
 	{"send", true, pending_send},
 	{"accept", false, pending_accept},
 	{"recv by name", true, pending_recv_by_name},
-	{"accept into a slot", false, pending_accept_into},
+	{"accept into a place", false, pending_accept_into},
 	{"accept_multi", false, pending_accept_multi},
 	{"recv_multi", false, pending_recv_multi},
 	{"read_multi", false, pending_read_multi},

@@ -62,9 +62,9 @@ const char *described(void)
 	return info.text;
 }
 
-const char *planned(int chain_max)
+const char *planned(int row_max)
 {
-	ck_assert_int_eq(sfr__plan_make(&plan, chain_max), 0);
+	ck_assert_int_eq(sfr__plan_make(&plan, row_max), 0);
 	return described();
 }
 
@@ -87,7 +87,7 @@ bool waits_for(int node, int other)
 	return false;
 }
 
-bool is_ahead_on_chain(int node, int other, int *head_out)
+bool is_ahead_in_row(int node, int other, int *head_out)
 {
 	bool found = false;
 
@@ -101,7 +101,7 @@ static void check_edge(const struct sfr__plan_edge *edge)
 {
 	int head;
 
-	if (is_ahead_on_chain(edge->from, edge->to, &head)) {
+	if (is_ahead_in_row(edge->from, edge->to, &head)) {
 		if (edge->can == SFR__LINK_NONE)
 			ck_abort_msg("node %d is linked, and an edge of it cannot be", edge->to);
 		if (edge->must && nodes[edge->from].link != SFR__LINK_SOFT)
@@ -112,7 +112,7 @@ static void check_edge(const struct sfr__plan_edge *edge)
 	}
 }
 
-void check_links(int chain_max)
+void check_links(int row_max)
 {
 	int i, e, length;
 
@@ -128,8 +128,8 @@ void check_links(int chain_max)
 			continue;
 		for (length = 1, next = i; nodes[next].next != SFR__PLAN_NO_NODE; length++)
 			next = nodes[next].next;
-		if (length > chain_max)
-			ck_abort_msg("a chain of %d", length);
+		if (length > row_max)
+			ck_abort_msg("a row of %d", length);
 	}
 	for (i = 0; i < plan.node_count; i++) {
 		bool edges_between = false, must = false;

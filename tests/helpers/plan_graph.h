@@ -20,7 +20,7 @@ void graph(int node_count);
 
 void edge(int from, int to, bool must, enum sfr__plan_link can);
 
-/* Those of a kernel that breaks and keeps chains just as declared. */
+/* Those of a kernel that breaks and keeps rows just as declared. */
 void after(int to, int from);
 void after_any(int to, int from);
 
@@ -28,7 +28,7 @@ void after_any(int to, int from);
 void path(int node_count);
 
 /* Make the plan and describe it, or describe the one that was made; returns the text. */
-const char *planned(int chain_max);
+const char *planned(int row_max);
 const char *described(void);
 
 int link_count(void);
@@ -36,12 +36,12 @@ int link_count(void);
 /* Whether there is an edge from `other` to `node`. */
 bool waits_for(int node, int other);
 
-/* Whether `node` is on the chain of `other`, before it. Where that chain starts. */
-bool is_ahead_on_chain(int node, int other, int *head_out);
+/* Whether `node` is in the row of `other`, before it. Where that row starts. */
+bool is_ahead_in_row(int node, int other, int *head_out);
 
 /* A plan is made of links along edges, each is of the kind that its edges ask for, and what else a node that
- * is linked waits for is on the chain as well, or over before it starts. */
-void check_links(int chain_max);
+ * is linked waits for is in the row as well, or over before it starts. */
+void check_links(int row_max);
 
 /* A random number, at least 0 and below `below`; the same ones after the same random_from(). */
 int any(int below);

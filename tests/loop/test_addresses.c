@@ -145,7 +145,7 @@ START_TEST(with_128_mb_a_default_loop_has_all_its_buffers_and_100000_timers)
 	before = size_now();
 	limit_addresses(before + FULL_MAX);
 	ck_assert_int_eq(sfr_loop_new(&loop, config), 0);
-	bufs_take(loop, 512); /* the smallest ones: the most descriptors and slots */
+	bufs_take(loop, 512); /* the smallest ones: the most descriptors and cells */
 	ck_assert_int_eq(errno, SFR_EPOOLEMPTY);
 	ck_assert_uint_eq(loop->pool->bytes_made, 64 << 20);
 	ck_assert_int_eq(timers_start(loop, TIMERS), TIMERS);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of an op's life, pair by pair, and the slots in which it is lived.
+ * The table of an op's life, pair by pair, and the cells in which it is lived.
  */
-#include "loop/op_slot.h"
+#include "loop/op_cell.h"
 #include "cases.h"
 #include <errno.h>
 #include <signal.h>
@@ -102,7 +102,7 @@ START_TEST(from_every_state_there_is_a_way_back_to_free)
 END_TEST
 
 /*
- * Slots.
+ * Cells.
  */
 
 static struct sfr__op_table table;
@@ -156,7 +156,7 @@ START_TEST(an_op_that_was_not_submitted_has_no_valid_ticket)
 }
 END_TEST
 
-START_TEST(a_reused_slot_has_another_ticket)
+START_TEST(a_reused_cell_has_another_ticket)
 {
 	sfr_op *op = submitted();
 	sfr_ticket first = sfr__op_ticket(op), second;
@@ -189,7 +189,7 @@ START_TEST(a_generation_that_wraps_is_never_zero)
 }
 END_TEST
 
-START_TEST(a_ticket_of_a_slot_that_never_was_is_stale)
+START_TEST(a_ticket_of_a_cell_that_never_was_is_stale)
 {
 	uint64_t index;
 
@@ -200,7 +200,7 @@ START_TEST(a_ticket_of_a_slot_that_never_was_is_stale)
 }
 END_TEST
 
-START_TEST(bare_ops_leave_a_slot_for_every_buffer)
+START_TEST(bare_ops_leave_a_cell_for_every_buffer)
 {
 	sfr_op *op;
 	int i;
@@ -215,7 +215,7 @@ START_TEST(bare_ops_leave_a_slot_for_every_buffer)
 }
 END_TEST
 
-START_TEST(slots_keep_their_place_while_the_table_grows)
+START_TEST(cells_keep_their_place_while_the_table_grows)
 {
 	sfr_op *first = sfr__op_take(&table, false), *again = first;
 	int i;
@@ -242,14 +242,14 @@ int main(void)
 	tcase_add_loop_test_raise_signal(tc, a_step_that_is_not_drawn_stops_the_program, SIGABRT, 0,
 					 refused);
 	tcase_add_test(tc, from_every_state_there_is_a_way_back_to_free);
-	tc = patient_case(suite, "slots");
+	tc = patient_case(suite, "cells");
 	tcase_add_checked_fixture(tc, table_up, table_down);
 	tcase_add_test(tc, a_ticket_finds_its_op_until_the_op_ends);
 	tcase_add_test(tc, an_op_that_was_not_submitted_has_no_valid_ticket);
-	tcase_add_test(tc, a_reused_slot_has_another_ticket);
+	tcase_add_test(tc, a_reused_cell_has_another_ticket);
 	tcase_add_test(tc, a_generation_that_wraps_is_never_zero);
-	tcase_add_test(tc, a_ticket_of_a_slot_that_never_was_is_stale);
-	tcase_add_test(tc, bare_ops_leave_a_slot_for_every_buffer);
-	tcase_add_test(tc, slots_keep_their_place_while_the_table_grows);
+	tcase_add_test(tc, a_ticket_of_a_cell_that_never_was_is_stale);
+	tcase_add_test(tc, bare_ops_leave_a_cell_for_every_buffer);
+	tcase_add_test(tc, cells_keep_their_place_while_the_table_grows);
 	return suite_run(suite);
 }

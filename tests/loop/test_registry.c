@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registered files and buffers: names that operations take for descriptors, slots that they fill and empty,
+ * Registered files and buffers: names that operations take for descriptors, places that they fill and empty,
  * memory that the engine keeps at hand.
  */
-#include "loop/op_slot.h"
+#include "loop/op_cell.h"
 #include "pending.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +27,8 @@ static int name_of(sfr_loop *loop, int fd)
 	return name;
 }
 
-/* So many empty slots. */
-static void slots_of(sfr_loop *loop, int *names, unsigned count)
+/* So many empty places. */
+static void places_of(sfr_loop *loop, int *names, unsigned count)
 {
 	static const int none[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
@@ -71,7 +71,7 @@ START_TEST(names_are_below_everything_that_stands_for_a_descriptor)
 	sfr_loop *loop = loop_in(_i, NULL);
 	int names[8], i;
 
-	slots_of(loop, names, 8);
+	places_of(loop, names, 8);
 	for (i = 0; i < 8; i++) {
 		ck_assert_int_lt(names[i], AT_FDCWD);
 		ck_assert_int_eq(names[i], names[0] + i);
@@ -326,7 +326,7 @@ START_TEST(a_name_of_nothing_is_not_registered)
 	int name, nothing[3], i;
 	struct sockaddr_in addr = {.sin_family = AF_INET};
 
-	slots_of(loop, &name, 1);
+	places_of(loop, &name, 1);
 	nothing[0] = name;
 	nothing[1] = strange_name(&name);
 	nothing[2] = INT_MIN + 32767;
@@ -502,10 +502,10 @@ START_TEST(a_loop_closes_what_is_registered)
 END_TEST
 
 /*
- * Slots.
+ * Places.
  */
 
-START_TEST(a_slot_is_emptied_by_closing_its_name)
+START_TEST(a_place_is_emptied_by_closing_its_name)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, name;
@@ -541,7 +541,7 @@ START_TEST(an_op_in_flight_keeps_its_file_when_the_name_is_closed)
 }
 END_TEST
 
-START_TEST(what_an_op_wins_goes_into_a_slot)
+START_TEST(what_an_op_wins_goes_into_a_place)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
@@ -550,7 +550,7 @@ START_TEST(what_an_op_wins_goes_into_a_slot)
 
 	peer = owned_fd(socket(AF_INET, SOCK_STREAM, 0));
 	ck_assert_int_eq(connect(peer, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	slots_of(loop, names, 4);
+	places_of(loop, names, 4);
 	before = open_descriptors();
 	ck_assert_int_eq(awaited(sfr_into(sfr_accept(loop, listener), names[3])), 0);
 	ck_assert_int_eq(
@@ -576,7 +576,7 @@ static sfr_op *zeros_into(sfr_loop *loop, int name)
 	return sfr_into(sfr_openat(loop, AT_FDCWD, "/dev/zero", O_RDONLY, 0), name);
 }
 
-START_TEST(a_taken_slot_is_not_taken_again)
+START_TEST(a_taken_place_is_not_taken_again)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	int near, far, names[2], fds[2] = {-1};
@@ -600,7 +600,7 @@ START_TEST(a_taken_slot_is_not_taken_again)
 }
 END_TEST
 
-START_TEST(what_has_no_slot_to_go_into_is_refused_by_name)
+START_TEST(what_has_no_place_to_go_into_is_refused_by_name)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	int name, before;
@@ -608,7 +608,7 @@ START_TEST(what_has_no_slot_to_go_into_is_refused_by_name)
 	ck_assert_ptr_null(sfr_into(NULL, INT_MIN));
 	before = open_descriptors();
 	ck_assert_int_eq(awaited(zeros_into(loop, INT_MIN)), -SFR_ENOTREGISTERED);
-	slots_of(loop, &name, 1);
+	places_of(loop, &name, 1);
 	ck_assert_int_eq(awaited(zeros_into(loop, strange_name(&name))), -SFR_ENOTREGISTERED);
 	ck_assert_int_eq(awaited(zeros_into(loop, 3)), -SFR_ENOTREGISTERED);
 	ck_assert_int_eq(awaited(zeros_into(loop, -1)), -SFR_ENOTREGISTERED);
@@ -626,13 +626,13 @@ START_TEST(what_has_no_slot_to_go_into_is_refused_by_name)
 }
 END_TEST
 
-START_TEST(a_slot_is_free_again_when_the_op_that_was_to_fill_it_is_cancelled)
+START_TEST(a_place_is_free_again_when_the_op_that_was_to_fill_it_is_cancelled)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 4), name, turns;
 
-	slots_of(loop, &name, 1);
+	places_of(loop, &name, 1);
 	for (turns = 0; turns < 2; turns++) {
 		sfr_ticket ticket;
 
@@ -652,7 +652,7 @@ START_TEST(a_slot_is_free_again_when_the_op_that_was_to_fill_it_is_cancelled)
 }
 END_TEST
 
-START_TEST(what_an_abandoned_op_wins_leaves_its_slot_empty)
+START_TEST(what_an_abandoned_op_wins_leaves_its_place_empty)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
@@ -662,7 +662,7 @@ START_TEST(what_an_abandoned_op_wins_leaves_its_slot_empty)
 
 	peer = owned_fd(socket(AF_INET, SOCK_STREAM, 0));
 	ck_assert_int_eq(connect(peer, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	slots_of(loop, &name, 1);
+	places_of(loop, &name, 1);
 	ticket = sfr_submit(sfr_into(sfr_accept(loop, listener), name), record, &seen);
 	ck_assert_int_eq(sfr_abandon(loop, ticket), 0);
 	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
@@ -674,13 +674,13 @@ START_TEST(what_an_abandoned_op_wins_leaves_its_slot_empty)
 }
 END_TEST
 
-START_TEST(a_loop_that_drains_fills_no_slot)
+START_TEST(a_loop_that_drains_fills_no_place)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	struct sockaddr_in addr;
 	int listener = listening_socket(&addr, 4), name;
 
-	slots_of(loop, &name, 1);
+	places_of(loop, &name, 1);
 	sfr_submit(sfr_into(sfr_accept(loop, listener), name), record, &seen);
 	ck_assert_int_eq(sfr_files_unregister(loop), -SFR_EOPSINFLIGHT);
 	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
@@ -691,7 +691,7 @@ START_TEST(a_loop_that_drains_fills_no_slot)
 END_TEST
 
 /* More of them than the ring has entries, so that some wait in the loop. */
-START_TEST(many_slots_are_filled_and_emptied_at_once)
+START_TEST(many_places_are_filled_and_emptied_at_once)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	int fds[100], names[100], i;
@@ -1037,16 +1037,16 @@ int main(void)
 	world_test(tc, without_descriptors_it_is_not_the_file_that_is_wrong);
 	world_test(tc, the_table_stays_while_an_op_needs_it);
 	world_test(tc, a_loop_closes_what_is_registered);
-	tc = world_case(suite, "slots");
-	world_test(tc, a_slot_is_emptied_by_closing_its_name);
+	tc = world_case(suite, "places");
+	world_test(tc, a_place_is_emptied_by_closing_its_name);
 	world_test(tc, an_op_in_flight_keeps_its_file_when_the_name_is_closed);
-	world_test(tc, what_an_op_wins_goes_into_a_slot);
-	world_test(tc, a_taken_slot_is_not_taken_again);
-	world_test(tc, what_has_no_slot_to_go_into_is_refused_by_name);
-	world_test(tc, a_slot_is_free_again_when_the_op_that_was_to_fill_it_is_cancelled);
-	world_test(tc, what_an_abandoned_op_wins_leaves_its_slot_empty);
-	world_test(tc, a_loop_that_drains_fills_no_slot);
-	world_test(tc, many_slots_are_filled_and_emptied_at_once);
+	world_test(tc, what_an_op_wins_goes_into_a_place);
+	world_test(tc, a_taken_place_is_not_taken_again);
+	world_test(tc, what_has_no_place_to_go_into_is_refused_by_name);
+	world_test(tc, a_place_is_free_again_when_the_op_that_was_to_fill_it_is_cancelled);
+	world_test(tc, what_an_abandoned_op_wins_leaves_its_place_empty);
+	world_test(tc, a_loop_that_drains_fills_no_place);
+	world_test(tc, many_places_are_filled_and_emptied_at_once);
 	tc = world_case(suite, "buffers");
 	world_test(tc, registered_buffers_are_read_and_written_as_such);
 	world_test(tc, a_registered_buffer_that_is_released_stays_until_it_is_unregistered);

@@ -31,10 +31,10 @@ static void wake_nobody(void *above)
 
 static void queue_up(void)
 {
-	static const struct sfr__pool_plan plan = {
+	static const struct sfr__pool_spec spec = {
 		.size = BLOCK, .count = BLOCKS, .extra_max = 1000};
 
-	pool = sfr__pool_new(&plan);
+	pool = sfr__pool_new(&spec);
 	ck_assert_ptr_nonnull(pool);
 	ck_assert_int_eq(sfr__pool_bind(pool, NULL, reserve_nothing, wake_nobody), 0);
 	sfr__pool_take_over(pool);

@@ -49,12 +49,12 @@ static void engine_completes(sfr_loop *loop)
 
 static void orphan_hold(sfr_loop *loop, sfr_ticket ticket)
 {
-	sfr__list_unlink(&sfr__op_find(&loop->ops, ticket)->link);
+	sfr__list_remove(&sfr__op_find(&loop->ops, ticket)->hook);
 }
 
 static void orphan_let_go(sfr_loop *loop, sfr_ticket ticket)
 {
-	sfr__list_append(&loop->cancels, &sfr__op_find(&loop->ops, ticket)->link);
+	sfr__list_append(&loop->cancels, &sfr__op_find(&loop->ops, ticket)->hook);
 }
 
 /*

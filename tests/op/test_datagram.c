@@ -344,17 +344,17 @@ START_TEST(a_datagram_of_a_registered_socket_is_known_to_be_cut)
 {
 	sfr_loop *loop = loop_with_sockets(_i, "buffers.size=512 buffers.count=16");
 	char text[301];
-	int fixed;
+	int name;
 
 	memset(text, 'x', 300);
 	text[300] = '\0';
-	ck_assert_int_eq(sfr_files_register(loop, &here, 1, &fixed), 0);
+	ck_assert_int_eq(sfr_files_register(loop, &here, 1, &name), 0);
 	send_there_to_here(text);
-	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, fixed, sfr_buf_get(loop, 512)), &seen.buf),
+	ck_assert_int_eq(sfr_await(sfr_recvfrom(loop, name, sfr_buf_get(loop, 512)), &seen.buf),
 			 512 - SFR_PEER_ROOM);
 	ck_assert_uint_eq(sfr_buf_cut(seen.buf), SIZE_MAX);
 	seen_release(&seen);
-	sfr_submit(sfr_recvfrom_multi(loop, fixed), record, &seen);
+	sfr_submit(sfr_recvfrom_multi(loop, name), record, &seen);
 	send_there_to_here(text);
 	turn_until(loop, &seen.calls, 1);
 	ck_assert_int_eq(seen.result, 512 - SFR_PEER_ROOM);
@@ -614,11 +614,11 @@ START_TEST(a_registered_socket_that_is_shut_down_brings_none_either)
 {
 	sfr_loop *loop = loop_with_sockets(_i, NULL);
 	sfr_ticket ticket;
-	int fixed;
+	int name;
 
 	ck_assert_int_eq(connect(here, (struct sockaddr *)&there_addr, sizeof(there_addr)), 0);
-	ck_assert_int_eq(sfr_files_register(loop, &here, 1, &fixed), 0);
-	ticket = sfr_submit(sfr_recvfrom_multi(loop, fixed), record, &seen);
+	ck_assert_int_eq(sfr_files_register(loop, &here, 1, &name), 0);
+	ticket = sfr_submit(sfr_recvfrom_multi(loop, name), record, &seen);
 	send_there_to_here("");
 	turn_until(loop, &seen.calls, 1);
 	ck_assert_ptr_nonnull(seen.buf);

@@ -131,7 +131,7 @@ static void ops_spoil(sfr_loop *loop)
 		ops[i] = sfr_nop(loop);
 	while (i)
 		sfr_op_discard(ops[--i]);
-	for (op = loop->ops.free; op; op = (sfr_op *)(void *)op->link.next)
+	for (op = loop->ops.free; op; op = (sfr_op *)(void *)op->hook.next)
 		memset(&op->sqe, 0xff, sizeof(op->sqe));
 }
 

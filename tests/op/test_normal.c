@@ -57,7 +57,7 @@ START_TEST(a_code_means_the_same_on_every_kernel)
 }
 END_TEST
 
-START_TEST(a_bad_descriptor_is_one_that_is_not_registered_if_its_slot_is_empty)
+START_TEST(a_bad_descriptor_is_one_that_is_not_registered_if_its_place_is_empty)
 {
 	sfr_loop *loop = loop_in(0, NULL);
 	const int fds[2] = {empty_pipe(), empty_pipe()};
@@ -95,7 +95,7 @@ int main(void)
 	TCase *tc = world_case(suite, "codes");
 
 	tcase_add_loop_test(tc, a_code_means_the_same_on_every_kernel, 0, ROWS);
-	tcase_add_test(tc, a_bad_descriptor_is_one_that_is_not_registered_if_its_slot_is_empty);
+	tcase_add_test(tc, a_bad_descriptor_is_one_that_is_not_registered_if_its_place_is_empty);
 	tcase_add_test(tc, what_a_worker_has_begun_keeps_its_own_result);
 	return world_run(suite);
 }

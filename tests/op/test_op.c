@@ -161,7 +161,7 @@ START_TEST(a_ticket_is_stale_once_its_op_called_back)
 }
 END_TEST
 
-START_TEST(a_stale_ticket_does_not_harm_the_next_op_of_its_slot)
+START_TEST(a_stale_ticket_does_not_harm_the_next_op_of_its_cell)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_ticket first = sfr_submit(sfr_nop(loop), record, &other), second;
@@ -329,8 +329,8 @@ START_TEST(a_multishot_op_may_be_cancelled_in_its_own_callback)
 }
 END_TEST
 
-/* The answer to a cancel that came too late must not touch the op that has the slot now. */
-START_TEST(a_late_cancel_does_not_reach_the_next_op_of_the_slot)
+/* The answer to a cancel that came too late must not touch the op that has the cell now. */
+START_TEST(a_late_cancel_does_not_reach_the_next_op_of_the_cell)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	int a, b, read_end, write_end, i;
@@ -499,14 +499,14 @@ int main(void)
 	tc = world_case(suite, "tickets");
 	world_test(tc, a_ticket_that_never_was_is_stale);
 	world_test(tc, a_ticket_is_stale_once_its_op_called_back);
-	world_test(tc, a_stale_ticket_does_not_harm_the_next_op_of_its_slot);
+	world_test(tc, a_stale_ticket_does_not_harm_the_next_op_of_its_cell);
 	world_test(tc, in_its_last_callback_an_op_is_gone_already);
 	tc = world_case(suite, "cancelling around success");
 	world_test(tc, a_cancel_after_the_data_and_before_the_turn_yields_one_true_result);
 	world_test(tc, ops_that_cancel_each_other_on_completion_both_call_back_once);
 	world_test(tc, a_cancel_of_an_op_that_is_about_to_be_refused_keeps_its_error);
 	world_test(tc, a_multishot_op_may_be_cancelled_in_its_own_callback);
-	world_test(tc, a_late_cancel_does_not_reach_the_next_op_of_the_slot);
+	world_test(tc, a_late_cancel_does_not_reach_the_next_op_of_the_cell);
 	tc = world_case(suite, "await");
 	world_test(tc, await_gives_the_result_and_the_buffer);
 	world_test(tc, await_gives_the_error_and_the_buffer);

@@ -286,7 +286,7 @@ static sfr_op *feigned(sfr_loop *loop, bool whole, bool limited, sfr_ticket *tic
 	if (!used)
 		return NULL;
 	op = sfr__op_find(&loop->ops, *ticket);
-	sfr__list_unlink(&op->link);
+	sfr__list_remove(&op->hook);
 	sfr__op_step(op, SFR__EV_TAKEN);
 	while (sfr_loop_inflight(loop) > 1)
 		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
@@ -338,7 +338,7 @@ START_TEST(once_sent_its_true_result_wins_and_the_buffer_waits_for_the_notificat
 		}
 		sfr__op_complete(op, 5, IORING_CQE_F_MORE);
 		end_by(loop, way % WAYS, ticket);
-		ck_assert(sfr__list_empty(&op->link)); /* there is nothing to ask the engine */
+		ck_assert(sfr__list_empty(&op->hook)); /* there is nothing to ask the engine */
 		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 		ck_assert_int_eq(seen.calls, 0);
 		ck_assert_uint_eq(stat_held(loop), 1);

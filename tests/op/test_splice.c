@@ -555,13 +555,13 @@ START_TEST(in_a_batch_it_waits_for_what_comes_before_it)
 }
 END_TEST
 
-/* A connection that a batch accepts into a slot, and of which nothing comes yet. */
+/* A connection that a batch accepts into a place, and of which nothing comes yet. */
 START_TEST(what_is_accepted_in_the_same_batch_does_not_keep_others_waiting)
 {
 	static struct seen used;
 	int name = -1, i;
 
-	for (i = 0; i < 2; i++) { /* the slot is empty, or has a pipe until the batch closes it */
+	for (i = 0; i < 2; i++) { /* the place is empty, or has a pipe until the batch closes it */
 		sfr_loop *loop = loop_and_pipe(_i, NULL);
 		sfr_batch *batch = sfr_batch_new(loop);
 		int listener, client = owned_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

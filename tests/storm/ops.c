@@ -26,9 +26,9 @@ struct op {
 	struct item item;        /* parts 0: it carries none */
 	int fd;                  /* of its own, to be closed after it; -1 */
 	pid_t child;             /* the same, to be waited for; 0 */
-	int slot;                /* of the registered files, that it fills or empties; -1 */
-	bool slot_was_taken;     /* so it is refused */
-	bool slot_was_unclear;   /* one that was abandoned may still have been to fill it */
+	int place;               /* of the registered files, that it fills or empties; -1 */
+	bool place_was_taken;    /* so it is refused */
+	bool place_was_unclear;  /* one that was abandoned may still have been to fill it */
 	bool may_be_cancelled, has_deadline, was_shared, ended, abandoned;
 };
 
@@ -49,21 +49,21 @@ bool ops_releases_pending;
 static struct op ops[OPS_MAX];
 static int ops_used;
 
-enum { SLOTS = 8, SLOT_OF_FILE = 0 };
+enum { PLACES = 8, PLACE_OF_FILE = 0 };
 
-static int slots[SLOTS];
-static bool slots_full[SLOTS];
-static int slots_changed_by[SLOTS]; /* operations in flight, without those that are refused */
-static int slots_unclear[SLOTS];    /* operations in flight of which that is not known */
-static bool slots_abandoned[SLOTS]; /* by an operation that may still be in flight */
+static int places[PLACES];
+static bool places_full[PLACES];
+static int places_changed_by[PLACES]; /* operations in flight, without those that are refused */
+static int places_unclear[PLACES];    /* operations in flight of which that is not known */
+static bool places_abandoned[PLACES]; /* by an operation that may still be in flight */
 
 void ops_reset(void)
 {
 	ops_alive = ops_abandoned = ops_streams = ops_submitted = ops_used = 0;
 	ops_messages = ops_messages_max = 0;
 	memset(ops, 0, sizeof(ops));
-	memset(slots_changed_by, 0, sizeof(slots_changed_by));
-	memset(slots_unclear, 0, sizeof(slots_unclear));
+	memset(places_changed_by, 0, sizeof(places_changed_by));
+	memset(places_unclear, 0, sizeof(places_unclear));
 }
 
 /*
@@ -289,19 +289,19 @@ static sfr_op *build_raw(sfr_loop *loop, struct op *op)
 }
 
 /*
- * Registered files: a file of which nobody takes the slot, and slots that are filled and emptied.
+ * Registered files: a file of which nobody takes the place, and places that are filled and emptied.
  */
 
 void ops_register(sfr_loop *loop)
 {
-	int fds[SLOTS], i;
+	int fds[PLACES], i;
 
-	for (i = 0; i < SLOTS; i++)
+	for (i = 0; i < PLACES; i++)
 		fds[i] = -1;
-	fds[SLOT_OF_FILE] = channel_any(PLAIN_FILE)->fd;
-	memset(slots_full, 0, sizeof(slots_full));
-	memset(slots_abandoned, 0, sizeof(slots_abandoned));
-	must(sfr_files_register(loop, fds, SLOTS, slots) == 0, "files are registered");
+	fds[PLACE_OF_FILE] = channel_any(PLAIN_FILE)->fd;
+	memset(places_full, 0, sizeof(places_full));
+	memset(places_abandoned, 0, sizeof(places_abandoned));
+	must(sfr_files_register(loop, fds, PLACES, places) == 0, "files are registered");
 }
 
 void ops_unregister(sfr_loop *loop)
@@ -314,89 +314,89 @@ void ops_unregister(sfr_loop *loop)
 		ops_register(loop);
 }
 
-static int slot_of(struct op *op)
+static int place_of(struct op *op)
 {
-	op->slot = 1 + (int)choice(SLOTS - 1);
-	return slots[op->slot];
+	op->place = 1 + (int)choice(PLACES - 1);
+	return places[op->place];
 }
 
-static sfr_op *build_open_slot(sfr_loop *loop, struct op *op)
+static sfr_op *build_open_place(sfr_loop *loop, struct op *op)
 {
-	return sfr_into(sfr_openat(loop, AT_FDCWD, "/dev/null", O_RDWR, 0), slot_of(op));
+	return sfr_into(sfr_openat(loop, AT_FDCWD, "/dev/null", O_RDWR, 0), place_of(op));
 }
 
-static sfr_op *build_socket_slot(sfr_loop *loop, struct op *op)
+static sfr_op *build_socket_place(sfr_loop *loop, struct op *op)
 {
-	return sfr_into(sfr_socket(loop, AF_INET, SOCK_STREAM, 0), slot_of(op));
+	return sfr_into(sfr_socket(loop, AF_INET, SOCK_STREAM, 0), place_of(op));
 }
 
-static sfr_op *build_accept_slot(sfr_loop *loop, struct op *op)
+static sfr_op *build_accept_place(sfr_loop *loop, struct op *op)
 {
-	return sfr_into(sfr_accept(loop, fd_of(op)), slot_of(op));
+	return sfr_into(sfr_accept(loop, fd_of(op)), place_of(op));
 }
 
-static sfr_op *build_close_slot(sfr_loop *loop, struct op *op)
+static sfr_op *build_close_place(sfr_loop *loop, struct op *op)
 {
-	return sfr_close(loop, slot_of(op));
+	return sfr_close(loop, place_of(op));
 }
 
-static sfr_op *build_read_slot(sfr_loop *loop, struct op *op)
+static sfr_op *build_read_place(sfr_loop *loop, struct op *op)
 {
-	return choice(2) ? sfr_read_at(loop, slots[SLOT_OF_FILE], buf_of(op), anywhere())
-			 : sfr_read(loop, slots[choice(SLOTS)], buf_of(op));
+	return choice(2) ? sfr_read_at(loop, places[PLACE_OF_FILE], buf_of(op), anywhere())
+			 : sfr_read(loop, places[choice(PLACES)], buf_of(op));
 }
 
-static sfr_op *build_write_slot(sfr_loop *loop, struct op *op)
+static sfr_op *build_write_place(sfr_loop *loop, struct op *op)
 {
-	return sfr_write_at(loop, slots[SLOT_OF_FILE], buf_of(op), anywhere());
+	return sfr_write_at(loop, places[PLACE_OF_FILE], buf_of(op), anywhere());
 }
 
-static sfr_op *build_poll_slot(sfr_loop *loop, struct op *op)
+static sfr_op *build_poll_place(sfr_loop *loop, struct op *op)
 {
 	(void)op;
-	return sfr_poll(loop, slots[1 + choice(SLOTS - 1)], POLLIN);
+	return sfr_poll(loop, places[1 + choice(PLACES - 1)], POLLIN);
 }
 
-static bool empties_slot(const struct op *op)
+static bool empties_place(const struct op *op)
 {
-	return op->recipe->build == build_close_slot;
+	return op->recipe->build == build_close_place;
 }
 
-/* A slot is changed by one operation at a time, and filled when it is empty. Others are refused. */
-static void slot_begin(struct op *op)
+/* A place is changed by one operation at a time, and filled when it is empty. Others are refused. */
+static void place_begin(struct op *op)
 {
-	if (op->slot < 0)
+	if (op->place < 0)
 		return;
-	op->slot_was_unclear = slots_unclear[op->slot] || slots_abandoned[op->slot];
-	op->slot_was_taken = slots_changed_by[op->slot] ||
-			     (slots_full[op->slot] && !empties_slot(op));
-	slots_unclear[op->slot] += op->slot_was_unclear;
-	slots_changed_by[op->slot] += !op->slot_was_unclear && !op->slot_was_taken;
+	op->place_was_unclear = places_unclear[op->place] || places_abandoned[op->place];
+	op->place_was_taken = places_changed_by[op->place] ||
+			      (places_full[op->place] && !empties_place(op));
+	places_unclear[op->place] += op->place_was_unclear;
+	places_changed_by[op->place] += !op->place_was_unclear && !op->place_was_taken;
 }
 
-static void slot_end(const struct op *op)
+static void place_end(const struct op *op)
 {
-	if (op->slot < 0)
+	if (op->place < 0)
 		return;
-	slots_unclear[op->slot] -= op->slot_was_unclear;
-	slots_changed_by[op->slot] -= !op->slot_was_unclear && !op->slot_was_taken;
+	places_unclear[op->place] -= op->place_was_unclear;
+	places_changed_by[op->place] -= !op->place_was_unclear && !op->place_was_taken;
 }
 
-/* What fills a slot finds it empty, and what empties it finds it full. */
-static void slot_check(const struct op *op, int result)
+/* What fills a place finds it empty, and what empties it finds it full. */
+static void place_check(const struct op *op, int result)
 {
-	bool empties = empties_slot(op);
+	bool empties = empties_place(op);
 
-	if (op->slot < 0)
+	if (op->place < 0)
 		return;
-	must(op->slot_was_unclear || (result == -EBUSY) == op->slot_was_taken,
-	     "%s says %s, and slot %d was %s", op->recipe->name, sfr_errname(result), op->slot,
-	     op->slot_was_taken ? "taken" : "nobody's");
+	must(op->place_was_unclear || (result == -EBUSY) == op->place_was_taken,
+	     "%s says %s, and place %d was %s", op->recipe->name, sfr_errname(result), op->place,
+	     op->place_was_taken ? "taken" : "nobody's");
 	if (result != 0)
 		return;
-	must(slots_full[op->slot] == empties, "%s: slot %d was %s", op->recipe->name, op->slot,
+	must(places_full[op->place] == empties, "%s: place %d was %s", op->recipe->name, op->place,
 	     empties ? "empty" : "full");
-	slots_full[op->slot] = !empties;
+	places_full[op->place] = !empties;
 }
 
 static sfr_op *build_signal(sfr_loop *loop, struct op *op)
@@ -445,13 +445,13 @@ static const struct recipe recipes[] = {
 	{"signal", CHANNEL_KINDS, MULTI, build_signal},
 	{"waitid", CHANNEL_KINDS, CARRIES | FILLS, build_waitid},
 	{"raw", PIPE_OUT, CARRIES, build_raw},
-	{"openat into a slot", CHANNEL_KINDS, 0, build_open_slot},
-	{"socket into a slot", CHANNEL_KINDS, 0, build_socket_slot},
-	{"accept into a slot", LISTENER, 0, build_accept_slot},
-	{"close of a slot", CHANNEL_KINDS, 0, build_close_slot},
-	{"read of a registered file", CHANNEL_KINDS, CARRIES | FILLS | WHOLE, build_read_slot},
-	{"write of a registered file", CHANNEL_KINDS, CARRIES | WHOLE, build_write_slot},
-	{"poll of a registered file", CHANNEL_KINDS, 0, build_poll_slot},
+	{"openat into a place", CHANNEL_KINDS, 0, build_open_place},
+	{"socket into a place", CHANNEL_KINDS, 0, build_socket_place},
+	{"accept into a place", LISTENER, 0, build_accept_place},
+	{"close of a place", CHANNEL_KINDS, 0, build_close_place},
+	{"read of a registered file", CHANNEL_KINDS, CARRIES | FILLS | WHOLE, build_read_place},
+	{"write of a registered file", CHANNEL_KINDS, CARRIES | WHOLE, build_write_place},
+	{"poll of a registered file", CHANNEL_KINDS, 0, build_poll_place},
 };
 
 #define RECIPES (sizeof(recipes) / sizeof(recipes[0]))
@@ -507,7 +507,7 @@ static bool is(const struct op *op, int trait)
 static bool ends_something(const struct op *op)
 {
 	return op->recipe->build == build_close || op->recipe->build == build_shutdown ||
-	       op->recipe->build == build_close_slot;
+	       op->recipe->build == build_close_place;
 }
 
 /* What it had besides is nobody's any more. */
@@ -530,7 +530,7 @@ static void op_over(struct op *op)
 	ops_streams -= is(op, STREAMS);
 	if (op->channel)
 		op->channel->ops--;
-	slot_end(op);
+	place_end(op);
 	belongings_end(op);
 }
 
@@ -604,7 +604,7 @@ static void op_said(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	if (buf)
 		item_check(&op->item, buf);
 	result_check(op, result);
-	slot_check(op, result);
+	place_check(op, result);
 	child_check(op, result, buf);
 	ops_messages += op->recipe->build == build_msg && result == 0;
 	if (buf)
@@ -645,7 +645,7 @@ static bool item_for(sfr_loop *loop, struct item *out)
 
 static void op_prepare(struct op *op)
 {
-	op->fd = op->slot = -1;
+	op->fd = op->place = -1;
 	op->recipe = &recipes[choice(RECIPES)];
 	if (op->recipe->on < CHANNEL_KINDS)
 		op->channel = channel_any(op->recipe->on);
@@ -697,7 +697,7 @@ void op_start(sfr_loop *loop)
 	ops_streams += is(op, STREAMS);
 	if (op->channel)
 		op->channel->ops++;
-	slot_begin(op);
+	place_begin(op);
 	op->ticket = sfr_submit(built, op_said, op);
 	must(op->ticket != 0, "%s has a ticket", op->recipe->name);
 	must(!op->ended, "%s: nothing calls back inside a submit", op->recipe->name);
@@ -745,9 +745,9 @@ void op_abandon_any(sfr_loop *loop)
 	ops_alive--;
 	ops_streams -= is(op, STREAMS);
 	ops_abandoned++;
-	slot_end(op);
-	if (op->slot >= 0)
-		slots_abandoned[op->slot] = true;
+	place_end(op);
+	if (op->place >= 0)
+		places_abandoned[op->place] = true;
 	if (op->channel) {
 		op->channel->ops--;
 		op->channel->abandoned++;
@@ -788,6 +788,6 @@ void ops_abandoned_are_gone(void)
 	}
 	for (i = 0; i < CHANNELS; i++)
 		channels[i].abandoned = 0;
-	memset(slots_abandoned, 0, sizeof(slots_abandoned));
+	memset(places_abandoned, 0, sizeof(places_abandoned));
 	ops_abandoned = 0;
 }

@@ -451,7 +451,7 @@ static const struct reproducer reproducers[] = {
 	{"libuv/libuv#4093", 0, reproduce_sleepless_thread, NULL},
 	{"axboe/liburing#1062", NEEDS(ACCEPT_MULTI), reproduce_wrong_descriptor, NULL},
 	{"linux io_submit_sqes()", NEEDS(LINKS), NULL,
-	 "the kernel has to run out of memory in the middle of a chain"},
+	 "the kernel has to run out of memory in the middle of a row"},
 	{"axboe/liburing#778", NEEDS(RECV_MULTI), reproduce_skipped_buffers, NULL},
 	{"axboe/liburing#1549, linux a68ed2df7213", NEEDS(RECV_MULTI) | NEEDS(DEFER_TASKRUN),
 	 reproduce_missed_end, NULL},

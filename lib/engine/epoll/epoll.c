@@ -159,7 +159,7 @@ static int request_give(struct epoll *epoll, struct sfr__flight *flight)
 
 static void work_collect(struct epoll *epoll)
 {
-	struct sfr__link done;
+	struct sfr__hook done;
 	uint64_t count;
 
 	(void)!read(epoll->done_fd, &count,
@@ -168,10 +168,10 @@ static void work_collect(struct epoll *epoll)
 								       memory_order_relaxed);
 	sfr__workers_collect(&epoll->workers, &done);
 	while (!sfr__list_empty(&done)) {
-		struct waiting *waiting = sfr__container(done.next, struct waiting, work.link);
+		struct waiting *waiting = sfr__container(done.next, struct waiting, work.hook);
 		struct sfr__flight *flight = &waiting->waiter.flight;
 
-		sfr__list_unlink(&waiting->work.link);
+		sfr__list_remove(&waiting->work.hook);
 		waiting->with_workers = false;
 		if (sfr__syscall_is_for_later(&flight->request))
 			sfr__interpreter_retry(&epoll->interpreter, flight);

@@ -26,7 +26,7 @@ enum manner {
 
 /* A descriptor, and who waits for it. All zero: nobody ever did. */
 struct watch {
-	struct sfr__link requests;
+	struct sfr__hook requests;
 	uint32_t armed;    /* the events that epoll will tell of */
 	uint8_t manner;    /* enum manner */
 	bool registered;   /* epoll knows the descriptor, unless it was closed */
@@ -105,11 +105,11 @@ static void watch_drop(struct sfr__watches *watches, struct watch *watch, int fd
 }
 
 /* It can wait no longer. */
-static void request_lost(struct sfr__watches *watches, struct sfr__link *link, int result)
+static void request_lost(struct sfr__watches *watches, struct sfr__hook *hook, int result)
 {
-	struct sfr__flight *flight = sfr__container(link, struct sfr__flight, link);
+	struct sfr__flight *flight = sfr__container(hook, struct sfr__flight, hook);
 
-	sfr__list_unlink(link);
+	sfr__list_remove(hook);
 	waiter_of(flight)->watched = false;
 	sfr__interpreter_finish(watches->interpreter, flight, result);
 }
@@ -118,7 +118,7 @@ static void request_lost(struct sfr__watches *watches, struct sfr__link *link, i
  * of that number. */
 static void watch_lose(struct sfr__watches *watches, struct watch *watch, int fd)
 {
-	struct sfr__link lost;
+	struct sfr__hook lost;
 
 	watches->stale |= watch->manner != ONCE;
 	watch_clear(watch, fd);
@@ -142,12 +142,12 @@ static int watch_update(struct sfr__watches *watches, struct watch *watch, int f
 {
 	static const uint32_t flags[] = {[ONCE] = EPOLLONESHOT, [LEVEL] = 0, [EDGE] = EPOLLET};
 	enum manner manner = watch->in_vain ? EDGE : ONCE;
-	const struct sfr__link *link;
+	const struct sfr__hook *hook;
 	uint32_t wanted = EPOLLERR | EPOLLHUP; /* of which it tells unasked */
 	int r;
 
-	for (link = watch->requests.next; link != &watch->requests; link = link->next) {
-		const struct sfr__flight *flight = sfr__container(link, struct sfr__flight, link);
+	for (hook = watch->requests.next; hook != &watch->requests; hook = hook->next) {
+		const struct sfr__flight *flight = sfr__container(hook, struct sfr__flight, hook);
 
 		wanted |= waiter_of(flight)->events;
 		if (manner == ONCE && sfr__request_is_multishot(&flight->request))
@@ -184,16 +184,16 @@ int sfr__watch_add(struct sfr__watches *watches, struct sfr__flight *flight, int
 	waiter_of(flight)->events = events;
 	waiter_of(flight)->since = watches->round;
 	watch->in_vain = 0;
-	sfr__list_append(&watch->requests, &flight->link);
+	sfr__list_append(&watch->requests, &flight->hook);
 	r = watch_update(watches, watch, fd, true);
 	if (r == -ENOENT) { /* who waited here before waited for another file */
-		sfr__list_unlink(&flight->link);
+		sfr__list_remove(&flight->hook);
 		watch_lose(watches, watch, fd);
-		sfr__list_append(&watch->requests, &flight->link);
+		sfr__list_append(&watch->requests, &flight->hook);
 		r = watch_update(watches, watch, fd, true);
 	}
 	if (r < 0)
-		sfr__list_unlink(&flight->link);
+		sfr__list_remove(&flight->hook);
 	else
 		waiter_of(flight)->watched = true;
 	return r;
@@ -201,10 +201,10 @@ int sfr__watch_add(struct sfr__watches *watches, struct sfr__flight *flight, int
 
 static unsigned watch_count(const struct watch *watch)
 {
-	const struct sfr__link *link;
+	const struct sfr__hook *hook;
 	unsigned count = 0;
 
-	for (link = watch->requests.next; link != &watch->requests; link = link->next)
+	for (hook = watch->requests.next; hook != &watch->requests; hook = hook->next)
 		count++;
 	return count;
 }
@@ -221,10 +221,10 @@ static bool watch_try(struct sfr__watches *watches, struct watch *watch, uint32_
 
 	for (; count && !sfr__list_empty(&watch->requests); count--) {
 		struct sfr__flight *flight = sfr__container(watch->requests.next,
-							    struct sfr__flight, link);
+							    struct sfr__flight, hook);
 
-		sfr__list_unlink(&flight->link);
-		sfr__list_append(&watch->requests, &flight->link);
+		sfr__list_remove(&flight->hook);
+		sfr__list_append(&watch->requests, &flight->hook);
 		if (!(events & (waiter_of(flight)->events | EPOLLERR | EPOLLHUP)))
 			continue;
 		tried = true;
@@ -238,12 +238,12 @@ static bool watch_try(struct sfr__watches *watches, struct watch *watch, uint32_
  * again and again would burn a core, so they are told of what is new, and try now and then besides. */
 static void watch_slow_down(struct sfr__watches *watches, struct watch *watch)
 {
-	struct sfr__link *link;
+	struct sfr__hook *hook;
 
 	watch->in_vain += watch->in_vain <= IN_VAIN_MAX;
-	for (link = watch->requests.next; link != &watch->requests; link = link->next)
+	for (hook = watch->requests.next; hook != &watch->requests; hook = hook->next)
 		sfr__interpreter_retry(watches->interpreter,
-				       sfr__container(link, struct sfr__flight, link));
+				       sfr__container(hook, struct sfr__flight, hook));
 }
 
 void sfr__watch_ready(struct sfr__watches *watches, int fd, uint32_t events)
@@ -279,7 +279,7 @@ void sfr__watch_remove(struct sfr__watches *watches, struct sfr__flight *flight)
 	if (!waiter_of(flight)->watched)
 		return;
 	waiter_of(flight)->watched = false;
-	sfr__list_unlink(&flight->link);
+	sfr__list_remove(&flight->hook);
 	watch = watch_at(watches, waiter_of(flight)->fd);
 	if (watch->manner != ONCE || watch->outlives)
 		(void)watch_update(watches, watch, waiter_of(flight)->fd, false);
@@ -296,10 +296,10 @@ static int watch_move(struct sfr__watches *watches, struct watch *watch, int fd,
 		watch_lose(watches, kept, copy); /* of a file that had this number */
 	while (!sfr__list_empty(&watch->requests)) {
 		struct sfr__flight *flight = sfr__container(watch->requests.next,
-							    struct sfr__flight, link);
+							    struct sfr__flight, hook);
 
-		sfr__list_unlink(&flight->link);
-		sfr__list_append(&kept->requests, &flight->link);
+		sfr__list_remove(&flight->hook);
+		sfr__list_append(&kept->requests, &flight->hook);
 		flight->request.fd = waiter_of(flight)->fd = copy;
 		flight->number = -1;
 	}
@@ -330,19 +330,19 @@ bool sfr__watch_is_own(const struct sfr__watches *watches, int fd)
  * that it waits for now. */
 static void splices_lose(struct sfr__watches *watches, struct watch *watch)
 {
-	struct sfr__link all;
+	struct sfr__hook all;
 
 	sfr__list_move(&all, &watch->requests);
 	while (!sfr__list_empty(&all)) {
-		struct sfr__link *link = all.next;
+		struct sfr__hook *hook = all.next;
 
-		if (sfr__container(link, struct sfr__flight, link)->request.sqe.opcode ==
+		if (sfr__container(hook, struct sfr__flight, hook)->request.sqe.opcode ==
 		    IORING_OP_SPLICE) {
-			request_lost(watches, link, -ECANCELED);
+			request_lost(watches, hook, -ECANCELED);
 			continue;
 		}
-		sfr__list_unlink(link);
-		sfr__list_append(&watch->requests, link);
+		sfr__list_remove(hook);
+		sfr__list_append(&watch->requests, hook);
 	}
 }
 

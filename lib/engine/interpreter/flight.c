@@ -3,7 +3,7 @@
  * Flight: requests in chunks of growing size, and a hash table of those in flight.
  *
  * Chunks are never given back before the end, so taking a request after a reserve cannot fail. If
- * the table cannot grow for want of memory, its chains get longer and nothing else happens.
+ * the table cannot grow for want of memory, its rows get longer and nothing else happens.
  */
 #include "engine/interpreter/flight.h"
 #include "base/invariant.h"
@@ -37,7 +37,7 @@ static bool chunk_add(struct sfr__interpreter *interpreter, unsigned count_min)
 		struct sfr__flight *flight = (void *)(chunk->memory + i * interpreter->flight_size);
 
 		flight->interpreter = interpreter;
-		sfr__list_init(&flight->timer.link);
+		sfr__list_init(&flight->timer.hook);
 		sfr__flight_give(interpreter, flight);
 	}
 	return true;
@@ -81,7 +81,7 @@ struct sfr__flight *sfr__flight_take(struct sfr__interpreter *interpreter,
 	atomic_store_explicit(&flight->cancelled, false, memory_order_relaxed);
 	flight->request.step = 0;
 	flight->request.told = 0;
-	sfr__list_init(&flight->link);
+	sfr__list_init(&flight->hook);
 	return flight;
 }
 

@@ -4,7 +4,7 @@
  * above it.
  *
  * Each request that was started ends in request_end(), which posts the completion and cancels what
- * is behind it, or makes that due. What is due waits on a list, so a chain of any length needs no
+ * is behind it, or makes that due. What is due waits on a list, so a row of any length needs no
  * more stack than one entry.
  */
 #include "engine/interpreter/interpreter.h"
@@ -45,16 +45,16 @@ static void request_post(struct sfr__interpreter *interpreter, struct sfr__fligh
 	}
 	flight->result = result;
 	interpreter->engine.overflows++;
-	sfr__list_append(&interpreter->late, &flight->link);
+	sfr__list_append(&interpreter->late, &flight->hook);
 }
 
 static void late_post(struct sfr__interpreter *interpreter)
 {
 	while (!sfr__list_empty(&interpreter->late) && sfr__cq_has_room(interpreter)) {
 		struct sfr__flight *flight = sfr__container(interpreter->late.next,
-							    struct sfr__flight, link);
+							    struct sfr__flight, hook);
 
-		sfr__list_unlink(&flight->link);
+		sfr__list_remove(&flight->hook);
 		sfr__cq_write(interpreter, flight, flight->result, flight->flags);
 		sfr__flight_give(interpreter, flight);
 	}
@@ -67,7 +67,7 @@ static void late_post(struct sfr__interpreter *interpreter)
 /* Its timer, if that runs. */
 static void timer_stop(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	if (!sfr__list_empty(&flight->timer.link))
+	if (!sfr__list_empty(&flight->timer.hook))
 		sfr__wheel_remove(&interpreter->wheel, &flight->timer);
 }
 
@@ -77,7 +77,7 @@ static void limit_stop(struct sfr__interpreter *interpreter, struct sfr__flight 
 	request_post(interpreter, limit, -ECANCELED);
 }
 
-static void chain_cancel(struct sfr__interpreter *interpreter, struct sfr__flight *member)
+static void row_cancel(struct sfr__interpreter *interpreter, struct sfr__flight *member)
 {
 	while (member) {
 		struct sfr__flight *next = member->next;
@@ -87,14 +87,14 @@ static void chain_cancel(struct sfr__interpreter *interpreter, struct sfr__fligh
 	}
 }
 
-/* Post it; the member after it is due, unless this end broke the chain. */
+/* Post it; the member after it is due, unless this end broke the row. */
 static void request_end(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
 			int result)
 {
 	struct sfr__flight *next = flight->next, *limit = NULL;
 	bool broken;
 
-	if (result >= 0 && sfr__request_fills_slot(&flight->request))
+	if (result >= 0 && sfr__request_fills_place(&flight->request))
 		result = sfr__tables_win(interpreter, flight, result);
 	broken = sfr__request_failed(&flight->request, result) &&
 		 !(flight->request.sqe.flags & IOSQE_IO_HARDLINK);
@@ -106,9 +106,9 @@ static void request_end(struct sfr__interpreter *interpreter, struct sfr__flight
 	if (limit)
 		limit_stop(interpreter, limit);
 	if (broken)
-		chain_cancel(interpreter, next);
+		row_cancel(interpreter, next);
 	else if (next)
-		sfr__list_append(&interpreter->due, &next->link);
+		sfr__list_append(&interpreter->due, &next->hook);
 }
 
 /* End one that is in flight, and no longer with the engine. */
@@ -292,10 +292,10 @@ static void due_start(struct sfr__interpreter *interpreter)
 {
 	while (!sfr__list_empty(&interpreter->due)) {
 		struct sfr__flight *flight = sfr__container(interpreter->due.next,
-							    struct sfr__flight, link);
+							    struct sfr__flight, hook);
 		int r;
 
-		sfr__list_unlink(&flight->link);
+		sfr__list_remove(&flight->hook);
 		r = request_start(interpreter, flight);
 		if (r != SFR__NOT_YET)
 			request_end(interpreter, flight, r);
@@ -349,7 +349,7 @@ void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__fl
 {
 	uint64_t now;
 
-	if (!sfr__list_empty(&flight->timer.link))
+	if (!sfr__list_empty(&flight->timer.hook))
 		return;
 	now = time_now(interpreter);
 	flight->request.time_ns = flight->request.time_ns ? 2 * flight->request.time_ns
@@ -371,8 +371,8 @@ void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__f
  * Taking.
  */
 
-/* How many entries the chain at the head of the queue has. It ends with what is written. */
-static unsigned chain_length(const struct sfr__queue *queue)
+/* How many entries the row at the head of the queue has. It ends with what is written. */
+static unsigned row_length(const struct sfr__queue *queue)
 {
 	unsigned written = sfr__queue_written(queue), count = 1;
 
@@ -390,8 +390,8 @@ static int limit_check(const struct sfr__flight *before, const struct sfr__fligh
 	return before && before->request.sqe.opcode != IORING_OP_LINK_TIMEOUT ? 0 : -EINVAL;
 }
 
-/* Find what is wrong before anything runs: then the whole chain is cancelled, but for the culprit. */
-static bool chain_check(struct sfr__interpreter *interpreter, struct sfr__flight *head)
+/* Find what is wrong before anything runs: then the whole row is cancelled, but for the culprit. */
+static bool row_check(struct sfr__interpreter *interpreter, struct sfr__flight *head)
 {
 	struct sfr__flight *flight, *before = NULL, *next;
 	int r = 0;
@@ -412,7 +412,7 @@ static bool chain_check(struct sfr__interpreter *interpreter, struct sfr__flight
 	return false;
 }
 
-static struct sfr__flight *chain_take(struct sfr__interpreter *interpreter, unsigned count)
+static struct sfr__flight *row_take(struct sfr__interpreter *interpreter, unsigned count)
 {
 	struct sfr__queue *queue = &interpreter->engine.queue;
 	struct sfr__flight *head = NULL, **end = &head;
@@ -431,14 +431,14 @@ bool sfr__interpreter_take(struct sfr__interpreter *interpreter)
 
 	late_post(interpreter);
 	while (sfr__queue_written(queue)) {
-		unsigned count = chain_length(queue);
+		unsigned count = row_length(queue);
 		struct sfr__flight *head;
 
 		if (sfr__unlikely(!sfr__flights_reserve(interpreter, count)))
 			return false;
-		head = chain_take(interpreter, count);
-		if (chain_check(interpreter, head)) {
-			sfr__list_append(&interpreter->due, &head->link);
+		head = row_take(interpreter, count);
+		if (row_check(interpreter, head)) {
+			sfr__list_append(&interpreter->due, &head->hook);
 			due_start(interpreter);
 		}
 	}

@@ -2,14 +2,14 @@
 /*
  * Interpreter: what SQEs mean, for engines that are not the kernel.
  *
- * Chains, cancelling, timeouts, multishot, provided buffers, fixed files and buffers are the same
+ * Rows, cancelling, timeouts, multishot, provided buffers, fixed files and buffers are the same
  * wherever SQEs are executed, and are here. How an SQE is attempted, and when another attempt is worth it,
  * is the engine's: the core has no thread, and asks the engine's `system` for the time.
  *
  * Every request takes this way:
  *
- *	taken from the queue, checked together with its chain
- *	started when the member before it has ended, if that did not break the chain
+ *	taken from the queue, checked together with its row
+ *	started when the member before it has ended, if that did not break the row
  *	attempted; if it is too early, the engine waits and says `go_on` (another attempt) or `finish`
  *	ended: its CQE is posted, and the next member is due
  *
@@ -31,12 +31,12 @@ struct sfr__interpreter;
  * structure of its own that begins with this one. */
 struct sfr__flight {
 	struct sfr__request request;
-	struct sfr__flight *next;   /* the member of its chain that comes after it */
+	struct sfr__flight *next;   /* the member of its row that comes after it */
 	struct sfr__flight *bucket; /* the next one in its place of the table */
 	struct sfr__interpreter *interpreter;
 	struct sfr__flight *limits; /* a LINK_TIMEOUT: the op it limits */
 	struct sfr__timer timer;    /* of a timeout, or a retry */
-	struct sfr__link link; /* where it waits: the engine's while that has it, else the core's */
+	struct sfr__hook hook; /* where it waits: the engine's while that has it, else the core's */
 	int number;     /* the descriptor by which it can be cancelled; -1 once that was closed */
 	int32_t result; /* the CQE: */
 	uint32_t flags;
@@ -91,8 +91,8 @@ struct sfr__interpreter {
 	struct sfr__flights *chunks;  /* all memory of requests */
 	struct sfr__flight **table;   /* in flight, by user_data */
 	size_t table_size, in_flight; /* a power of two; how many */
-	struct sfr__link due;         /* members whose turn has come, through `link` */
-	struct sfr__link late;        /* ended, and the completion queue was full */
+	struct sfr__hook due;         /* members whose turn has come, through `link` */
+	struct sfr__hook late;        /* ended, and the completion queue was full */
 	struct sfr__buf_group *groups;
 	unsigned groups_count;
 	int *files; /* descriptors of its own */
@@ -128,11 +128,11 @@ void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__f
 int sfr__interpreter_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
 				  unsigned group);
 int sfr__interpreter_files_add(struct sfr__engine *engine, const int *fds, unsigned count);
-int sfr__interpreter_files_update(struct sfr__engine *engine, unsigned slot, int fd);
+int sfr__interpreter_files_update(struct sfr__engine *engine, unsigned place, int fd);
 int sfr__interpreter_files_remove(struct sfr__engine *engine);
 int sfr__interpreter_buffers_add(struct sfr__engine *engine, const struct iovec *buffers,
 				 unsigned count);
-int sfr__interpreter_buffers_update(struct sfr__engine *engine, unsigned slot,
+int sfr__interpreter_buffers_update(struct sfr__engine *engine, unsigned place,
 				    const struct iovec *buffer);
 
 #endif

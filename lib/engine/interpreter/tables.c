@@ -3,7 +3,7 @@
  * Tables: three arrays that grow by the calls of the seam, and what a request finds in them when it
  * starts.
  *
- * A slot owns its descriptor. What a slot held before is dropped when it gets another, after the
+ * A place owns its descriptor. What a place held before is dropped when it gets another, after the
  * new one is in place.
  */
 #include "engine/interpreter/tables.h"
@@ -73,9 +73,9 @@ int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__
 
 	if (r == 0 && uses_fixed_buffer(flight))
 		r = fixed_buffer(interpreter, flight);
-	if (sfr__request_fills_slot(&flight->request))
+	if (sfr__request_fills_place(&flight->request))
 		sfr__request_close_on_exec(
-			&flight->request); /* no program finds what only a slot names */
+			&flight->request); /* no program finds what only a place names */
 	flight->request.at = (unsigned char *)(uintptr_t)flight->request.sqe.addr;
 	flight->request.len = flight->request.sqe.len;
 	return r;
@@ -110,52 +110,52 @@ int sfr__interpreter_buf_ring_add(struct sfr__engine *engine, void *ring, unsign
 	return 0;
 }
 
-static int slot_check(const struct sfr__interpreter *interpreter, unsigned slot)
+static int place_check(const struct sfr__interpreter *interpreter, unsigned place)
 {
-	return !interpreter->files ? -ENXIO : slot >= interpreter->files_count ? -EINVAL : 0;
+	return !interpreter->files ? -ENXIO : place >= interpreter->files_count ? -EINVAL : 0;
 }
 
 /* The table has this descriptor from now on; -1: none. */
-static void slot_put(struct sfr__interpreter *interpreter, unsigned slot, int fd)
+static void place_put(struct sfr__interpreter *interpreter, unsigned place, int fd)
 {
-	int before = interpreter->files[slot];
+	int before = interpreter->files[place];
 
-	interpreter->files[slot] = fd;
+	interpreter->files[place] = fd;
 	if (before >= 0)
 		interpreter->calls->drop(interpreter, before);
 }
 
 int sfr__tables_win(struct sfr__interpreter *interpreter, const struct sfr__flight *flight, int fd)
 {
-	unsigned slot = flight->request.sqe.file_index - 1;
-	int r = slot_check(interpreter, slot);
+	unsigned place = flight->request.sqe.file_index - 1;
+	int r = place_check(interpreter, place);
 
 	if (r == 0)
-		slot_put(interpreter, slot, fd);
+		place_put(interpreter, place, fd);
 	else
 		interpreter->calls->drop(interpreter, fd);
 	return r;
 }
 
-int sfr__tables_close(struct sfr__interpreter *interpreter, unsigned slot)
+int sfr__tables_close(struct sfr__interpreter *interpreter, unsigned place)
 {
-	int r = slot_check(interpreter, slot);
+	int r = place_check(interpreter, place);
 
-	if (r == 0 && interpreter->files[slot] < 0)
+	if (r == 0 && interpreter->files[place] < 0)
 		r = -EBADF;
 	if (r == 0)
-		slot_put(interpreter, slot, -1);
+		place_put(interpreter, place, -1);
 	return r;
 }
 
-/* A slot gets a descriptor of its own. 0 or -errno, and it stays as it was. */
-static int slot_keep(struct sfr__interpreter *interpreter, unsigned slot, int fd)
+/* A place gets a descriptor of its own. 0 or -errno, and it stays as it was. */
+static int place_keep(struct sfr__interpreter *interpreter, unsigned place, int fd)
 {
 	if (fd != -1)
 		fd = interpreter->calls->keep(interpreter, fd);
 	if (fd < -1)
 		return fd;
-	slot_put(interpreter, slot, fd);
+	place_put(interpreter, place, fd);
 	return 0;
 }
 
@@ -164,7 +164,7 @@ static void files_free(struct sfr__interpreter *interpreter)
 	unsigned i;
 
 	for (i = 0; i < interpreter->files_count; i++)
-		slot_put(interpreter, i, -1);
+		place_put(interpreter, i, -1);
 	free(interpreter->files);
 	interpreter->files = NULL;
 	interpreter->files_count = 0;
@@ -187,18 +187,18 @@ int sfr__interpreter_files_add(struct sfr__engine *engine, const int *fds, unsig
 	for (i = 0; i < count; i++)
 		interpreter->files[i] = -1;
 	for (i = 0; r == 0 && i < count; i++)
-		r = slot_keep(interpreter, i, fds[i]);
+		r = place_keep(interpreter, i, fds[i]);
 	if (r < 0)
 		files_free(interpreter);
 	return r;
 }
 
-int sfr__interpreter_files_update(struct sfr__engine *engine, unsigned slot, int fd)
+int sfr__interpreter_files_update(struct sfr__engine *engine, unsigned place, int fd)
 {
 	struct sfr__interpreter *interpreter = interpreter_of(engine);
-	int r = slot_check(interpreter, slot);
+	int r = place_check(interpreter, place);
 
-	return r == 0 ? slot_keep(interpreter, slot, fd) : r;
+	return r == 0 ? place_keep(interpreter, place, fd) : r;
 }
 
 int sfr__interpreter_files_remove(struct sfr__engine *engine)
@@ -226,16 +226,16 @@ int sfr__interpreter_buffers_add(struct sfr__engine *engine, const struct iovec 
 	return 0;
 }
 
-int sfr__interpreter_buffers_update(struct sfr__engine *engine, unsigned slot,
+int sfr__interpreter_buffers_update(struct sfr__engine *engine, unsigned place,
 				    const struct iovec *buffer)
 {
 	struct sfr__interpreter *interpreter = interpreter_of(engine);
 
 	if (!interpreter->buffers)
 		return -ENXIO;
-	if (slot >= interpreter->buffers_count)
+	if (place >= interpreter->buffers_count)
 		return -EINVAL;
-	interpreter->buffers[slot] = *buffer;
+	interpreter->buffers[place] = *buffer;
 	return 0;
 }
 

@@ -13,12 +13,12 @@ struct sfr__buf_group *sfr__tables_group(struct sfr__interpreter *interpreter, u
 /* Look up a request's descriptor and memory. 0; -EBADF, -EFAULT. */
 int sfr__tables_resolve(const struct sfr__interpreter *interpreter, struct sfr__flight *flight);
 
-/* Put the descriptor that a request won into the slot that it names. 0; -ENXIO, -EINVAL, and it is
+/* Put the descriptor that a request won into the place that it names. 0; -ENXIO, -EINVAL, and it is
  * closed. */
 int sfr__tables_win(struct sfr__interpreter *interpreter, const struct sfr__flight *flight, int fd);
 
-/* Empty a slot. 0; -ENXIO, -EINVAL, -EBADF. */
-int sfr__tables_close(struct sfr__interpreter *interpreter, unsigned slot);
+/* Empty a place. 0; -ENXIO, -EINVAL, -EBADF. */
+int sfr__tables_close(struct sfr__interpreter *interpreter, unsigned place);
 
 void sfr__tables_free(struct sfr__interpreter *interpreter);
 

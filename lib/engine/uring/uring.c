@@ -105,13 +105,13 @@ static void sq_sync(struct uring *uring)
 }
 
 /*
- * The kernel ran short of memory in the middle of a chain. It takes a chain to end with what an enter took of
+ * The kernel ran short of memory in the middle of a row. It takes a row to end with what an enter took of
  * it, and would start the rest without waiting, whatever becomes of the members before. So the rest completes
  * and does nothing: whoever submitted it is told so, and submits it again when it is due.
  *
  * Only what nobody else is looking at can be changed, so not under kernel polling. See machine/quirk.c about that.
  */
-static void chain_disarm(struct sfr__queue *queue)
+static void row_disarm(struct sfr__queue *queue)
 {
 	uint32_t at = queue->sq_head;
 	unsigned before = queue->sqes[(at - 1) & queue->sq_mask].flags;
@@ -149,7 +149,7 @@ static int enter_once(struct uring *uring, unsigned wait_for, const struct __ker
 	uring->engine.overflown = is_overflown(uring);
 	if (sfr__unlikely(queue->sq_head != queue->sq_tail) && queue->sq_head != head &&
 	    !uring->sqpoll)
-		chain_disarm(queue);
+		row_disarm(queue);
 	return r < 0 ? r : 0;
 }
 
@@ -213,9 +213,9 @@ static int uring_files_add(struct sfr__engine *engine, const int *fds, unsigned 
 	return uring_register(uring_of(engine), IORING_REGISTER_FILES, fds, count);
 }
 
-static int uring_files_update(struct sfr__engine *engine, unsigned slot, int fd)
+static int uring_files_update(struct sfr__engine *engine, unsigned place, int fd)
 {
-	struct io_uring_rsrc_update update = {.offset = slot, .data = (uint64_t)(uintptr_t)&fd};
+	struct io_uring_rsrc_update update = {.offset = place, .data = (uint64_t)(uintptr_t)&fd};
 	int r = uring_register(uring_of(engine), IORING_REGISTER_FILES_UPDATE, &update, 1);
 
 	return r < 0 ? r : 0;
@@ -232,11 +232,11 @@ static int uring_buffers_add(struct sfr__engine *engine, const struct iovec *buf
 	return uring_register(uring_of(engine), IORING_REGISTER_BUFFERS, buffers, count);
 }
 
-static int uring_buffers_update(struct sfr__engine *engine, unsigned slot,
+static int uring_buffers_update(struct sfr__engine *engine, unsigned place,
 				const struct iovec *buffer)
 {
 	struct io_uring_rsrc_update2 update = {
-		.offset = slot, .data = (uint64_t)(uintptr_t)buffer, .nr = 1};
+		.offset = place, .data = (uint64_t)(uintptr_t)buffer, .nr = 1};
 	int r = uring_register(uring_of(engine), IORING_REGISTER_BUFFERS_UPDATE, &update,
 			       sizeof(update));
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Op slots: the table of lives, and slots made as they are needed.
+ * Op cells: the table of lives, and cells made as they are needed.
  *
- * Free slots are linked by their ops. A slot is made only when none is free, so a loop touches as
+ * Free cells are linked by their ops. A cell is made only when none is free, so a loop touches as
  * much memory as it ever had ops at the same time.
  */
-#include "loop/op_slot.h"
+#include "loop/op_cell.h"
 #include "loop/loop.h"
 #include <errno.h>
 
@@ -51,25 +51,25 @@ void sfr__op_tell_traced(const sfr_op *op, enum sfr__op_state from, enum sfr__op
 void sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max)
 {
 	*table = (struct sfr__op_table){.bare_max = bare_max};
-	sfr__array_init(&table->slots, sizeof(sfr_op), bare_max + bufs_max);
+	sfr__array_init(&table->cells, sizeof(sfr_op), bare_max + bufs_max);
 }
 
 void sfr__op_table_fini(struct sfr__op_table *table)
 {
-	sfr__array_fini(&table->slots);
+	sfr__array_fini(&table->cells);
 }
 
-/* Slots for this many buffers and bare ops. 0 or -ENOMEM. */
+/* Cells for this many buffers and bare ops. 0 or -ENOMEM. */
 static int table_grow(struct sfr__op_table *table, size_t bufs, size_t bare)
 {
-	size_t slots;
-	int r = sfr__array_grow(&table->slots, bufs + bare);
+	size_t cells;
+	int r = sfr__array_grow(&table->cells, bufs + bare);
 
 	if (r < 0)
 		return r;
-	slots = table->slots.ready - bufs;
+	cells = table->cells.ready - bufs;
 	table->bufs = bufs;
-	table->bare_ready = slots < table->bare_max ? slots : table->bare_max;
+	table->bare_ready = cells < table->bare_max ? cells : table->bare_max;
 	return 0;
 }
 
@@ -84,11 +84,11 @@ bool sfr__op_table_extend(struct sfr__op_table *table)
 	       table_grow(table, table->bufs, table->bare + 1) == 0;
 }
 
-sfr_op *sfr__op_slot_new(struct sfr__op_table *table)
+sfr_op *sfr__op_cell_new(struct sfr__op_table *table)
 {
 	sfr_op *op;
 
-	sfr__invariant(table->made < table->slots.ready);
+	sfr__invariant(table->made < table->cells.ready);
 	op = sfr__op_at(table, table->made);
 	op->index = (uint32_t)table->made++;
 	op->state = SFR__OP_FREE;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Op slots: where operations live, and the table of their lives.
+ * Op cells: where operations live, and the table of their lives.
  *
- * An op is built in a slot of two cache lines: the SQE as it will be submitted, and what to do when it
- * completes. Slots never move, so a slot's address is what the engine carries through the CQE. A slot
+ * An op is built in a cell of two cache lines: the SQE as it will be submitted, and what to do when it
+ * completes. Cells never move, so a cell's address is what the engine carries through the CQE. A cell
  * knows its index, and a ticket is index and generation: a stale one is an error, never somebody else's
  * op.
  *
- * There is a slot for every buffer that exists, besides those that ops without buffer may use. So an
+ * There is a cell for every buffer that exists, besides those that ops without buffer may use. So an
  * op that carries a buffer can always be built.
  */
-#ifndef SFR_LIB_LOOP_OP_SLOT_H
-#define SFR_LIB_LOOP_OP_SLOT_H
+#ifndef SFR_LIB_LOOP_OP_CELL_H
+#define SFR_LIB_LOOP_OP_CELL_H
 
 #include "base/array.h"
 #include "base/invariant.h"
@@ -59,19 +59,19 @@ enum {
 	/* it sends or writes a chain, by way of a gather: see op/gathered.h */
 	SFR__OP_GATHERED = 16,
 	SFR__OP_SENT = 32, /* its result is known, and its buffer not back: see op/send_zc.c */
-	/* it fills or empties a slot of the fixed files: see loop/fixed_file.h */
-	SFR__OP_SLOT = 64,
+	/* it fills or empties a place of the registered files: see loop/files.h */
+	SFR__OP_PLACE = 64,
 	SFR__OP_HOLDS_FD = 128, /* sqe.fd is its own, and goes with it */
 	/* Whose its buffer is when it is done. Neither: handed back through the callback. */
 	SFR__OP_BUF_HIDDEN = 256, /* the op's own arguments; dropped */
 	SFR__OP_BUF_QUEUED = 512, /* of a send queue, perhaps a chain: passed through as it is */
-	/* Of batches: see op/chain.h. */
-	SFR__OP_LINKED = 1024,    /* sqe.user_data names the op behind it */
-	SFR__OP_CHAINED = 2048,   /* the engine has it as one of a chain */
-	SFR__OP_BEHIND = 4096,    /* and the one before it there has not ended */
-	SFR__OP_SLOT_HELD = 8192, /* SFR__OP_SLOT, once it starts */
-	SFR__OP_TIMED = 16384,    /* it has a deadline: see loop/deadline.h */
-	SFR__OP_TRACED = 32768,   /* the log is told of its steps */
+	/* Of batches: see op/row.h. */
+	SFR__OP_LINKED = 1024,     /* sqe.user_data names the op behind it */
+	SFR__OP_IN_ROW = 2048,     /* the engine has it as one of a row */
+	SFR__OP_BEHIND = 4096,     /* and the one before it there has not ended */
+	SFR__OP_PLACE_HELD = 8192, /* SFR__OP_PLACE, once it starts */
+	SFR__OP_TIMED = 16384,     /* it has a deadline: see loop/deadline.h */
+	SFR__OP_TRACED = 32768,    /* the log is told of its steps */
 };
 
 /* What the engine carries through a CQE: the address of an op, or one of these; and see SFR__CQE_UNSENT. */
@@ -96,13 +96,13 @@ struct sfr_op {
 	sfr_done *done;
 	void *arg;
 	sfr_buf *buf;
-	struct sfr__link link; /* on one of the loop's lists, or of the free slots (next) */
+	struct sfr__hook hook; /* on one of the loop's lists, or of the free cells (next) */
 	uint32_t generation;
 	int32_t result; /* when DONE; while BUILDING what is wrong already, or 0 */
 	uint8_t state;  /* enum sfr__op_state; its one writer is sfr__op_step */
 	uint8_t kind;   /* enum sfr__op_kind: see op/kind.h */
 	uint16_t flags; /* SFR__OP_BARE ... */
-	uint32_t index; /* of its slot in the table */
+	uint32_t index; /* of its cell in the table */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct io_uring_sqe) == 64, "an SQE is one cache line");
@@ -110,21 +110,21 @@ _Static_assert(sizeof(struct sfr_op) == 128, "an op is two cache lines");
 
 struct sfr__op_table {
 	sfr_op *free;
-	size_t made;       /* slots used at least once */
+	size_t made;       /* cells used at least once */
 	size_t bare;       /* ops in being that carry no buffer */
 	size_t bare_ready; /* how many may be, with the memory there is */
 	size_t bare_max;   /* how many may be */
-	size_t bufs;       /* buffers that exist: as many slots are set aside */
+	size_t bufs;       /* buffers that exist: as many cells are set aside */
 	uint16_t traced;   /* SFR__OP_TRACED if the log is told of all its ops; or 0 */
 	/* Tell it of a step of an op that was in state `from`. Not NULL where ops are traced. */
 	void (*trace)(const sfr_op *op, enum sfr__op_state from, enum sfr__op_event event);
-	struct sfr__array slots;
+	struct sfr__array cells;
 };
 
 void sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max);
 void sfr__op_table_fini(struct sfr__op_table *table);
 
-/* Set slots aside for this many buffers. 0 or -ENOMEM. */
+/* Set cells aside for this many buffers. 0 or -ENOMEM. */
 int sfr__op_table_reserve(struct sfr__op_table *table, size_t bufs);
 
 /* Memory for one more op without buffer. False if there is none, or ring.ops_max is reached. */
@@ -168,14 +168,14 @@ static inline bool sfr__op_is_ending(const sfr_op *op)
 	return op->state == SFR__OP_CANCELLING || op->state == SFR__OP_ORPHANED;
 }
 
-/* The slot of an index below `made`. */
+/* The cell of an index below `made`. */
 static inline sfr_op *sfr__op_at(const struct sfr__op_table *table, size_t index)
 {
-	return sfr__array_at(&table->slots, index);
+	return sfr__array_at(&table->cells, index);
 }
 
-/* A slot that was never used. There is one. */
-sfr_op *sfr__op_slot_new(struct sfr__op_table *table);
+/* A cell that was never used. There is one. */
+sfr_op *sfr__op_cell_new(struct sfr__op_table *table);
 
 /* Forget what an op asked of the engine. liburing's helpers set what they have a use for, and leave the rest
  * as it was: whoever prepares an op that was prepared before begins with this. */
@@ -184,7 +184,7 @@ static inline void sfr__op_blank(sfr_op *op)
 	op->sqe = (struct io_uring_sqe){0};
 }
 
-/* A slot in state BUILDING, blank, for an op with or without buffer. NULL if there is no memory: never for
+/* A cell in state BUILDING, blank, for an op with or without buffer. NULL if there is no memory: never for
  * one with buffer. */
 static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 {
@@ -196,10 +196,10 @@ static inline sfr_op *sfr__op_take(struct sfr__op_table *table, bool with_buf)
 		table->bare++;
 	}
 	if (sfr__likely(op != NULL))
-		table->free = (sfr_op *)(void *)op->link.next;
+		table->free = (sfr_op *)(void *)op->hook.next;
 	else
-		op = sfr__op_slot_new(table);
-	sfr__list_init(&op->link);
+		op = sfr__op_cell_new(table);
+	sfr__list_init(&op->hook);
 	sfr__op_move(op, SFR__EV_BUILD); /* untold: nothing is known of it yet */
 	sfr__op_blank(op);
 	op->flags = (uint16_t)(table->traced | (with_buf ? 0 : SFR__OP_BARE));
@@ -214,7 +214,7 @@ static inline void sfr__op_give(struct sfr__op_table *table, sfr_op *op, enum sf
 	sfr__op_move(op, event);
 	table->bare -= op->flags & SFR__OP_BARE;
 	op->generation += 1 + (op->generation == UINT32_MAX); /* 0 is for tickets of no op */
-	op->link.next = (struct sfr__link *)(void *)table->free;
+	op->hook.next = (struct sfr__hook *)(void *)table->free;
 	table->free = op;
 }
 

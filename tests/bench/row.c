@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small file opened, read and closed, one after the other: as a batch with kernel links and without, as
- * three operations, and by system calls. What a chain saves is turns.
+ * three operations, and by system calls. What a row saves is turns.
  */
 #include <safer_ring.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 enum { WAYS = 4, ROUNDS = 9, SIZE = 4096 };
 
-static char name[] = "/tmp/safer-ring-chain-XXXXXX";
+static char name[] = "/tmp/safer-ring-row-XXXXXX";
 static int files = 20000;
 
 struct way {
@@ -23,7 +23,7 @@ struct way {
 	int (*read_once)(struct way *way);
 	sfr_loop *loop;
 	sfr_batch *batch;
-	int slot;
+	int place;
 	double us[ROUNDS], ratio[ROUNDS], enters;
 };
 
@@ -31,7 +31,7 @@ static void check(int result, const char *what)
 {
 	if (result >= 0)
 		return;
-	fprintf(stderr, "chain: %s (%s)\n", what, sfr_strerror(result));
+	fprintf(stderr, "row: %s (%s)\n", what, sfr_strerror(result));
 	unlink(name);
 	exit(EXIT_FAILURE);
 }
@@ -42,7 +42,7 @@ static int by_batch(struct way *way)
 	sfr_batch *batch = way->batch;
 	sfr_buf *buf = sfr_buf_get(way->loop, SIZE);
 	sfr_op *op = sfr_openat(way->loop, AT_FDCWD, name, O_RDONLY, 0);
-	int open = sfr_batch_add(batch, sfr_into(op, way->slot)), fd = sfr_batch_fd(batch, open);
+	int open = sfr_batch_add(batch, sfr_into(op, way->place)), fd = sfr_batch_fd(batch, open);
 	int read = sfr_batch_then(batch, open, sfr_read(way->loop, fd, buf));
 	int close = sfr_batch_add(batch, sfr_close(way->loop, fd)), got = -1;
 
@@ -90,7 +90,7 @@ static void way_begin(struct way *way, const char *engine)
 	check(sfr_config_set(config, "engine", engine, NULL), "engine");
 	check(sfr_loop_new(&way->loop, config), "cannot make a loop");
 	sfr_config_free(config);
-	check(sfr_files_register(way->loop, &none, 1, &way->slot), "no slot");
+	check(sfr_files_register(way->loop, &none, 1, &way->place), "no place");
 	way->batch = sfr_batch_new(way->loop);
 	check(way->batch ? 0 : -errno, "no batch");
 }
@@ -166,7 +166,7 @@ int main(int argc, char **argv)
 		else if (option == 'q')
 			files = 1000;
 		else
-			return puts("usage: chain [--quick] [--engine NAME]\n\n"
+			return puts("usage: row [--quick] [--engine NAME]\n\n"
 				    "Opens, reads and closes a file of 4 KiB 20,000 times in each of four ways,\n"
 				    "9 times in turns. Shown are medians; ratios are to the first way, within a\n"
 				    "round. --quick: 1,000 times."),

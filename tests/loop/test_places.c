@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a slot of the registered files: one operation changes it at a time, as the kernel keeps no
+ * The life of a place of the registered files: one operation changes it at a time, as the kernel keeps no
  * order between them.
  */
 #include "batches.h"
@@ -18,8 +18,8 @@
 static struct seen filled, closed;
 static int name;
 
-/* With one slot, which is empty. */
-static sfr_loop *loop_with_slot(int world)
+/* With one place, which is empty. */
+static sfr_loop *loop_with_place(int world)
 {
 	sfr_loop *loop = loop_in(world, NULL);
 	int none = -1;
@@ -73,26 +73,26 @@ static void assert_full(sfr_loop *loop)
 
 /* Every way there is; what is not here is refused. */
 static const struct {
-	enum sfr__slot_state from;
-	enum sfr__slot_event event;
-	enum sfr__slot_state to;
+	enum sfr__place_state from;
+	enum sfr__place_event event;
+	enum sfr__place_state to;
 } arrows[] = {
-	{SFR__SLOT_EMPTY, SFR__SLOT_FILL, SFR__SLOT_AWAITED},
-	{SFR__SLOT_EMPTY, SFR__SLOT_CLOSE, SFR__SLOT_VACATED},
-	{SFR__SLOT_EMPTY, SFR__SLOT_CLOSE_BEHIND, SFR__SLOT_VACATED},
-	{SFR__SLOT_AWAITED, SFR__SLOT_FILLED, SFR__SLOT_FULL},
-	{SFR__SLOT_AWAITED, SFR__SLOT_NOT_FILLED, SFR__SLOT_EMPTY},
-	{SFR__SLOT_AWAITED, SFR__SLOT_CLOSE_BEHIND, SFR__SLOT_PASSING},
-	{SFR__SLOT_FULL, SFR__SLOT_CLOSE, SFR__SLOT_CLOSING},
-	{SFR__SLOT_FULL, SFR__SLOT_CLOSE_BEHIND, SFR__SLOT_CLOSING},
-	{SFR__SLOT_CLOSING, SFR__SLOT_CLOSED, SFR__SLOT_EMPTY},
-	{SFR__SLOT_CLOSING, SFR__SLOT_NOT_CLOSED, SFR__SLOT_FULL},
-	{SFR__SLOT_PASSING, SFR__SLOT_FILLED, SFR__SLOT_CLOSING},
-	{SFR__SLOT_PASSING, SFR__SLOT_NOT_FILLED, SFR__SLOT_VACATED},
-	{SFR__SLOT_PASSING, SFR__SLOT_CLOSED, SFR__SLOT_AWAITED},
-	{SFR__SLOT_PASSING, SFR__SLOT_NOT_CLOSED, SFR__SLOT_AWAITED},
-	{SFR__SLOT_VACATED, SFR__SLOT_CLOSED, SFR__SLOT_EMPTY},
-	{SFR__SLOT_VACATED, SFR__SLOT_NOT_CLOSED, SFR__SLOT_EMPTY},
+	{SFR__PLACE_EMPTY, SFR__PLACE_FILL, SFR__PLACE_AWAITED},
+	{SFR__PLACE_EMPTY, SFR__PLACE_CLOSE, SFR__PLACE_VACATED},
+	{SFR__PLACE_EMPTY, SFR__PLACE_CLOSE_BEHIND, SFR__PLACE_VACATED},
+	{SFR__PLACE_AWAITED, SFR__PLACE_FILLED, SFR__PLACE_FULL},
+	{SFR__PLACE_AWAITED, SFR__PLACE_NOT_FILLED, SFR__PLACE_EMPTY},
+	{SFR__PLACE_AWAITED, SFR__PLACE_CLOSE_BEHIND, SFR__PLACE_PASSING},
+	{SFR__PLACE_FULL, SFR__PLACE_CLOSE, SFR__PLACE_CLOSING},
+	{SFR__PLACE_FULL, SFR__PLACE_CLOSE_BEHIND, SFR__PLACE_CLOSING},
+	{SFR__PLACE_CLOSING, SFR__PLACE_CLOSED, SFR__PLACE_EMPTY},
+	{SFR__PLACE_CLOSING, SFR__PLACE_NOT_CLOSED, SFR__PLACE_FULL},
+	{SFR__PLACE_PASSING, SFR__PLACE_FILLED, SFR__PLACE_CLOSING},
+	{SFR__PLACE_PASSING, SFR__PLACE_NOT_FILLED, SFR__PLACE_VACATED},
+	{SFR__PLACE_PASSING, SFR__PLACE_CLOSED, SFR__PLACE_AWAITED},
+	{SFR__PLACE_PASSING, SFR__PLACE_NOT_CLOSED, SFR__PLACE_AWAITED},
+	{SFR__PLACE_VACATED, SFR__PLACE_CLOSED, SFR__PLACE_EMPTY},
+	{SFR__PLACE_VACATED, SFR__PLACE_NOT_CLOSED, SFR__PLACE_EMPTY},
 };
 
 START_TEST(each_event_leads_where_the_drawing_says)
@@ -100,16 +100,16 @@ START_TEST(each_event_leads_where_the_drawing_says)
 	unsigned state, event;
 	size_t i;
 
-	for (state = 0; state < SFR__SLOT_STATES; state++) {
-		for (event = 0; event < SFR__SLOT_EVENTS; event++) {
-			unsigned drawn = SFR__SLOT_BUSY;
+	for (state = 0; state < SFR__PLACE_STATES; state++) {
+		for (event = 0; event < SFR__PLACE_EVENTS; event++) {
+			unsigned drawn = SFR__PLACE_BUSY;
 
 			for (i = 0; i < sizeof(arrows) / sizeof(arrows[0]); i++)
 				if (arrows[i].from == state && arrows[i].event == event)
 					drawn = arrows[i].to;
-			ck_assert_msg(sfr__slot_after[state][event] == drawn,
+			ck_assert_msg(sfr__place_after[state][event] == drawn,
 				      "state %u, event %u: %u", state, event,
-				      sfr__slot_after[state][event]);
+				      sfr__place_after[state][event]);
 		}
 	}
 }
@@ -119,10 +119,10 @@ END_TEST
  * One after another.
  */
 
-START_TEST(a_close_behind_the_op_that_fills_its_slot_is_refused)
+START_TEST(a_close_behind_the_op_that_fills_its_place_is_refused)
 {
 	static sfr_op *(*const fills[])(sfr_loop *) = {zeros, new_file, new_socket};
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
@@ -150,7 +150,7 @@ END_TEST
 
 START_TEST(a_fill_behind_a_close_is_refused)
 {
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 	int i;
 
 	for (i = 0; i < 4; i++) {
@@ -171,7 +171,7 @@ END_TEST
 
 START_TEST(of_two_closes_one_closes)
 {
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 
 	ck_assert_int_eq(awaited(zeros(loop)), 0);
 	sfr_submit(sfr_close(loop, name), record, &filled);
@@ -209,7 +209,7 @@ static void fill_again(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 START_TEST(the_next_one_may_be_submitted_in_the_callback_of_the_last)
 {
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 
 	rounds_left = ROUNDS;
 	fill_again(loop, 0, NULL, NULL);
@@ -221,9 +221,9 @@ START_TEST(the_next_one_may_be_submitted_in_the_callback_of_the_last)
 END_TEST
 
 /* Whoever wins the race against the request to cancel. */
-START_TEST(a_slot_is_what_its_ops_say_also_when_they_are_cancelled)
+START_TEST(a_place_is_what_its_ops_say_also_when_they_are_cancelled)
 {
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
@@ -247,9 +247,9 @@ START_TEST(a_slot_is_what_its_ops_say_also_when_they_are_cancelled)
 }
 END_TEST
 
-START_TEST(until_an_op_that_was_to_fill_it_has_ended_a_slot_is_not_closed)
+START_TEST(until_an_op_that_was_to_fill_it_has_ended_a_place_is_not_closed)
 {
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 	int i;
 
 	for (i = 0; i < 4; i++) {
@@ -272,16 +272,16 @@ END_TEST
  * In batches.
  */
 
-/* Whether slots are filled by the engine itself, and it keeps the order of a batch. */
+/* Whether places are filled by the engine itself, and it keeps the order of a batch. */
 static bool engine_keeps_order(sfr_loop *loop)
 {
 	return sfr__has(loop->engine->features, SFR__FEATURE_DIRECT_FILES) &&
 	       sfr__has(loop->engine->features, SFR__FEATURE_LINKS);
 }
 
-START_TEST(in_a_batch_a_close_follows_the_op_that_fills_its_slot)
+START_TEST(in_a_batch_a_close_follows_the_op_that_fills_its_place)
 {
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
@@ -310,9 +310,9 @@ START_TEST(in_a_batch_a_close_follows_the_op_that_fills_its_slot)
 }
 END_TEST
 
-START_TEST(a_chain_that_breaks_leaves_its_slot_as_it_was)
+START_TEST(a_row_that_breaks_leaves_its_place_as_it_was)
 {
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 	int i;
 
 	for (i = 0; i < 8; i++) {
@@ -349,9 +349,9 @@ START_TEST(a_chain_that_breaks_leaves_its_slot_as_it_was)
 }
 END_TEST
 
-START_TEST(others_are_refused_while_a_batch_changes_a_slot)
+START_TEST(others_are_refused_while_a_batch_changes_a_place)
 {
-	sfr_loop *loop = loop_with_slot(_i);
+	sfr_loop *loop = loop_with_place(_i);
 	int i;
 
 	for (i = 0; i < 4; i++) {
@@ -380,20 +380,20 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("slots");
+	Suite *suite = suite_create("places");
 	TCase *tc = world_case(suite, "the table");
 
 	tcase_add_test(tc, each_event_leads_where_the_drawing_says);
 	tc = world_case(suite, "one after another");
-	world_test(tc, a_close_behind_the_op_that_fills_its_slot_is_refused);
+	world_test(tc, a_close_behind_the_op_that_fills_its_place_is_refused);
 	world_test(tc, a_fill_behind_a_close_is_refused);
 	world_test(tc, of_two_closes_one_closes);
 	world_test(tc, the_next_one_may_be_submitted_in_the_callback_of_the_last);
-	world_test(tc, a_slot_is_what_its_ops_say_also_when_they_are_cancelled);
-	world_test(tc, until_an_op_that_was_to_fill_it_has_ended_a_slot_is_not_closed);
+	world_test(tc, a_place_is_what_its_ops_say_also_when_they_are_cancelled);
+	world_test(tc, until_an_op_that_was_to_fill_it_has_ended_a_place_is_not_closed);
 	tc = world_case(suite, "in batches");
-	world_test(tc, in_a_batch_a_close_follows_the_op_that_fills_its_slot);
-	world_test(tc, a_chain_that_breaks_leaves_its_slot_as_it_was);
-	world_test(tc, others_are_refused_while_a_batch_changes_a_slot);
+	world_test(tc, in_a_batch_a_close_follows_the_op_that_fills_its_place);
+	world_test(tc, a_row_that_breaks_leaves_its_place_as_it_was);
+	world_test(tc, others_are_refused_while_a_batch_changes_a_place);
 	return world_run(suite);
 }

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a plan comes to: how many blocks and descriptors there may be, and the addresses that are reserved
+ * for them.
+ */
+#include "buffer/pool.h"
+
+/* What the budget leaves beside the blocks that there are from the first. */
+static uint64_t spec_room(const struct sfr__pool_spec *spec)
+{
+	uint64_t size = (uint64_t)spec->size * spec->count;
+
+	return spec->budget > size ? spec->budget - size : 0;
+}
+
+/* How many blocks of a size fit in there. */
+static uint32_t spec_more(const struct sfr__pool_spec *spec, uint32_t size)
+{
+	uint64_t count = size ? spec_room(spec) / size : 0;
+
+	return (uint32_t)(count < SFR__BLOCKS_MAX - spec->count ? count
+								: SFR__BLOCKS_MAX - spec->count);
+}
+
+size_t sfr__pool_blocks_max(const struct sfr__pool_spec *spec)
+{
+	return spec->count + spec_more(spec, spec->small ? spec->small : spec->size);
+}
+
+static uint32_t block_max(const struct sfr__pool_spec *spec)
+{
+	return spec->large > spec->size ? spec->large : spec->size;
+}
+
+static uint64_t arena_size(const struct sfr__pool_spec *spec)
+{
+	return sfr__arena_size((uint64_t)spec->size * spec->count + spec_room(spec),
+			       block_max(spec), 1U + (spec->small > 0) + (spec->large > 0));
+}
+
+/* Blocks of another size, made when somebody asks for one. 0 or -ENOMEM. */
+static int class_init(struct sfr__pool *pool, struct sfr__slab *slab,
+		      const struct sfr__pool_spec *spec, uint32_t size)
+{
+	uint32_t count_max = spec_more(spec, size);
+
+	return count_max ? sfr__slab_init(slab, &pool->arena, size, count_max) : 0;
+}
+
+int sfr__pool_lay_out(struct sfr__pool *pool, const struct sfr__pool_spec *spec)
+{
+	size_t front = (size_t)spec->size * spec->count;
+	int r = sfr__arena_init(&pool->arena, arena_size(spec), block_max(spec),
+				spec->huge ? front : 0);
+
+	sfr__array_init(&pool->descriptors, sizeof(struct sfr__buf),
+			sfr__pool_blocks_max(spec) + spec->extra_max);
+	if (r == 0)
+		r = sfr__slab_init(&pool->slab, &pool->arena, spec->size,
+				   spec->count + spec_more(spec, spec->size));
+	if (r == 0)
+		r = sfr__slab_grow(&pool->slab, spec->count);
+	if (r == 0)
+		r = class_init(pool, &pool->small, spec, spec->small);
+	if (r == 0)
+		r = class_init(pool, &pool->large, spec, spec->large);
+	pool->slab.front = spec->count;
+	return r;
+}
+
+uint64_t sfr__pool_addresses(const struct sfr__pool_spec *spec)
+{
+	const uint64_t size = arena_size(spec);
+	const uint32_t sizes[] = {spec->size, spec->small, spec->large};
+	uint64_t sides = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		sides += sizes[i] ? sfr__slab_addresses(size, sizes[i]) : 0;
+	return sfr__arena_addresses(size, block_max(spec)) + sides +
+	       sfr__array_addresses(sizeof(struct sfr__buf), spec->count);
+}
