@@ -9,7 +9,7 @@
  *	r = sfr_batch_submit(copy, copied, arg); // the first error of any line above
  *
  * An operation that waits for nothing starts with the loop's next turn; any other as soon as those that it
- * waits for are done. Where the kernel's rules allow it, several are handed over as one linked row, and
+ * waits for are done. Where the kernel's rules allow it, several are handed over as one row of linked operations, and
  * it starts each by itself; sfr_batch_plan() tells, and docs/batches.md explains. What happens is the same
  * either way.
  *
@@ -191,7 +191,7 @@ SFR_API sfr_buf *sfr_batch_take(sfr_batch *batch, int op);
 typedef struct sfr_batch_plan_info {
 	unsigned ops;        /**< Operations. */
 	unsigned edges;      /**< Dependencies, as often as they were declared. */
-	unsigned chains;     /**< Linked rows that the engine gets: of two operations or more. */
+	unsigned chains;     /**< Rows of linked operations that the engine gets: of two or more. */
 	unsigned links;      /**< Links in them, of both kinds. */
 	unsigned hard_links; /**< Those that hold whatever the outcome. */
 	unsigned released;   /**< Dependencies that the loop looks after. */

@@ -18,7 +18,7 @@ enum sfr_error {
 	SFR_EPENDING,         /**< A result was asked for before completion. */
 	SFR_EOPSINFLIGHT,     /**< The loop was freed with operations in flight. */
 	SFR_EDEPFAILED,       /**< An operation that this one depends on failed. */
-	SFR_ENOTREGISTERED,   /**< The fixed file or buffer is not registered. */
+	SFR_ENOTREGISTERED,   /**< The file or buffer is not registered. */
 	SFR_ECYCLE,           /**< The dependencies form a cycle. */
 	SFR_EPOOLEMPTY,       /**< No buffer is left under the configured limits. */
 	SFR_ESTALE,           /**< The ticket is of an operation that is gone. */

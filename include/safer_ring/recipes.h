@@ -30,7 +30,7 @@ SFR_BEGIN_DECLS
 typedef void sfr_copied(sfr_loop *loop, int64_t result, void *arg);
 
 /**
- * Copy a range of one file to another: block by block, each one kernel chain, several at a time. It holds at
+ * Copy a range of one file to another: block by block, each one row of linked operations, several at a time. It holds at
  * most 16 buffers: of buffers.large, up to 256 KiB each, or of buffers.size where there are no large ones or
  * none is left. Both files have positions to read and write at; in one and the same, the ranges do not overlap.
  *

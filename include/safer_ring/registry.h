@@ -49,8 +49,8 @@ SFR_API int sfr_files_unregister(sfr_loop *loop);
  *
  * @param op    Building: sfr_accept(), sfr_openat() or sfr_socket(); others end with -EINVAL. NULL is
  *              nothing.
- * @param name The name of the place. Not one: the operation ends with -SFR_ENOTREGISTERED. One that is
- *              taken: with -EBUSY.
+ * @param name  That of the place. Not a name: the operation ends with -SFR_ENOTREGISTERED. That of a place
+ *              which is taken: with -EBUSY.
  * @return op. Its result is 0 when the place has the file. sfr_close() of the name empties it again. The
  *         kernel keeps no order between operations that change a place, so only one of them may be in flight:
  *         until it has called back, another one that would fill or close the place ends with -EBUSY. Close a

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * List: a circular doubly linked list through links inside its members.
+ * List: a circular doubly linked list through hooks inside its members.
  *
- * A link that is on no list points to itself, so unlinking twice is harmless.
+ * A hook that is on no list points to itself, so removing it twice is harmless.
  */
 #ifndef SFR_LIB_BASE_LIST_H
 #define SFR_LIB_BASE_LIST_H

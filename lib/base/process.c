@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Process: forks counted by a hook in the child.
+ * Process: forks counted by a handler that runs in the child.
  *
- * The hook is installed by the first who asks, so a fork before that is not counted: nothing of
+ * The handler is installed by the first who asks, so a fork before that is not counted: nothing of
  * ours was in it.
  */
 #include "base/process.h"
@@ -21,7 +21,7 @@ static void forked(void)
 
 static void watch(void)
 {
-	/* Without memory forks go unnoticed, as they would without the hook. */
+	/* Without memory forks go unnoticed, as they would without the handler. */
 	(void)pthread_atfork(0, 0, forked);
 }
 

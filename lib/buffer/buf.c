@@ -80,7 +80,7 @@ int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf)
 		r = sfr__misuse(pool->abort, -EINVAL, "a buffer was given whose data left it");
 	if (sfr__unlikely(buf->next != NULL) && give_parts(b) < 0)
 		r = sfr__misuse(pool->abort, -EINVAL,
-				"a chain was given whose links were written to, or a part's data "
+				"a chain was given whose `next` was written to, or a part's data "
 				"left it");
 	if (sfr__unlikely(b->pool != pool) && !sfr__pool_is_alone(b->pool) && r == 0)
 		r = sfr__misuse(pool->abort, -EINVAL, "a buffer was given to another loop");

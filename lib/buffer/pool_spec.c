@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a plan comes to: how many blocks and descriptors there may be, and the addresses that are reserved
+ * What a spec comes to: how many blocks and descriptors there may be, and the addresses that are reserved
  * for them.
  */
 #include "buffer/pool.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * YAML as a row of keys and values.
+ * YAML as a list of keys and values.
  *
  * Works on libyaml's events, not on its tree: nothing is kept that a hostile file could make large,
  * and reading stops at the first thing that cannot belong to a configuration. So aliases cannot

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * YAML as a row of keys and values, each with its place.
+ * YAML as a list of keys and values, each with its place.
  */
 #ifndef SFR_LIB_CONFIG_YAML_H
 #define SFR_LIB_CONFIG_YAML_H

@@ -4,7 +4,7 @@
  *
  * Each room writes the lines of what it keeps, and calls nothing above it: the loop its parts and buffers, the ops,
  * the batches, the connections. net/dump.c, which is above all of them, calls them one after the other. So what only
- * one room knows stays in that room, and there is no list of hooks.
+ * one room knows stays in that room, and there is no list of upcalls.
  *
  * A dump allocates nothing and changes nothing, so that it works in the middle of a callback, and in a debugger.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fixed files: the descriptors that a loop's engine keeps in a table.
+ * Registered files: the descriptors that a loop's engine keeps in a table.
  *
  * The name of a place is an int far below every descriptor there is, and below AT_FDCWD. Ops carry the name;
  * only the entry that is written to the engine's queue has the place's number instead.

@@ -2,7 +2,7 @@
 /*
  * Op cells: the table of lives, and cells made as they are needed.
  *
- * Free cells are linked by their ops. A cell is made only when none is free, so a loop touches as
+ * Free cells are a list through the hooks of their ops. A cell is made only when none is free, so a loop touches as
  * much memory as it ever had ops at the same time.
  */
 #include "loop/op_cell.h"

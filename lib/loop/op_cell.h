@@ -48,7 +48,7 @@ enum sfr__op_event {
 	SFR__EV_CQE_LAST, /* the last completion */
 	SFR__EV_RECYCLE,
 	SFR__OP_EVENTS,
-	SFR__OP_EVENTS_ROOM = 16 /* a row of the table is a power of two long */
+	SFR__OP_EVENTS_ROOM = 16 /* a line of the table is a power of two long */
 };
 
 enum {

@@ -24,7 +24,7 @@ static atomic_int process; /* whose they are */
 static atomic_uint inside; /* handlers that may be looking at one */
 
 /*
- * In a child of fork that has not run our hook, or never will, the watches are still there: but those who
+ * In a child of fork that has not run our handler, or never will, the watches are still there: but those who
  * sleep at the other end are its parent's.
  */
 static void signal_came(int signo)

@@ -17,7 +17,7 @@ struct sfr__net {
 	struct sfr__hook spare; /* closed ones, for reuse */
 	struct sfr__hook servers;
 	struct sfr__timer relief; /* on the wheel while relieving */
-	/* Hook of the servers: one of them has one connection less. */
+	/* Upcall to the servers: one of them has one connection less. */
 	void (*conn_closed)(sfr_server *server);
 	bool relieving;
 	uint16_t relief_tail; /* of the receive ring when relief began to watch */

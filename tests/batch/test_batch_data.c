@@ -935,7 +935,7 @@ START_TEST(bytes_are_moved_between_descriptors_of_the_batch)
 }
 END_TEST
 
-/* The name of a place is known from the beginning, so all of it can be one chain. */
+/* The name of a place is known from the beginning, so all of it can be one row. */
 START_TEST(in_a_place_a_file_is_opened_read_and_closed_by_one_submission)
 {
 	sfr_loop *loop = loop_and_dir(_i, NULL);
@@ -1090,7 +1090,7 @@ START_TEST(outside_its_batch_a_name_is_no_descriptor)
 {
 	sfr_loop *loop = loop_and_dir(_i, NULL);
 	sfr_batch *batch = batch_on(loop);
-	int name, fixed;
+	int name, registered;
 
 	name = sfr_batch_fd(batch,
 			    sfr_batch_add(batch, sfr_openat(loop, dir, "file", O_RDONLY, 0)));
@@ -1102,7 +1102,7 @@ START_TEST(outside_its_batch_a_name_is_no_descriptor)
 	ck_assert_int_eq(sfr_await(sfr_openat(loop, name, "file", O_RDONLY, 0), NULL), -EBADF);
 	ck_assert_int_eq(sfr_await(sfr_splice(loop, name, 0, name, 0, 1, 0), NULL), -EBADF);
 	ck_assert_int_eq(sfr_cancel_fd(loop, name), 0);
-	ck_assert_int_eq(sfr_files_register(loop, &name, 1, &fixed), -EBADF);
+	ck_assert_int_eq(sfr_files_register(loop, &name, 1, &registered), -EBADF);
 	ck_assert_int_eq(sfr_batch_await(batch), 0);
 	ck_assert_int_eq(sfr_await(sfr_read(loop, name, room_for(loop, 8)), NULL), -EBADF);
 	batch_end(loop, batch);

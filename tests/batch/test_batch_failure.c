@@ -109,7 +109,7 @@ static sfr_op *failing_openat(sfr_loop *loop)
 	return sfr_openat(loop, AT_FDCWD, "/no/such/file", O_RDONLY, 0);
 }
 
-/* The kernel finds this one out before it starts anything of a chain. */
+/* The kernel finds this one out before it starts anything of a row. */
 static sfr_op *failing_openat_at_once(sfr_loop *loop)
 {
 	return sfr_openat(loop, AT_FDCWD, "", O_RDONLY, 0);
@@ -479,7 +479,7 @@ START_TEST(a_sync_that_fails_keeps_the_rename_behind_it_from_running)
 }
 END_TEST
 
-/* The kernel looks at all of a chain before it starts any, and refuses it as a whole. */
+/* The kernel looks at all of a row before it starts any, and refuses it as a whole. */
 START_TEST(what_is_wrong_at_first_sight_does_not_disturb_the_others)
 {
 	sfr_loop *loop = loop_for_batches(_i, NULL);

@@ -23,7 +23,7 @@ struct way {
 	int (*read_once)(struct way *way);
 	sfr_loop *loop;
 	sfr_batch *batch;
-	int place;
+	int file;
 	double us[ROUNDS], ratio[ROUNDS], enters;
 };
 
@@ -42,7 +42,7 @@ static int by_batch(struct way *way)
 	sfr_batch *batch = way->batch;
 	sfr_buf *buf = sfr_buf_get(way->loop, SIZE);
 	sfr_op *op = sfr_openat(way->loop, AT_FDCWD, name, O_RDONLY, 0);
-	int open = sfr_batch_add(batch, sfr_into(op, way->place)), fd = sfr_batch_fd(batch, open);
+	int open = sfr_batch_add(batch, sfr_into(op, way->file)), fd = sfr_batch_fd(batch, open);
 	int read = sfr_batch_then(batch, open, sfr_read(way->loop, fd, buf));
 	int close = sfr_batch_add(batch, sfr_close(way->loop, fd)), got = -1;
 
@@ -90,7 +90,7 @@ static void way_begin(struct way *way, const char *engine)
 	check(sfr_config_set(config, "engine", engine, NULL), "engine");
 	check(sfr_loop_new(&way->loop, config), "cannot make a loop");
 	sfr_config_free(config);
-	check(sfr_files_register(way->loop, &none, 1, &way->place), "no place");
+	check(sfr_files_register(way->loop, &none, 1, &way->file), "no place for a file");
 	way->batch = sfr_batch_new(way->loop);
 	check(way->batch ? 0 : -errno, "no batch");
 }

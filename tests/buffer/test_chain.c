@@ -419,7 +419,7 @@ START_TEST(nothing_is_the_end_of_every_chain)
 }
 END_TEST
 
-START_TEST(links_that_were_written_to_are_refused_and_not_followed)
+START_TEST(a_next_that_was_written_to_is_refused_and_not_followed)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_buf *chain = chain_of(loop, 3, 10), *second = chain->next, *back;
@@ -519,7 +519,7 @@ int main(void)
 	world_test(misuse, a_buffer_in_flight_is_neither_head_nor_tail);
 	world_test(misuse, buffers_of_two_loops_are_not_chained);
 	world_test(misuse, nothing_is_the_end_of_every_chain);
-	world_test(misuse, links_that_were_written_to_are_refused_and_not_followed);
+	world_test(misuse, a_next_that_was_written_to_is_refused_and_not_followed);
 	world_test(misuse, a_window_that_left_a_part_is_refused);
 	world_test(conn, a_connection_sends_chains_in_order_and_drops_each_part_as_it_goes);
 	world_test(conn, a_connection_that_refuses_a_chain_releases_all_of_it);

@@ -43,15 +43,15 @@ int copy(sfr_loop *loop, int from, int to)
 }
 
 /* An operation is modified, at once or later. */
-int open_into(sfr_loop *loop, const char *path, int place, sfr_done *done)
+int open_into(sfr_loop *loop, const char *path, int name, sfr_done *done)
 {
-	sfr_op *receive = sfr_recv_multi(loop, place), *send;
+	sfr_op *receive = sfr_recv_multi(loop, name), *send;
 
 	sfr_submit(sfr_within(receive, 1000), done, NULL);
-	send = sfr_all(sfr_send(loop, place, sfr_buf_from(loop, path, 1)));
+	send = sfr_all(sfr_send(loop, name, sfr_buf_from(loop, path, 1)));
 	send = sfr_within(send, 1000);
 	sfr_submit(send, done, NULL);
-	return sfr_await(sfr_into(sfr_openat(loop, -100, path, 0, 0), place), NULL);
+	return sfr_await(sfr_into(sfr_openat(loop, -100, path, 0, 0), name), NULL);
 }
 
 /* A chain is built, and goes with its head. */

@@ -4,13 +4,13 @@
 /* analyzer: clang: Potential leak of memory pointed to by 'op' */
 #include <safer_ring.h>
 
-void make_one(sfr_loop *loop, int place)
+void make_one(sfr_loop *loop, int name)
 {
 	sfr_op *op = sfr_socket(loop, 2, 1, 0);
 
 #ifdef MISTAKE
-	(void)place;
+	(void)name;
 #else
-	sfr_submit(sfr_into(op, place), NULL, NULL);
+	sfr_submit(sfr_into(op, name), NULL, NULL);
 #endif
 }

@@ -412,7 +412,7 @@ static int a_long_chain(sfr_loop *loop)
 	return r;
 }
 
-/* Of forty ops in chains, forks and joins, with what was read and what was opened handed on. */
+/* Of forty ops in rows, forks and joins, with what was read and what was opened handed on. */
 static int fill_batch(sfr_loop *loop, sfr_batch *batch)
 {
 	int i, open, read;

@@ -295,7 +295,7 @@ START_TEST(a_child_may_wait_for_signals_of_its_own)
 }
 END_TEST
 
-/* As by a runtime that does not call the C library's fork: no hook runs. */
+/* As by a runtime that does not call the C library's fork: no handler runs. */
 START_TEST(a_child_that_nobody_told_of_does_not_wake_its_parent)
 {
 	sfr_loop *loop = loop_in(_i, NULL);

@@ -3,7 +3,7 @@
  * Flight: requests in chunks of growing size, and a hash table of those in flight.
  *
  * Chunks are never given back before the end, so taking a request after a reserve cannot fail. If
- * the table cannot grow for want of memory, its rows get longer and nothing else happens.
+ * the table cannot grow for want of memory, its buckets get longer and nothing else happens.
  */
 #include "engine/interpreter/flight.h"
 #include "base/invariant.h"

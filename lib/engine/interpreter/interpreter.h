@@ -91,7 +91,7 @@ struct sfr__interpreter {
 	struct sfr__flights *chunks;  /* all memory of requests */
 	struct sfr__flight **table;   /* in flight, by user_data */
 	size_t table_size, in_flight; /* a power of two; how many */
-	struct sfr__hook due;         /* members whose turn has come, through `link` */
+	struct sfr__hook due;         /* members whose turn has come, through `hook` */
 	struct sfr__hook late;        /* ended, and the completion queue was full */
 	struct sfr__buf_group *groups;
 	unsigned groups_count;
