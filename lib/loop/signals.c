@@ -99,13 +99,13 @@ static void fork_watch(void)
  * The list.
  */
 
-static void watch_link(struct sfr__signal_watch *watch)
+static void watch_enlist(struct sfr__signal_watch *watch)
 {
 	atomic_store(&watch->next, atomic_load(&watches));
 	atomic_store(&watches, watch);
 }
 
-static void watch_unlink(struct sfr__signal_watch *watch)
+static void watch_delist(struct sfr__signal_watch *watch)
 {
 	_Atomic(struct sfr__signal_watch *) *place = &watches;
 
@@ -128,7 +128,7 @@ static void watch_count(struct sfr__signal_watch *watch, int signo)
 {
 	atomic_fetch_add(&watch->watched[signo], 1);
 	if (!watch->count++)
-		watch_link(watch);
+		watch_enlist(watch);
 }
 
 static void watch_discount(struct sfr__signal_watch *watch, int signo)
@@ -136,7 +136,7 @@ static void watch_discount(struct sfr__signal_watch *watch, int signo)
 	bool last = atomic_fetch_sub(&watch->watched[signo], 1) == 1;
 
 	if (!--watch->count)
-		watch_unlink(watch);
+		watch_delist(watch);
 	if (!last)
 		return;
 	handlers_leave();

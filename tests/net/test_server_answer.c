@@ -46,7 +46,7 @@ static sfr_loop *loop;
 static sfr_conn *conn;
 static int peer;
 
-static void link_up_with(int world, const char *settings, const sfr_handlers *all)
+static void wire_up_with(int world, const char *settings, const sfr_handlers *all)
 {
 	sfr_server *server;
 
@@ -60,9 +60,9 @@ static void link_up_with(int world, const char *settings, const sfr_handlers *al
 	conn_narrow(conn);
 }
 
-static void link_up(int world, const char *settings)
+static void wire_up(int world, const char *settings)
 {
-	link_up_with(world, settings, &handlers);
+	wire_up_with(world, settings, &handlers);
 }
 
 /* Pour until neither the peer's kernel nor ours takes more. */
@@ -105,7 +105,7 @@ static void assert_peer_gone(int reason)
 
 START_TEST(an_answer_before_a_reset_is_delivered_though_the_connection_is_full)
 {
-	link_up(_i, FULL);
+	wire_up(_i, FULL);
 	pour();
 	answer(1, 26);
 	turns_until_quiet(loop);
@@ -120,7 +120,7 @@ END_TEST
 /* Both are there when the loop comes to look: with bytes in its receive queue the peer's close is a reset. */
 START_TEST(an_answer_and_a_reset_that_come_at_once_are_told_in_order)
 {
-	link_up(_i, NOT_FULL);
+	wire_up(_i, NOT_FULL);
 	pour();
 	answer(2, 26);
 	close(peer);
@@ -132,7 +132,7 @@ END_TEST
 
 START_TEST(a_long_answer_arrives_whole_and_in_order)
 {
-	link_up(_i, FULL "buffers.size=4KiB buffers.count=16 buffers.receive=2");
+	wire_up(_i, FULL "buffers.size=4KiB buffers.count=16 buffers.receive=2");
 	pour();
 	answer(3, 60 * KIB);
 	peer_reset(peer);
@@ -160,7 +160,7 @@ static void fail_without_buffers(int world)
 {
 	static const sfr_handlers keeping = {note_open, keep, note_drain, closed};
 
-	link_up_with(world, FULL "buffers.count=2 buffers.receive=1", &keeping);
+	wire_up_with(world, FULL "buffers.count=2 buffers.receive=1", &keeping);
 	kept_count = 0;
 	while (kept_count < 2) {
 		int before = kept_count;
@@ -188,7 +188,7 @@ END_TEST
 
 START_TEST(a_connection_that_is_paused_is_told_as_well)
 {
-	link_up(_i, NOT_FULL);
+	wire_up(_i, NOT_FULL);
 	sfr_conn_pause(conn);
 	pour();
 	answer(5, 26);
@@ -205,7 +205,7 @@ END_TEST
 
 START_TEST(what_was_received_is_delivered_before_a_refused_send_closes)
 {
-	link_up(_i, FULL);
+	wire_up(_i, FULL);
 	pour();
 	answer(6, 26);
 	ck_assert_int_eq(sfr_conn_send(conn, NULL), -SFR_EPOOLEMPTY);
@@ -226,7 +226,7 @@ static void say_more(sfr_conn *from)
 
 START_TEST(a_peer_that_goes_on_talking_does_not_keep_it)
 {
-	link_up(_i, FULL);
+	wire_up(_i, FULL);
 	in_data = say_more;
 	pour();
 	answer(7, 26);
@@ -256,7 +256,7 @@ static void say_and_close(sfr_conn *to)
 
 START_TEST(a_handler_can_neither_send_nor_close_twice)
 {
-	link_up(_i, FULL "buffers.size=4KiB buffers.count=16 buffers.receive=2");
+	wire_up(_i, FULL "buffers.size=4KiB buffers.count=16 buffers.receive=2");
 	in_data = say_and_close;
 	pour();
 	answer(8, 60 * KIB);

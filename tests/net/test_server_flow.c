@@ -16,43 +16,43 @@
 static int released[1024]; /* by number of the wrapped buffer */
 
 /* A connection of a server with its peer. */
-struct link {
+struct wire {
 	sfr_loop *loop;
 	sfr_server *server;
 	sfr_conn *conn;
 	int peer;
 };
 
-static void link_up(struct link *link, int world, const char *settings,
+static void wire_up(struct wire *wire, int world, const char *settings,
 		    const sfr_handlers *handlers)
 {
 	memset(released, 0, sizeof(released));
-	link->loop = loop_in(world, settings);
-	link->server = serve(link->loop, handlers, &here);
-	link->peer = peer_of(link->server);
-	turns_until(link->loop, here.opened == 1);
-	link->conn = here.conn;
+	wire->loop = loop_in(world, settings);
+	wire->server = serve(wire->loop, handlers, &here);
+	wire->peer = peer_of(wire->server);
+	turns_until(wire->loop, here.opened == 1);
+	wire->conn = here.conn;
 }
 
 /* The peer hears `size` bytes of stream 1 and then the end. */
-static void assert_hears_pattern(struct link *link, size_t size)
+static void assert_hears_pattern(struct wire *wire, size_t size)
 {
 	unsigned char *heard = malloc(size);
 
-	peer_hear(link->loop, link->peer, heard, size);
+	peer_hear(wire->loop, wire->peer, heard, size);
 	ck_assert(pattern_is(heard, 1, 0, size));
 	free(heard);
 }
 
 /* The connection ends with this reason, and so does the peer. */
-static void assert_ends_with(struct link *link, int reason)
+static void assert_ends_with(struct wire *wire, int reason)
 {
-	turns_until(link->loop, here.closed);
-	turns_until_quiet(link->loop);
+	turns_until(wire->loop, here.closed);
+	turns_until_quiet(wire->loop);
 	ck_assert_int_eq(here.closed, 1);
 	ck_assert_int_eq(here.reason, reason);
-	(void)peer_end(link->loop, link->peer);
-	close(link->peer);
+	(void)peer_end(wire->loop, wire->peer);
+	close(wire->peer);
 }
 
 /* A buffer of stream 1. */
@@ -91,84 +91,84 @@ static sfr_buf *wrapped_piece(sfr_loop *loop, uint64_t offset, size_t size, int 
 START_TEST(what_is_sent_in_many_pieces_of_all_kinds_arrives_whole_and_in_order)
 {
 	static const size_t sizes[] = {1, 4096, 7, 100000, 63, 1024, 2, 4097, 500};
-	struct link link;
+	struct wire wire;
 	size_t total = 0, size;
 	int i;
 
-	link_up(&link, _i, "buffers.count=2048 server.high_water=1GiB server.queue_max=4GiB",
+	wire_up(&wire, _i, "buffers.count=2048 server.high_water=1GiB server.queue_max=4GiB",
 		&note_all);
 	for (i = 0; i < 700; i++, total += size) {
 		sfr_buf *buf;
 
 		size = sizes[i % COUNT_OF(sizes)];
-		buf = i % 4 ? piece(link.loop, total, size)
-			    : wrapped_piece(link.loop, total, size, i);
-		ck_assert_int_eq(sfr_conn_send(link.conn, buf), (int)size);
+		buf = i % 4 ? piece(wire.loop, total, size)
+			    : wrapped_piece(wire.loop, total, size, i);
+		ck_assert_int_eq(sfr_conn_send(wire.conn, buf), (int)size);
 	}
-	ck_assert_uint_eq(sfr_conn_queued(link.conn), total);
-	assert_hears_pattern(&link, total);
-	turns_until(link.loop, sfr_conn_queued(link.conn) == 0);
+	ck_assert_uint_eq(sfr_conn_queued(wire.conn), total);
+	assert_hears_pattern(&wire, total);
+	turns_until(wire.loop, sfr_conn_queued(wire.conn) == 0);
 
 	for (i = 0; i < 700; i++)
 		ck_assert_int_eq(released[i], i % 4 == 0);
-	ck_assert_uint_eq(stat_held(link.loop), 0);
-	close(link.peer);
+	ck_assert_uint_eq(stat_held(wire.loop), 0);
+	close(wire.peer);
 }
 END_TEST
 
 START_TEST(sends_of_many_turns_keep_their_order)
 {
-	struct link link;
+	struct wire wire;
 	size_t total = 0;
 	int i;
 
-	link_up(&link, _i, NULL, &note_all);
-	peer_narrow(link.peer);
-	conn_narrow(link.conn); /* so that one send is in flight when the next comes */
+	wire_up(&wire, _i, NULL, &note_all);
+	peer_narrow(wire.peer);
+	conn_narrow(wire.conn); /* so that one send is in flight when the next comes */
 	for (i = 0; i < 500; i++) {
 		size_t size = (size_t)(i * 3701 % 20000) + 1;
 
-		ck_assert_int_eq(sfr_conn_send(link.conn, piece(link.loop, total, size)),
+		ck_assert_int_eq(sfr_conn_send(wire.conn, piece(wire.loop, total, size)),
 				 (int)size);
 		total += size;
 		if (i % 3 == 0)
-			(void)sfr_loop_step(link.loop, 0);
+			(void)sfr_loop_step(wire.loop, 0);
 	}
-	assert_hears_pattern(&link, total);
-	close(link.peer);
+	assert_hears_pattern(&wire, total);
+	close(wire.peer);
 }
 END_TEST
 
 START_TEST(a_send_begins_where_data_stands)
 {
-	struct link link;
+	struct wire wire;
 	sfr_buf *buf;
 	char heard[5];
 
-	link_up(&link, _i, NULL, &note_all);
-	buf = sfr_buf_from(link.loop, "header:hello", 12);
+	wire_up(&wire, _i, NULL, &note_all);
+	buf = sfr_buf_from(wire.loop, "header:hello", 12);
 	buf->data += 7;
 	buf->len -= 7;
-	ck_assert_int_eq(sfr_conn_send(link.conn, buf), 5);
-	peer_hear(link.loop, link.peer, heard, 5);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, buf), 5);
+	peer_hear(wire.loop, wire.peer, heard, 5);
 
 	ck_assert_mem_eq(heard, "hello", 5);
-	close(link.peer);
+	close(wire.peer);
 }
 END_TEST
 
 START_TEST(wrapped_memory_that_is_never_sent_is_released_once_when_the_connection_closes)
 {
-	struct link link;
+	struct wire wire;
 	int i;
 
-	link_up(&link, _i, NULL, &note_all);
+	wire_up(&wire, _i, NULL, &note_all);
 	for (i = 0; i < 30; i++)
-		ck_assert_int_gt(sfr_conn_send(link.conn, wrapped_piece(link.loop, 0, 1 << 20, i)),
+		ck_assert_int_gt(sfr_conn_send(wire.conn, wrapped_piece(wire.loop, 0, 1 << 20, i)),
 				 0);
-	turns_until_quiet(link.loop); /* the peer reads nothing */
-	sfr_conn_close(link.conn);
-	assert_ends_with(&link, -ECANCELED);
+	turns_until_quiet(wire.loop); /* the peer reads nothing */
+	sfr_conn_close(wire.conn);
+	assert_ends_with(&wire, -ECANCELED);
 
 	for (i = 0; i < 30; i++)
 		ck_assert_int_eq(released[i], 1);
@@ -177,92 +177,92 @@ END_TEST
 
 START_TEST(a_send_of_0_bytes_is_taken_and_changes_nothing)
 {
-	struct link link;
+	struct wire wire;
 	char heard[5];
 
-	link_up(&link, _i, NULL, &note_all);
-	ck_assert_int_eq(conn_say(link.conn, NULL, 0), 0);
-	ck_assert_uint_eq(sfr_conn_queued(link.conn), 0);
-	ck_assert_int_eq(conn_say(link.conn, "hel", 3), 3);
-	ck_assert_int_eq(conn_say(link.conn, NULL, 0), 0);
-	ck_assert_int_eq(conn_say(link.conn, "lo", 2), 2);
-	peer_hear(link.loop, link.peer, heard, 5);
+	wire_up(&wire, _i, NULL, &note_all);
+	ck_assert_int_eq(conn_say(wire.conn, NULL, 0), 0);
+	ck_assert_uint_eq(sfr_conn_queued(wire.conn), 0);
+	ck_assert_int_eq(conn_say(wire.conn, "hel", 3), 3);
+	ck_assert_int_eq(conn_say(wire.conn, NULL, 0), 0);
+	ck_assert_int_eq(conn_say(wire.conn, "lo", 2), 2);
+	peer_hear(wire.loop, wire.peer, heard, 5);
 
 	ck_assert_mem_eq(heard, "hello", 5);
 	ck_assert_int_eq(here.closed, 0);
-	close(link.peer);
+	close(wire.peer);
 }
 END_TEST
 
 START_TEST(a_send_of_no_buffer_closes_with_epoolempty)
 {
-	struct link link;
+	struct wire wire;
 
-	link_up(&link, _i, NULL, &note_all);
-	ck_assert_int_eq(sfr_conn_send(link.conn, NULL), -SFR_EPOOLEMPTY);
-	sfr_conn_close(link.conn); /* the first reason stays */
+	wire_up(&wire, _i, NULL, &note_all);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, NULL), -SFR_EPOOLEMPTY);
+	sfr_conn_close(wire.conn); /* the first reason stays */
 	ck_assert_int_eq(here.closed, 0);
 
-	assert_ends_with(&link, -SFR_EPOOLEMPTY);
+	assert_ends_with(&wire, -SFR_EPOOLEMPTY);
 }
 END_TEST
 
 START_TEST(a_buffer_sent_twice_closes_with_einflight)
 {
-	struct link link;
+	struct wire wire;
 	sfr_buf *buf, *volatile again;
 
-	link_up(&link, _i, NULL, &note_all);
-	again = buf = piece(link.loop, 0, 100);
-	ck_assert_int_eq(sfr_conn_send(link.conn, buf), 100);
-	ck_assert_int_eq(sfr_conn_send(link.conn, again), -SFR_EINFLIGHT);
+	wire_up(&wire, _i, NULL, &note_all);
+	again = buf = piece(wire.loop, 0, 100);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, buf), 100);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, again), -SFR_EINFLIGHT);
 
-	assert_ends_with(&link, -SFR_EINFLIGHT);
+	assert_ends_with(&wire, -SFR_EINFLIGHT);
 }
 END_TEST
 
 START_TEST(a_buffer_sent_after_its_release_closes_with_einflight)
 {
-	struct link link;
+	struct wire wire;
 	sfr_buf *buf, *volatile again;
 
-	link_up(&link, _i, NULL, &note_all);
-	again = buf = piece(link.loop, 0, 100);
+	wire_up(&wire, _i, NULL, &note_all);
+	again = buf = piece(wire.loop, 0, 100);
 	sfr_buf_release(buf);
-	ck_assert_int_eq(sfr_conn_send(link.conn, again), -SFR_EINFLIGHT);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, again), -SFR_EINFLIGHT);
 
-	assert_ends_with(&link, -SFR_EINFLIGHT);
+	assert_ends_with(&wire, -SFR_EINFLIGHT);
 }
 END_TEST
 
 START_TEST(a_window_outside_its_buffer_closes_with_einval)
 {
-	struct link link;
+	struct wire wire;
 	sfr_buf *buf;
 
-	link_up(&link, _i, NULL, &note_all);
-	buf = piece(link.loop, 0, 100);
+	wire_up(&wire, _i, NULL, &note_all);
+	buf = piece(wire.loop, 0, 100);
 	buf->len = buf->cap + 1;
-	ck_assert_int_eq(sfr_conn_send(link.conn, buf), -EINVAL);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, buf), -EINVAL);
 
-	assert_ends_with(&link, -EINVAL);
+	assert_ends_with(&wire, -EINVAL);
 }
 END_TEST
 
 START_TEST(a_send_above_queue_max_closes_with_enobufs)
 {
-	struct link link;
+	struct wire wire;
 	int i, r = 0;
 
-	link_up(&link, _i, "server.queue_max=32KiB server.high_water=16KiB server.low_water=8KiB",
+	wire_up(&wire, _i, "server.queue_max=32KiB server.high_water=16KiB server.low_water=8KiB",
 		&note_all);
 	for (i = 0; i < 8; i++)
-		ck_assert_int_eq(sfr_conn_send(link.conn, wrapped_piece(link.loop, 0, 4096, i)),
+		ck_assert_int_eq(sfr_conn_send(wire.conn, wrapped_piece(wire.loop, 0, 4096, i)),
 				 4096);
-	r = sfr_conn_send(link.conn, wrapped_piece(link.loop, 0, 1, 8));
+	r = sfr_conn_send(wire.conn, wrapped_piece(wire.loop, 0, 1, 8));
 	ck_assert_int_eq(r, -ENOBUFS);
-	ck_assert_int_eq(conn_say(link.conn, "x", 1), -ECANCELED);
-	assert_ends_with(&link, -ENOBUFS);
+	ck_assert_int_eq(conn_say(wire.conn, "x", 1), -ECANCELED);
+	assert_ends_with(&wire, -ENOBUFS);
 
 	for (i = 0; i < 9; i++)
 		ck_assert_int_eq(released[i], 1);
@@ -273,63 +273,63 @@ END_TEST
  * Water marks.
  */
 
-static void fill_to_high_water(struct link *link, uint64_t *total)
+static void fill_to_high_water(struct wire *wire, uint64_t *total)
 {
-	while (sfr_conn_queued(link->conn) <= 128 << 10) {
-		ck_assert_int_gt(sfr_conn_send(link->conn, piece(link->loop, *total, 100000)), 0);
+	while (sfr_conn_queued(wire->conn) <= 128 << 10) {
+		ck_assert_int_gt(sfr_conn_send(wire->conn, piece(wire->loop, *total, 100000)), 0);
 		*total += 100000;
-		turns_until_quiet(link->loop);
+		turns_until_quiet(wire->loop);
 	}
 }
 
 START_TEST(above_high_water_nothing_is_received_until_on_drain_comes_once_at_low_water)
 {
-	struct link link;
+	struct wire wire;
 	uint64_t total = 0, heard = 0;
 	int round;
 
-	link_up(&link, _i, SMALL_WATER, &note_all);
-	peer_narrow(link.peer);
-	conn_narrow(link.conn);
+	wire_up(&wire, _i, SMALL_WATER, &note_all);
+	peer_narrow(wire.peer);
+	conn_narrow(wire.conn);
 	for (round = 1; round <= 3; round++) {
 		int received, drained;
 
-		fill_to_high_water(&link, &total);
+		fill_to_high_water(&wire, &total);
 		received = here.received;
 		drained = here.drained;
-		ck_assert_int_eq(send(link.peer, "hello", 5, 0), 5);
-		turns_until_quiet(link.loop);
+		ck_assert_int_eq(send(wire.peer, "hello", 5, 0), 5);
+		turns_until_quiet(wire.loop);
 		ck_assert_int_eq(here.received, received);
 
 		for (; heard < total; heard += 10000) {
 			unsigned char bytes[10000];
 
-			peer_hear(link.loop, link.peer, bytes, sizeof(bytes));
+			peer_hear(wire.loop, wire.peer, bytes, sizeof(bytes));
 			ck_assert(pattern_is(bytes, 1, heard, sizeof(bytes)));
-			if (sfr_conn_queued(link.conn) > 64 << 10)
+			if (sfr_conn_queued(wire.conn) > 64 << 10)
 				ck_assert_int_eq(here.drained, drained);
 		}
-		turns_until(link.loop, here.drained == drained + 1);
-		turns_until(link.loop, here.received == received + 1);
-		turns_until_quiet(link.loop);
+		turns_until(wire.loop, here.drained == drained + 1);
+		turns_until(wire.loop, here.received == received + 1);
+		turns_until_quiet(wire.loop);
 		ck_assert_int_eq(here.drained, drained + 1);
 	}
-	close(link.peer);
+	close(wire.peer);
 }
 END_TEST
 
 START_TEST(a_queue_that_stayed_below_high_water_drains_in_silence)
 {
-	struct link link;
+	struct wire wire;
 
-	link_up(&link, _i, SMALL_WATER, &note_all);
-	ck_assert_int_eq(sfr_conn_send(link.conn, piece(link.loop, 0, 60000)), 60000);
-	assert_hears_pattern(&link, 60000);
-	turns_until(link.loop, sfr_conn_queued(link.conn) == 0);
-	turns_until_quiet(link.loop);
+	wire_up(&wire, _i, SMALL_WATER, &note_all);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, piece(wire.loop, 0, 60000)), 60000);
+	assert_hears_pattern(&wire, 60000);
+	turns_until(wire.loop, sfr_conn_queued(wire.conn) == 0);
+	turns_until_quiet(wire.loop);
 
 	ck_assert_int_eq(here.drained, 0);
-	close(link.peer);
+	close(wire.peer);
 }
 END_TEST
 
@@ -362,15 +362,15 @@ static void pour_in_drain(sfr_conn *conn, void *arg)
 START_TEST(a_source_that_refills_in_on_drain_delivers_everything)
 {
 	const sfr_handlers source = {pour_in_open, note_data, pour_in_drain, note_close};
-	struct link link;
+	struct wire wire;
 
 	poured = 0;
-	link_up(&link, _i, SMALL_WATER, &source);
-	assert_hears_pattern(&link, 20 << 20);
-	ck_assert_int_eq(peer_end(link.loop, link.peer), 0);
+	wire_up(&wire, _i, SMALL_WATER, &source);
+	assert_hears_pattern(&wire, 20 << 20);
+	ck_assert_int_eq(peer_end(wire.loop, wire.peer), 0);
 	ck_assert_int_gt(here.drained, 1);
-	close(link.peer);
-	turns_until(link.loop, here.closed);
+	close(wire.peer);
+	turns_until(wire.loop, here.closed);
 
 	ck_assert_int_eq(here.reason, 0);
 }
@@ -382,46 +382,46 @@ END_TEST
 
 START_TEST(a_paused_connection_hears_nothing_until_it_resumes)
 {
-	struct link link;
+	struct wire wire;
 	uint64_t before;
 
-	link_up(&link, _i, NULL, &note_all);
-	peer_say(link.loop, link.peer, "hello", 5);
-	turns_until(link.loop, here.bytes == 5);
-	sfr_conn_pause(link.conn);
-	turns_until_quiet(link.loop);
-	peer_say(link.loop, link.peer, "unheard", 7);
-	turns_until_quiet(link.loop);
+	wire_up(&wire, _i, NULL, &note_all);
+	peer_say(wire.loop, wire.peer, "hello", 5);
+	turns_until(wire.loop, here.bytes == 5);
+	sfr_conn_pause(wire.conn);
+	turns_until_quiet(wire.loop);
+	peer_say(wire.loop, wire.peer, "unheard", 7);
+	turns_until_quiet(wire.loop);
 	before = here.bytes;
-	sfr_conn_resume(link.conn);
-	turns_until(link.loop, here.bytes == 12);
+	sfr_conn_resume(wire.conn);
+	turns_until(wire.loop, here.bytes == 12);
 
 	ck_assert_uint_eq(before, 5);
-	close(link.peer);
+	close(wire.peer);
 }
 END_TEST
 
 START_TEST(the_peer_of_a_paused_connection_feels_it)
 {
 	static char much[65536];
-	struct link link;
+	struct wire wire;
 	uint64_t said = 0;
 	ssize_t n;
 
-	link_up(&link, _i, NULL, &note_all);
-	sfr_conn_pause(link.conn);
-	turns_until_quiet(link.loop);
-	while ((n = send(link.peer, much, sizeof(much), MSG_DONTWAIT)) > 0 && said < 1 << 30) {
+	wire_up(&wire, _i, NULL, &note_all);
+	sfr_conn_pause(wire.conn);
+	turns_until_quiet(wire.loop);
+	while ((n = send(wire.peer, much, sizeof(much), MSG_DONTWAIT)) > 0 && said < 1 << 30) {
 		said += (uint64_t)n;
-		turn_once(link.loop);
+		turn_once(wire.loop);
 	}
-	turns_until_quiet(link.loop);
+	turns_until_quiet(wire.loop);
 	ck_assert_uint_lt(said, 1 << 30);
 	ck_assert_uint_eq(here.bytes, 0);
-	ck_assert_uint_eq(stat_held(link.loop), 0);
-	sfr_conn_resume(link.conn);
-	turns_until(link.loop, here.bytes == said);
-	close(link.peer);
+	ck_assert_uint_eq(stat_held(wire.loop), 0);
+	sfr_conn_resume(wire.conn);
+	turns_until(wire.loop, here.bytes == said);
+	close(wire.peer);
 }
 END_TEST
 
@@ -441,24 +441,24 @@ START_TEST(pausing_and_resuming_many_times_loses_nothing)
 {
 	const sfr_handlers pausing = {note_open, pause_in_data, NULL, note_close};
 	static unsigned char much[1000000];
-	struct link link;
+	struct wire wire;
 	size_t said = 0;
 	int i;
 
-	link_up(&link, _i, NULL, &pausing);
+	wire_up(&wire, _i, NULL, &pausing);
 	pattern_fill(much, 1, 0, sizeof(much));
 	for (i = 0; here.bytes < sizeof(much); i++) {
-		ssize_t n = send(link.peer, much + said, sizeof(much) - said, MSG_DONTWAIT);
+		ssize_t n = send(wire.peer, much + said, sizeof(much) - said, MSG_DONTWAIT);
 
 		said += n > 0 ? (size_t)n : 0;
-		(void)sfr_loop_step(link.loop, 0);
-		sfr_conn_resume(link.conn);
+		(void)sfr_loop_step(wire.loop, 0);
+		sfr_conn_resume(wire.conn);
 		if (i % 2)
-			(void)sfr_loop_step(link.loop, 0);
+			(void)sfr_loop_step(wire.loop, 0);
 	}
-	sfr_conn_resume(link.conn);
-	close(link.peer);
-	turns_until(link.loop, here.closed);
+	sfr_conn_resume(wire.conn);
+	close(wire.peer);
+	turns_until(wire.loop, here.closed);
 
 	ck_assert_uint_eq(here.bytes, sizeof(much));
 	ck_assert_int_eq(here.reason, 0);
@@ -467,17 +467,17 @@ END_TEST
 
 START_TEST(the_end_waits_for_a_paused_connection)
 {
-	struct link link;
+	struct wire wire;
 
-	link_up(&link, _i, NULL, &note_all);
-	sfr_conn_pause(link.conn);
-	turns_until_quiet(link.loop);
-	peer_say(link.loop, link.peer, "hello", 5);
-	close(link.peer);
-	turns_until_quiet(link.loop);
+	wire_up(&wire, _i, NULL, &note_all);
+	sfr_conn_pause(wire.conn);
+	turns_until_quiet(wire.loop);
+	peer_say(wire.loop, wire.peer, "hello", 5);
+	close(wire.peer);
+	turns_until_quiet(wire.loop);
 	ck_assert_int_eq(here.closed, 0);
-	sfr_conn_resume(link.conn);
-	turns_until(link.loop, here.closed);
+	sfr_conn_resume(wire.conn);
+	turns_until(wire.loop, here.closed);
 
 	ck_assert_uint_eq(here.bytes, 5);
 	ck_assert_int_eq(here.reason, 0);
@@ -490,17 +490,17 @@ END_TEST
 
 START_TEST(with_half_open_the_end_is_told_once_and_sending_goes_on)
 {
-	struct link link;
+	struct wire wire;
 
-	link_up(&link, _i, "server.half_open=on", &note_all);
-	peer_finish(link.peer);
-	turns_until(link.loop, here.finished);
-	turns_until_quiet(link.loop);
+	wire_up(&wire, _i, "server.half_open=on", &note_all);
+	peer_finish(wire.peer);
+	turns_until(wire.loop, here.finished);
+	turns_until_quiet(wire.loop);
 	ck_assert_int_eq(here.closed, 0);
-	ck_assert_int_eq(sfr_conn_send(link.conn, piece(link.loop, 0, 4000)), 4000);
-	assert_hears_pattern(&link, 4000);
-	sfr_conn_shutdown(link.conn);
-	assert_ends_with(&link, 0);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, piece(wire.loop, 0, 4000)), 4000);
+	assert_hears_pattern(&wire, 4000);
+	sfr_conn_shutdown(wire.conn);
+	assert_ends_with(&wire, 0);
 
 	ck_assert_int_eq(here.finished, 1);
 }
@@ -508,19 +508,19 @@ END_TEST
 
 START_TEST(without_half_open_everything_queued_is_sent_before_the_close)
 {
-	struct link link;
+	struct wire wire;
 	int i;
 
-	link_up(&link, _i, NULL, &note_all);
+	wire_up(&wire, _i, NULL, &note_all);
 	for (i = 0; i < 100; i++)
 		ck_assert_int_gt(
-			sfr_conn_send(link.conn, piece(link.loop, (uint64_t)i * 100000, 100000)),
+			sfr_conn_send(wire.conn, piece(wire.loop, (uint64_t)i * 100000, 100000)),
 			0);
-	peer_finish(link.peer);
-	turns_until_quiet(link.loop);
+	peer_finish(wire.peer);
+	turns_until_quiet(wire.loop);
 	ck_assert_int_eq(here.closed, 0);
-	assert_hears_pattern(&link, 100 * 100000);
-	assert_ends_with(&link, 0);
+	assert_hears_pattern(&wire, 100 * 100000);
+	assert_ends_with(&wire, 0);
 
 	ck_assert_int_eq(here.finished, 0);
 }
@@ -528,36 +528,36 @@ END_TEST
 
 START_TEST(after_a_shutdown_the_peer_hears_the_end_behind_the_data_and_is_still_heard)
 {
-	struct link link;
+	struct wire wire;
 
-	link_up(&link, _i, NULL, &note_all);
-	ck_assert_int_gt(sfr_conn_send(link.conn, piece(link.loop, 0, 3000000)), 0);
-	sfr_conn_shutdown(link.conn);
-	ck_assert_int_eq(sfr_conn_send(link.conn, wrapped_piece(link.loop, 0, 10, 0)), -EPIPE);
+	wire_up(&wire, _i, NULL, &note_all);
+	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 0, 3000000)), 0);
+	sfr_conn_shutdown(wire.conn);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, wrapped_piece(wire.loop, 0, 10, 0)), -EPIPE);
 	ck_assert_int_eq(released[0], 1);
-	assert_hears_pattern(&link, 3000000);
-	ck_assert_int_eq(peer_end(link.loop, link.peer), 0);
-	peer_say(link.loop, link.peer, "hello", 5);
-	turns_until(link.loop, here.bytes == 5);
+	assert_hears_pattern(&wire, 3000000);
+	ck_assert_int_eq(peer_end(wire.loop, wire.peer), 0);
+	peer_say(wire.loop, wire.peer, "hello", 5);
+	turns_until(wire.loop, here.bytes == 5);
 	ck_assert_int_eq(here.closed, 0);
-	peer_finish(link.peer);
+	peer_finish(wire.peer);
 
-	assert_ends_with(&link, 0);
+	assert_ends_with(&wire, 0);
 }
 END_TEST
 
 START_TEST(a_send_after_the_peer_finished_is_refused_with_epipe_unless_half_open)
 {
-	struct link link;
+	struct wire wire;
 
-	link_up(&link, _i, "server.high_water=64MiB", &note_all);
-	ck_assert_int_gt(sfr_conn_send(link.conn, piece(link.loop, 0, 10000000)), 0);
-	peer_finish(link.peer);
-	turns_until_quiet(link.loop);
-	ck_assert_int_eq(conn_say(link.conn, "late", 4), -EPIPE);
-	assert_hears_pattern(&link, 10000000);
+	wire_up(&wire, _i, "server.high_water=64MiB", &note_all);
+	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 0, 10000000)), 0);
+	peer_finish(wire.peer);
+	turns_until_quiet(wire.loop);
+	ck_assert_int_eq(conn_say(wire.conn, "late", 4), -EPIPE);
+	assert_hears_pattern(&wire, 10000000);
 
-	assert_ends_with(&link, 0);
+	assert_ends_with(&wire, 0);
 }
 END_TEST
 
