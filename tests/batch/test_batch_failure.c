@@ -5,6 +5,7 @@
  */
 #include "batches.h"
 #include "allocations.h"
+#include "op/kind.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -389,6 +390,26 @@ static void assert_around(const sfr_batch *batch, const char *name, const char *
 	ck_assert_msg(noted[0] == 'b' || aa[0] == 'b', "%s: \"%s\"", name, noted);
 }
 
+/* What calls back often, and what the loop does by itself and cannot fail, is in no row. */
+START_TEST(each_kind_that_can_fail_in_a_batch_is_among_the_failing)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	bool built[SFR__OP_KINDS] = {[SFR__OP_NOP] = true, [SFR__OP_RAW] = true};
+	unsigned kind;
+	size_t i;
+
+	for (i = 0; i < COUNT_OF(failing); i++) {
+		sfr_op *op = failing[i].build(loop);
+
+		built[op->kind] = true;
+		sfr_op_discard(op);
+	}
+	for (kind = 0; kind < SFR__OP_KINDS; kind++)
+		ck_assert_msg(built[kind] || sfr__kind_is(kind, SFR__KIND_MULTI | SFR__KIND_HERE),
+			      "nothing failing builds %s", sfr__kinds[kind].name);
+}
+END_TEST
+
 START_TEST(a_failure_fails_what_is_after_it_and_nothing_else)
 {
 	sfr_loop *loop = loop_for_batches(_i, NULL);
@@ -688,6 +709,7 @@ int main(void)
 	TCase *tc = world_case(suite, "failing");
 
 	signal(SIGPIPE, SIG_IGN);
+	world_test(tc, each_kind_that_can_fail_in_a_batch_is_among_the_failing);
 	world_test(tc, a_failure_fails_what_is_after_it_and_nothing_else);
 	world_test(tc, what_was_done_in_part_fails_what_is_after_it_as_well);
 	world_test(tc, what_was_done_in_full_does_not);

@@ -5,6 +5,7 @@
  */
 #include "peers.h"
 #include "buffer/buf.h"
+#include "op/kind.h"
 #include <errno.h>
 #include <pthread.h>
 #include <safer_ring/error.h>
@@ -74,6 +75,26 @@ static sfr_op *waitid_into(sfr_loop *loop, sfr_buf *buf)
 
 static sfr_op *(*const fillers[])(sfr_loop *, sfr_buf *) = {read_into,  read_at_into,  recv_into,
 							    statx_into, recvfrom_into, waitid_into};
+
+START_TEST(each_kind_that_fills_a_buffer_is_among_the_fillers)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	bool built[SFR__OP_KINDS] = {false};
+	unsigned kind;
+	int i;
+
+	for (i = 0; i < COUNT_OF(fillers); i++) {
+		sfr_op *op = fillers[i](loop, sfr_buf_get(loop, 0));
+
+		built[op->kind] = true;
+		sfr_op_discard(op);
+	}
+	for (kind = 0; kind < SFR__OP_KINDS; kind++)
+		ck_assert_msg(built[kind] ||
+				      !sfr__kind_is(kind, SFR__KIND_FILLS | SFR__KIND_STRUCT),
+			      "no filler builds %s", sfr__kinds[kind].name);
+}
+END_TEST
 
 START_TEST(what_would_fill_a_shared_buffer_is_refused_by_name)
 {
@@ -367,6 +388,7 @@ int main(void)
 	TCase *broadcast = peers_case(suite, "broadcast");
 
 	world_test(tc, a_share_is_the_same_bytes_under_a_window_of_its_own);
+	world_test(tc, each_kind_that_fills_a_buffer_is_among_the_fillers);
 	world_test(tc, what_would_fill_a_shared_buffer_is_refused_by_name);
 	world_test(tc, the_last_reference_may_be_filled_again);
 	world_test(tc, shares_are_written_and_sent_at_once_by_many);
