@@ -79,7 +79,7 @@ static void assert_field(unsigned may, const char *name, uint64_t value, uint64_
 		      (unsigned long long)value);
 }
 
-static void assert_clean(const struct io_uring_sqe *sqe)
+static void assert_clean(const struct sfr__engine *engine, const struct io_uring_sqe *sqe)
 {
 	unsigned may = rule_of(sqe->opcode);
 	unsigned flags = IOSQE_FIXED_FILE | IOSQE_IO_LINK |
@@ -87,6 +87,8 @@ static void assert_clean(const struct io_uring_sqe *sqe)
 
 	ck_assert_msg(may & URING || sfr__language_ops() >> sqe->opcode & 1,
 		      "%s: no engine but io_uring knows opcode %u", about, sqe->opcode);
+	ck_assert_msg(engine->ops >> sqe->opcode & 1, "%s: the engine has no opcode %u", about,
+		      sqe->opcode);
 	ck_assert_msg(!(sqe->flags & ~flags), "%s: its flags are %#x", about, sqe->flags);
 	assert_field(may & PRIO, "ioprio", sqe->ioprio, UINT16_MAX);
 	assert_field(may & FLAGS, "rw_flags", (uint32_t)sqe->rw_flags, UINT32_MAX);
@@ -115,7 +117,7 @@ static int enter_spied(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 	int r;
 
 	for (at = queue->sq_head; at != queue->sq_tail; at++)
-		assert_clean(&queue->sqes[at & queue->sq_mask]);
+		assert_clean(engine, &queue->sqes[at & queue->sq_mask]);
 	r = real->enter(engine, wait, timeout_ns);
 	queue_spoil(queue);
 	return r;
