@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -27,6 +28,7 @@ extern _Thread_local uint64_t sfr__calls;
 
 /* clang-format off */
 #define accept4(...)       SFR__COUNTED(accept4(__VA_ARGS__))
+#define bind(...)          SFR__COUNTED(bind(__VA_ARGS__))
 #define close(...)         SFR__COUNTED(close(__VA_ARGS__))
 #define connect(...)       SFR__COUNTED(connect(__VA_ARGS__))
 #define dup3(...)          SFR__COUNTED(dup3(__VA_ARGS__))
@@ -40,8 +42,12 @@ extern _Thread_local uint64_t sfr__calls;
 #define fstat(...)         SFR__COUNTED(fstat(__VA_ARGS__))
 #define fsync(...)         SFR__COUNTED(fsync(__VA_ARGS__))
 #define ftruncate(...)     SFR__COUNTED(ftruncate(__VA_ARGS__))
+#define getpeername(...)   SFR__COUNTED(getpeername(__VA_ARGS__))
+#define getsockname(...)   SFR__COUNTED(getsockname(__VA_ARGS__))
 #define getsockopt(...)    SFR__COUNTED(getsockopt(__VA_ARGS__))
+#define ioctl(...)         SFR__COUNTED(ioctl(__VA_ARGS__))
 #define linkat(...)        SFR__COUNTED(linkat(__VA_ARGS__))
+#define listen(...)        SFR__COUNTED(listen(__VA_ARGS__))
 #define lseek(...)         SFR__COUNTED(lseek(__VA_ARGS__))
 #define mkdirat(...)       SFR__COUNTED(mkdirat(__VA_ARGS__))
 #define openat(...)        SFR__COUNTED(openat(__VA_ARGS__))

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "sqe/counted.h"
 #include "sqe/step.h"
-#include <sys/ioctl.h>
 
 static uint64_t clock_ns(const struct sfr__system *system)
 {
