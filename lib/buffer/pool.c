@@ -345,11 +345,12 @@ static void unlock_alone(const struct sfr__pool *pool)
 		(void)pthread_mutex_unlock(pool->lock);
 }
 
-static bool is_shared(const struct sfr__buf *b)
+bool sfr__pool_looks_shared(const struct sfr__buf *b)
 {
-	return b->kind == SFR__BUF_SLAB
-		       ? sfr__slab_windows(slab_of(b->pool, b->base), b->base) > 1
-		       : atomic_load(&b->payload->refs) > 1U + (b->payload->fixed != 0);
+	if (b->kind == SFR__BUF_SLAB)
+		return sfr__slab_windows(slab_of(b->pool, b->base), b->base) > 1;
+	return b->payload && /* on_release looks: it was the last */
+	       atomic_load(&b->payload->refs) > 1U + (b->payload->fixed != 0);
 }
 
 bool sfr__pool_is_shared(const struct sfr__buf *b)
@@ -357,10 +358,10 @@ bool sfr__pool_is_shared(const struct sfr__buf *b)
 	bool shared;
 
 	lock_alone(b->pool);
-	shared = is_shared(b);
+	shared = sfr__pool_looks_shared(b);
 	if (shared) { /* but for what others released meanwhile */
 		sfr__pool_collect(b->pool);
-		shared = is_shared(b);
+		shared = sfr__pool_looks_shared(b);
 	}
 	unlock_alone(b->pool);
 	return shared;
@@ -432,7 +433,7 @@ static bool memory_release(struct sfr__buf *b)
 		payload_release(b);
 		return false;
 	}
-	if (sfr__unlikely(b->was_shared) && !is_shared(b))
+	if (sfr__unlikely(b->was_shared) && !sfr__pool_looks_shared(b))
 		buf_poison(b);
 	return sfr__slab_give(slab_of(b->pool, b->base), b->base);
 }

@@ -59,7 +59,7 @@ static void buf_count(const struct sfr__buf *b, struct owners *owners)
 
 	if (state == SFR__BUF_FREE)
 		return;
-	owners->shared += b->was_shared && sfr__pool_is_shared(b);
+	owners->shared += b->was_shared && sfr__pool_looks_shared(b);
 	if (state == SFR__BUF_GIVEN) {
 		owners->given++;
 		return;

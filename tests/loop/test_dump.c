@@ -8,6 +8,7 @@
 #include "peers.h"
 #include "pending.h"
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -339,6 +340,50 @@ START_TEST(buffers_and_mail_are_counted_by_owner)
 }
 END_TEST
 
+START_TEST(what_another_thread_released_is_not_collected_by_looking)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	static char memory[64];
+	sfr_buf *wrapped = sfr_buf_wrap(loop, memory, sizeof(memory), note_release, NULL);
+	sfr_buf *slab = sfr_buf_get(loop, 1), *share = sfr_buf_share(slab);
+	sfr_buf *elsewhere[] = {wrapped, share};
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < COUNT_OF(elsewhere); i++) {
+		ck_assert_int_eq(pthread_create(&thread, NULL, release_there, elsewhere[i]), 0);
+		ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	}
+	dump(loop);
+	ck_assert_int_eq(releases, 0);
+	one_line("buffers with the user: ", "user: 1,");
+	sfr_buf_release(slab);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	ck_assert_int_eq(releases, 1);
+}
+END_TEST
+
+static void dump_on_release(void *mem, void *arg)
+{
+	(void)mem;
+	releases++;
+	dump(arg);
+}
+
+START_TEST(memory_that_comes_back_may_look)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	static char memory[64];
+	sfr_buf *wrapped = sfr_buf_wrap(loop, memory, sizeof(memory), dump_on_release, loop);
+	sfr_buf *share = sfr_buf_share(wrapped);
+
+	sfr_buf_release(wrapped);
+	sfr_buf_release(share);
+	ck_assert_int_eq(releases, 1);
+	one_line("buffers whose memory is shared: ", "shared: 0\n");
+}
+END_TEST
+
 static void dump_here(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	dump(loop);
@@ -426,6 +471,8 @@ int main(void)
 	world_test(tc, an_op_that_the_engine_starts_by_itself_is_behind_another);
 	world_test(tc, servers_and_connections_say_how_they_are);
 	world_test(tc, buffers_and_mail_are_counted_by_owner);
+	world_test(tc, what_another_thread_released_is_not_collected_by_looking);
+	world_test(tc, memory_that_comes_back_may_look);
 	world_test(tc, it_works_in_the_middle_of_a_callback);
 	world_test(tc, to_look_allocates_and_changes_nothing);
 	world_test(tc, ten_thousand_ops_have_a_line_each);
