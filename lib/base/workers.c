@@ -154,14 +154,16 @@ void sfr__workers_collect(struct sfr__workers *workers, struct sfr__hook *done_o
 	pthread_mutex_unlock(&workers->mutex);
 }
 
-void sfr__workers_look(struct sfr__workers *workers, struct sfr__workers_count *out)
+bool sfr__workers_look(struct sfr__workers *workers, struct sfr__workers_count *out)
 {
-	pthread_mutex_lock(&workers->mutex);
+	if (pthread_mutex_trylock(&workers->mutex) != 0)
+		return false;
 	*out = (struct sfr__workers_count){.threads = workers->threads_count,
 					   .threads_max = workers->threads_max,
 					   .idle = workers->idle,
 					   .waiting = workers->waiting_count};
 	pthread_mutex_unlock(&workers->mutex);
+	return true;
 }
 
 void sfr__workers_fini(struct sfr__workers *workers)

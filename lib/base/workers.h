@@ -60,7 +60,7 @@ struct sfr__workers_count {
 	unsigned waiting; /* work that nobody has begun */
 };
 
-/* How many there are now. */
-void sfr__workers_look(struct sfr__workers *workers, struct sfr__workers_count *out);
+/* How many there are now. False if another thread has the mutex: a debugger may have stopped that one. */
+bool sfr__workers_look(struct sfr__workers *workers, struct sfr__workers_count *out);
 
 #endif

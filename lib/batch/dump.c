@@ -30,14 +30,12 @@ static struct members members_count(struct sfr__dump *dump, const sfr_batch *bat
 
 	for (i = 0; i < batch->plan.node_count; i++) {
 		const struct sfr__node *node = &batch->nodes[i];
-		size_t parts = 0;
 
 		members.ended += !node->op;
 		members.failed += !node->op && node->result < 0;
 		members.held += node->op && sfr__op_is_held(node->op);
 		members.started += node->op && !sfr__op_is_held(node->op);
-		(void)sfr__chain_measure(node->buf, &parts);
-		dump->bufs_in_batches += parts;
+		(void)sfr__dump_chain(dump, node->buf, &dump->bufs_in_batches);
 	}
 	return members;
 }

@@ -79,6 +79,15 @@ static struct owners owners_count(const struct sfr__pool *pool)
 	return owners;
 }
 
+size_t sfr__dump_chain(const struct sfr__dump *dump, const sfr_buf *chain, size_t *own)
+{
+	size_t parts;
+
+	for (parts = 0; chain; chain = chain->next, parts++)
+		*own += sfr__buf(chain)->pool == dump->loop->pool;
+	return parts;
+}
+
 /* What a batch keeps of its ops that have ended is as the user's, until somebody takes it. */
 static void bufs_dump(const struct sfr__dump *dump)
 {
@@ -136,7 +145,10 @@ static void workers_dump(const struct sfr__dump *dump)
 {
 	struct sfr__workers_count count;
 
-	sfr__workers_look(&((sfr_loop *)(uintptr_t)dump->loop)->workers, &count);
+	if (!sfr__workers_look(&((sfr_loop *)(uintptr_t)dump->loop)->workers, &count)) {
+		sfr__dump_say(dump, "workers: busy\n");
+		return;
+	}
 	sfr__dump_say(dump, "workers: %u threads of at most %u, %u idle, %u errands wait for one\n",
 		      count.threads, count.threads_max, count.idle, count.waiting);
 }
@@ -149,6 +161,7 @@ void sfr__loop_dump_parts(const struct sfr__dump *dump)
 	files_dump(dump);
 	timers_dump(dump);
 	sfr__mailbox_count(&dump->loop->mailbox, &functions, &values);
-	sfr__dump_say(dump, "posted: %zu functions, %zu values\n", functions, values);
+	sfr__dump_say(dump, "posted: %zu functions, %zu values%s\n", functions, values,
+		      dump->loop->nesting.mark ? ", not counting those of this turn" : "");
 	workers_dump(dump);
 }

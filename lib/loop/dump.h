@@ -26,6 +26,10 @@ struct sfr__dump {
 __attribute__((format(printf, 2, 3))) void sfr__dump_say(const struct sfr__dump *dump,
 							 const char *format, ...);
 
+/* How many parts a chain has; NULL has none. Those that are of the loop's own pool are added to *own: only these are
+ * among the buffers that the loop counts, and stand-alone pools have the others. */
+size_t sfr__dump_chain(const struct sfr__dump *dump, const sfr_buf *chain, size_t *own);
+
 /* Nanoseconds, as "12.345 ms". */
 void sfr__dump_time(const struct sfr__dump *dump, uint64_t ns);
 

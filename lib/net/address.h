@@ -5,8 +5,13 @@
 #ifndef SFR_LIB_NET_ADDRESS_H
 #define SFR_LIB_NET_ADDRESS_H
 
+#include <net/if.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <sys/socket.h>
+
+/* Room for the longest text: an IPv6 host, the name of its interface, a port. */
+#define SFR__ADDRESS_ROOM (sizeof("tcp://[%]:65535") + (INET6_ADDRSTRLEN - 1) + (IF_NAMESIZE - 1))
 
 struct sfr__address {
 	struct sockaddr_storage addr;

@@ -230,17 +230,19 @@ static const char *state_name(const sfr_server *server)
 void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump)
 {
 	const struct sfr__hook *hook;
-	char address[64]; /* room for the longest there is */
+	char address[SFR__ADDRESS_ROOM];
 
 	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
 		const sfr_server *server = sfr__container(hook, const sfr_server, hook);
 
-		if (sfr_server_address(server, address, sizeof(address)) < 0)
-			*address = '\0';
-		sfr__dump_say(
-			dump,
-			"server %p: %s, fd %d, %s, %zu connections, accepts by op 0x%" PRIx64 "\n",
-			(const void *)server, state_name(server), server->fd,
-			*address ? address : "no address", server->conns, (uint64_t)server->accept);
+		sfr__dump_say(dump, "server %p: %s", (const void *)server, state_name(server));
+		if (server->fd >= 0)
+			sfr__dump_say(dump, ", fd %d", server->fd);
+		if (server->fd >= 0 && sfr_server_address(server, address, sizeof(address)) >= 0)
+			sfr__dump_say(dump, ", %s", address);
+		sfr__dump_say(dump, ", %zu connections", server->conns);
+		if (server->accept)
+			sfr__dump_say(dump, ", accepts by op 0x%" PRIx64, (uint64_t)server->accept);
+		sfr__dump_say(dump, "\n");
 	}
 }

@@ -41,8 +41,7 @@ static void buf_dump(struct sfr__dump *dump, const sfr_op *op)
 
 	if (!op->buf)
 		return;
-	(void)sfr__chain_measure(op->buf, &parts);
-	dump->bufs_in_ops += parts;
+	parts = sfr__dump_chain(dump, op->buf, &dump->bufs_in_ops);
 	if (parts == 1)
 		sfr__dump_say(dump, ", buffer of %" PRIu32 " bytes", sfr__buf(op->buf)->size);
 	else
