@@ -6,7 +6,7 @@
  * log.level of the configuration decides what reaches it. At level debug a loop tells the lives of its
  * operations, batches and connections, a line for each step:
  *
- *	op 0x100000003 read on 7: queued -> in flight (started)
+ *	op 0x100000003 read on fd 7: queued -> in flight (started)
  *	batch 2 op 1 write: waiting -> doomed (one that must succeed did not)
  *	connection on 9: open -> closing (ECONNRESET)
  *

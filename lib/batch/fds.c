@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors of a batch that are not known yet go by names: numbers below every descriptor, and above the
- * names of places of the registered files. A name says of which batch it is, so that one of another is told apart.
+ * Descriptors of a batch that are not known yet go by names: see op/fd_name.h.
  */
 #include "batch/batch.h"
+#include "op/fd_name.h"
 #include "op/inherit.h"
 #include "op/kind.h"
 #include "op/registered.h"
 #include <safer_ring/error.h>
 #include <errno.h>
-#include <limits.h>
-
-enum { INDEX_BITS = 15, SERIAL_BITS = 15 };
-
-#define NAMES_FIRST (INT_MIN + SFR__FILES_MAX)
-#define NAMES_END (NAMES_FIRST + (1 << (INDEX_BITS + SERIAL_BITS)))
-
-static bool is_name(int fd)
-{
-	return fd >= NAMES_FIRST && fd < NAMES_END;
-}
-
-static int name_first(const sfr_batch *batch)
-{
-	return NAMES_FIRST + ((batch->serial & ((1 << SERIAL_BITS) - 1)) << INDEX_BITS);
-}
 
 static bool wins_fd(const sfr_batch *batch, int index)
 {
@@ -35,7 +19,7 @@ static bool wins_fd(const sfr_batch *batch, int index)
 /* Which op of the batch a name is for; -EINVAL if it is for none of them that wins a descriptor. */
 static int32_t named(const sfr_batch *batch, int name)
 {
-	int32_t index = name - name_first(batch);
+	int32_t index = name - sfr__batch_fd_first(batch->serial);
 
 	return wins_fd(batch, index) ? index : -EINVAL;
 }
@@ -84,7 +68,7 @@ int sfr__batch_fds_adopt(sfr_batch *batch, int32_t index, sfr_op *op)
 	int r = 0, i;
 
 	for (i = 0; r == 0 && i < count; i++)
-		if (is_name(*fields[i]))
+		if (sfr__fd_is_of_batch(*fields[i]))
 			r = fd_adopt(batch, index, op, fields[i]);
 	return r;
 }
@@ -96,7 +80,7 @@ bool sfr__batch_fds_resolve(struct sfr__node *node)
 	int count = node->unnamed ? fd_fields(node->op, fields) : 0, i;
 
 	for (i = 0; i < count; i++) {
-		int32_t opener = is_name(*fields[i]) ? named(batch, *fields[i]) : -1;
+		int32_t opener = sfr__fd_is_of_batch(*fields[i]) ? named(batch, *fields[i]) : -1;
 
 		if (opener < 0)
 			continue;
@@ -111,5 +95,5 @@ bool sfr__batch_fds_resolve(struct sfr__node *node)
 
 int sfr_batch_fd(const sfr_batch *batch, int op)
 {
-	return batch && wins_fd(batch, op) ? name_first(batch) + op : -1;
+	return batch && wins_fd(batch, op) ? sfr__batch_fd_first(batch->serial) + op : -1;
 }

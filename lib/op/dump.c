@@ -6,33 +6,23 @@
  * order of the table: each op once, however many there are.
  */
 #include "op/dump.h"
-#include "op/row.h"
+#include "op/fd_name.h"
 #include "op/kind.h"
 #include "op/registered.h"
+#include "op/row.h"
 #include <safer_ring/error.h>
-#include <fcntl.h>
 #include <inttypes.h>
-
-static void fd_say(const struct sfr__dump *dump, const char *what, int fd)
-{
-	if (sfr__fd_is_name(fd))
-		sfr__dump_say(dump, ", %sregistered file %u", what, sfr__fd_place(fd));
-	else if (fd == AT_FDCWD)
-		sfr__dump_say(dump, ", in the working directory");
-	else
-		sfr__dump_say(dump, ", %sfd %d", what, fd);
-}
 
 static void fd_dump(const struct sfr__dump *dump, const sfr_op *op)
 {
-	if (!sfr__op_is(op, SFR__KIND_ON_FD) || op->sqe.opcode == IORING_OP_NOP)
-		return; /* or there is no entry, as its arguments were wrong */
-	if (op->kind == SFR__OP_RAW && op->sqe.flags & IOSQE_FIXED_FILE)
-		sfr__dump_say(dump, ", registered file %d", op->sqe.fd);
-	else
-		fd_say(dump, "", op->sqe.fd);
+	char text[SFR__FD_TEXT];
+
+	if (!sfr__op_fd_print(op, text))
+		return;
+	sfr__dump_say(dump, ", %s", text);
 	if (op->kind == SFR__OP_SPLICE)
-		fd_say(dump, "from ", sfr__registered_splice_in(op));
+		sfr__dump_say(dump, ", from %s",
+			      sfr__fd_print(sfr__registered_splice_in(op), text));
 }
 
 static void buf_dump(struct sfr__dump *dump, const sfr_op *op)

@@ -4,6 +4,7 @@
  */
 #include "op/trace.h"
 #include "base/log.h"
+#include "op/fd_name.h"
 #include "op/kind.h"
 #include <safer_ring/error.h>
 #include <inttypes.h>
@@ -38,15 +39,14 @@ static const char *const events[SFR__OP_EVENTS] = {
 
 void sfr__op_trace(const sfr_op *op, enum sfr__op_state from, enum sfr__op_event event)
 {
-	char on[24] = "", result[48] = "";
+	char fd[SFR__FD_TEXT], result[48] = "";
+	const char *on = sfr__op_fd_print(op, fd);
 
-	if (sfr__op_is(op, SFR__KIND_ON_FD))
-		snprintf(on, sizeof(on), " on %d", op->sqe.fd);
 	if (event == SFR__EV_RECYCLE)
 		snprintf(result, sizeof(result), ": %d%s%s", op->result, op->result < 0 ? " " : "",
 			 op->result < 0 ? sfr_errname(op->result) : "");
 	sfr__log(op->loop->settings.log.level, SFR_LOG_DEBUG,
-		 "op 0x%" PRIx64 " %s%s: %s -> %s (%s%s)", sfr__op_ticket(op),
-		 sfr__kinds[op->kind].name, on, states[from], states[sfr__op_after[from][event]],
-		 events[event], result);
+		 "op 0x%" PRIx64 " %s%s%s: %s -> %s (%s%s)", sfr__op_ticket(op),
+		 sfr__kinds[op->kind].name, on ? " on " : "", on ? on : "", states[from],
+		 states[sfr__op_after[from][event]], events[event], result);
 }

@@ -10,6 +10,8 @@
 #include "pending.h"
 #include <safer_ring/pool.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -141,6 +143,24 @@ START_TEST(an_op_is_shown_with_its_descriptor_and_buffer)
 	one_line("registered files: ", "room for 1, 1 open");
 	one_line("buffers with the loop: ", "loop: 4, 4 of them in operations");
 	sfr_op_discard(write);
+}
+END_TEST
+
+START_TEST(a_descriptor_that_has_a_name_is_shown_as_what_it_is)
+{
+	sfr_loop *loop = loop_fresh(_i, NULL);
+	struct io_uring_sqe sqe = {.opcode = IORING_OP_FSYNC, .fd = 3, .flags = IOSQE_FIXED_FILE};
+	sfr_batch *batch = sfr_batch_new(loop);
+	int opener = sfr_batch_add(batch, sfr_openat(loop, AT_FDCWD, "/dev/null", O_RDONLY, 0));
+	sfr_op *raw = sfr_raw(loop, &sqe, NULL);
+
+	sfr_batch_add(batch, sfr_close(loop, sfr_batch_fd(batch, opener)));
+	dump(loop);
+	one_line("op ", "openat: in a batch that is not submitted, the working directory\n");
+	one_line("op ", "close: in a batch that is not submitted, descriptor of batch op 0\n");
+	one_line("op ", "raw: built and not submitted, registered file 3\n");
+	sfr_op_discard(raw);
+	sfr_batch_free(batch);
 }
 END_TEST
 
@@ -594,6 +614,7 @@ int main(void)
 	world_test(tc, a_loop_at_rest_holds_nothing);
 	world_test(tc, every_op_that_waits_is_named_once);
 	world_test(tc, an_op_is_shown_with_its_descriptor_and_buffer);
+	world_test(tc, a_descriptor_that_has_a_name_is_shown_as_what_it_is);
 	world_test(tc, a_deadline_says_how_old_its_op_is);
 	world_test(tc, what_was_asked_to_end_says_so);
 	world_test(tc, errands_are_with_a_worker_or_wait_for_one);

@@ -5,6 +5,7 @@
 #include "batches.h"
 #include "peers.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -87,12 +88,33 @@ START_TEST(a_cancelled_op_is_told_with_its_descriptor_and_its_error)
 	ck_assert_int_eq(sfr_cancel(loop, ticket), 0);
 	turn_until(loop, &seen.calls, 1);
 
-	snprintf(kind, sizeof(kind), "poll on %d", reader);
+	snprintf(kind, sizeof(kind), "poll on fd %d", reader);
 	ck_assert_str_eq(life_of_op(ticket, kind), "building -> queued (submitted)\n"
 						   "queued -> in flight (started)\n"
 						   "in flight -> cancelling (asked to end)\n"
 						   "cancelling -> done (completed)\n"
 						   "done -> free (over: -125 ECANCELED)\n");
+}
+END_TEST
+
+START_TEST(a_name_of_a_descriptor_is_told_as_what_it_is)
+{
+	sfr_loop *loop = listened_loop(_i, "log.level=debug");
+	sfr_batch *batch = sfr_batch_new(loop);
+	int fd = empty_file(), name, opener;
+
+	ck_assert_int_eq(sfr_files_register(loop, &fd, 1, &name), 0);
+	sfr_submit(sfr_fsync(loop, name), record, &seen);
+	sfr_batch_add(batch, sfr_nop(loop));
+	opener = sfr_batch_add(batch, sfr_openat(loop, AT_FDCWD, "/dev/null", O_RDONLY, 0));
+	sfr_batch_add(batch, sfr_close(loop, sfr_batch_fd(batch, opener)));
+	batch_run(loop, batch);
+	turn_until(loop, &seen.calls, 1);
+
+	ck_assert_ptr_nonnull(strstr(told, " fsync on registered file 0: building -> queued"));
+	ck_assert_ptr_nonnull(strstr(told, " openat on the working directory: building -> "));
+	ck_assert_ptr_nonnull(strstr(told, " close on descriptor of batch op 1: building -> "));
+	batch_end(loop, batch);
 }
 END_TEST
 
@@ -198,6 +220,7 @@ int main(void)
 
 	world_test(tcase, an_op_is_told_from_its_submission_to_its_callback);
 	world_test(tcase, a_cancelled_op_is_told_with_its_descriptor_and_its_error);
+	world_test(tcase, a_name_of_a_descriptor_is_told_as_what_it_is);
 	world_test(tcase, an_op_without_an_entry_is_told_as_well);
 	world_test(tcase, an_op_that_is_discarded_is_told_to_be_free);
 	world_test(tcase, a_batch_and_its_nodes_are_told_in_order);
