@@ -296,7 +296,7 @@ static int recvmsg_try_provided(struct sfr__request *request)
 			     .msg_iovlen = 1};
 	int r;
 
-	if (request->len < front)
+	if (!request->at || request->len < front)
 		return -EFAULT;
 	r = message_result(request, recvmsg(request->fd, &msg, message_flags(request)));
 	if (r < 0)
