@@ -251,7 +251,8 @@ SFR_API void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_
  * operation is known if it has a deadline or was abandoned. A program should not read what is written: the words
  * change from one version to the next.
  *
- * Nothing is changed, not even errno, no callback runs, and the loop allocates nothing, though `out` may take a buffer of its own.
+ * Nothing is changed, not even errno, no callback runs, and the loop allocates nothing, though `out` may take a
+ * buffer of its own.
  * So it may be called in a callback. In a debugger that has stopped the loop's thread:
  *
  *	(gdb) call (void)sfr_loop_dump(loop, stderr)

@@ -7,7 +7,7 @@
  *	batch/life.c   what may happen to a batch and to a node of it
  *	batch/fds.c    descriptors that its own ops will win
  *	batch/links.c  which edges an engine could take over; batch/plan.c decides
- *	batch/run.c   from the first op that starts to the callback after the last
+ *	batch/run.c    from the first op that starts to the callback after the last
  */
 #ifndef SFR_LIB_BATCH_BATCH_H
 #define SFR_LIB_BATCH_BATCH_H

@@ -4,8 +4,8 @@
  */
 #include "batch/dump.h"
 #include "batch/batch.h"
-#include "op/row.h"
 #include "op/kind.h"
+#include "op/row.h"
 #include <inttypes.h>
 
 static const char *const state_names[SFR__BATCH_STATES] = {

@@ -7,9 +7,9 @@
  * which is slower and never wrong.
  */
 #include "batch/batch.h"
-#include "op/row.h"
 #include "op/inherit.h"
 #include "op/kind.h"
+#include "op/row.h"
 #include "op/splice.h"
 
 /* Its place of the registered files, if it has one, is filled or emptied by the engine itself. */

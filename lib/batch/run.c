@@ -12,10 +12,10 @@
 #include "batch/batch.h"
 #include "op/build.h"
 #include "op/cancel.h"
-#include "op/row.h"
 #include "op/end.h"
 #include "op/inherit.h"
 #include "op/kind.h"
+#include "op/row.h"
 #include "op/start.h"
 #include "run/run.h"
 #include <safer_ring/error.h>

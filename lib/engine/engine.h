@@ -7,7 +7,8 @@
  * time, or the type of a socket, the library asks the engine's `system`.
  *
  *	uring   the kernel: engine/uring/uring.c, and the ring it is given by engine/uring/setup.c
- *	epoll   an interpreter: what SQEs mean is in engine/interpreter/interpreter.c, and how they are attempted in engine/epoll/epoll.c
+ *	epoll   an interpreter: engine/interpreter/ has what SQEs mean, and engine/epoll/epoll.c how they are
+ *	        attempted
  *
  * choose.c decides which of them a loop gets.
  */

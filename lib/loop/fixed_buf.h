@@ -3,8 +3,8 @@
  * Fixed buffers: memory that the engine keeps at hand, so that reads and writes need not look up its pages.
  *
  * One table has room for the buffers.count of the main slab that are there from the first, in pieces, and
- * behind them for the buffers that callers register. It is made when the first read or write is built, or the first buffer is
- * registered: servers that only receive and send never pay for it. What is registered is locked, and so are
+ * behind them for the buffers that callers register. It is made when the first read or write is built, or the
+ * first buffer is registered: servers that only receive and send never pay for it. What is registered is locked, and so are
  * the rings of all loops of a user: more than half of what may be locked is left to them.
  *
  * A registered buffer's memory has one reference more, which is the table's.

@@ -52,7 +52,8 @@ void sfr__mailbox_open(struct sfr__mailbox *mailbox);
 unsigned sfr__mailbox_run(struct sfr__mailbox *mailbox, sfr_loop *loop,
 			  void (*on_value)(sfr_loop *loop, uint64_t value));
 
-/* How many functions and values are there, without those that a turn has taken out. On the loop's thread, which alone takes them out. */
+/* How many functions and values are there, without those that a turn has taken out. On the loop's thread, as no other
+ * takes them out. */
 void sfr__mailbox_count(const struct sfr__mailbox *mailbox, size_t *functions_out,
 			size_t *values_out);
 

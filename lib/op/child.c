@@ -4,8 +4,8 @@
  *
  * Where the kernel has no opcode for it a pidfd is polled, which is readable once its process has ended,
  * and then the child can be waited for without waiting. One that is traced is its tracer's first; until that
- * one has waited for it, there is nothing to be had, and it is asked for now and then. No descriptor tells of stopped children, or of
- * any of several: without the opcode those cannot be waited for.
+ * one has waited for it, there is nothing to be had, and it is asked for now and then. No descriptor tells of
+ * stopped children, or of any of several: without the opcode those cannot be waited for.
  */
 #include "base/log.h"
 #include "machine/kernel.h"

@@ -5,11 +5,11 @@
 #include "op/complete.h"
 #include "machine/kernel.h"
 #include "op/again.h"
-#include "op/row.h"
 #include "op/end.h"
 #include "op/gathered.h"
 #include "op/kind.h"
 #include "op/normal.h"
+#include "op/row.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 

@@ -5,8 +5,8 @@
  * queue is full.
  */
 #include "op/flush.h"
-#include "op/row.h"
 #include "op/receive.h"
+#include "op/row.h"
 #include "op/write.h"
 
 static bool cancel_write(sfr_op *op)

@@ -5,11 +5,11 @@
  */
 #include "op/start.h"
 #include "op/cancel.h"
-#include "op/row.h"
 #include "op/end.h"
 #include "op/errand.h"
 #include "op/kind.h"
 #include "op/registered.h"
+#include "op/row.h"
 #include "op/write.h"
 #include <safer_ring/error.h>
 #include <errno.h>
