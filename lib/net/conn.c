@@ -27,13 +27,17 @@ static const struct sfr__settings *settings_of(const sfr_conn *conn)
 	return &loop_of(conn)->settings;
 }
 
+const char *const sfr__conn_states[] = {
+	[SFR__CONN_CONNECTING] = "connecting", [SFR__CONN_OPEN] = "open",
+	[SFR__CONN_FAILED] = "failed",         [SFR__CONN_CLOSING] = "closing",
+	[SFR__CONN_CLOSED] = "closed",
+};
+
 /* Move it to another state, and tell the log why. Twice or three times in the life of a connection. */
 static void conn_move(sfr_conn *conn, enum sfr__conn_state next, const char *why)
 {
-	static const char *const names[] = {"connecting", "open", "failed", "closing", "closed"};
-
 	sfr__log(settings_of(conn)->log.level, SFR_LOG_DEBUG, "connection on %d: %s -> %s (%s)",
-		 conn->fd, names[conn->state], names[next], why);
+		 conn->fd, sfr__conn_states[conn->state], sfr__conn_states[next], why);
 	conn->state = (uint8_t)next;
 }
 

@@ -17,6 +17,9 @@ enum sfr__conn_state {
 	SFR__CONN_CLOSED,  /* on_close runs */
 };
 
+/* Each of these in a word: for the log, and for sfr_loop_dump(). */
+extern const char *const sfr__conn_states[];
+
 struct sfr_conn {
 	struct sfr__hook hook;
 	struct sfr__hook dirty;

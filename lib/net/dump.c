@@ -12,23 +12,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static const char *state_name(const sfr_conn *conn)
-{
-	switch ((enum sfr__conn_state)conn->state) {
-	case SFR__CONN_CONNECTING:
-		return "connecting";
-	case SFR__CONN_OPEN:
-		return "open";
-	case SFR__CONN_FAILED:
-		return "failed";
-	case SFR__CONN_CLOSING:
-		return "closing";
-	case SFR__CONN_CLOSED:
-		return "closed";
-	}
-	return "?";
-}
-
 static void ticket_dump(const struct sfr__dump *dump, const char *what, sfr_ticket ticket)
 {
 	if (ticket)
@@ -44,7 +27,8 @@ static void conn_dump(struct sfr__dump *dump, const sfr_conn *conn)
 	if (conn->state != SFR__CONN_CONNECTING && sfr_conn_peer(conn, peer, sizeof(peer)) < 0)
 		*peer = '\0';
 	parts = sfr__dump_chain(dump, queue->head, &dump->bufs_queued);
-	sfr__dump_say(dump, "conn %p: %s, fd %d", (const void *)conn, state_name(conn), conn->fd);
+	sfr__dump_say(dump, "conn %p: %s, fd %d", (const void *)conn, sfr__conn_states[conn->state],
+		      conn->fd);
 	if (conn->server)
 		sfr__dump_say(dump, ", server %p", (const void *)conn->server);
 	if (*peer)
