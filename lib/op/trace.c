@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char *const states[SFR__OP_STATES] = {
+const char *const sfr__op_states[SFR__OP_STATES] = {
 	[SFR__OP_ILLEGAL] = "?",
 	[SFR__OP_FREE] = "free",
 	[SFR__OP_BUILDING] = "building",
@@ -47,6 +47,6 @@ void sfr__op_trace(const sfr_op *op, enum sfr__op_state from, enum sfr__op_event
 			 op->result < 0 ? sfr_errname(op->result) : "");
 	sfr__log(op->loop->settings.log.level, SFR_LOG_DEBUG,
 		 "op 0x%" PRIx64 " %s%s%s: %s -> %s (%s%s)", sfr__op_ticket(op),
-		 sfr__kinds[op->kind].name, on ? " on " : "", on ? on : "", states[from],
-		 states[sfr__op_after[from][event]], events[event], result);
+		 sfr__kinds[op->kind].name, on ? " on " : "", on ? on : "", sfr__op_states[from],
+		 sfr__op_states[sfr__op_after[from][event]], events[event], result);
 }

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The words of the table of lives, for the picture of it and the test that compares both.
+ * The events of the table of lives as words of the picture, for the picture and the test that compares both. The
+ * words of the states are the library's own.
  */
 #ifndef SFR_TESTS_LIVES_H
 #define SFR_TESTS_LIVES_H
 
-#include "loop/op_cell.h"
-
-static const char *const life_states[SFR__OP_STATES] = {
-	[SFR__OP_ILLEGAL] = "",
-	[SFR__OP_FREE] = "free",
-	[SFR__OP_BUILDING] = "building",
-	[SFR__OP_ADDED] = "added",
-	[SFR__OP_QUEUED] = "queued",
-	[SFR__OP_IN_FLIGHT] = "in flight",
-	[SFR__OP_CANCELLING] = "cancelling",
-	[SFR__OP_ORPHANED] = "orphaned",
-	[SFR__OP_DONE] = "done",
-};
+#include "op/trace.h"
 
 static const char *const life_events[SFR__OP_EVENTS] = {
 	[SFR__EV_BUILD] = "build",        [SFR__EV_ADD] = "add",

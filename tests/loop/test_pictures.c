@@ -57,15 +57,15 @@ static bool has_label(const char *group, const char *label)
 /* One arrow with all events that lead from one state to another. Returns how many arrows there are. */
 static int way_check(int from, int to)
 {
-	const char *group = arrow_find(life_states[from], life_states[to]);
+	const char *group = arrow_find(sfr__op_states[from], sfr__op_states[to]);
 	int event, events = 0;
 
 	for (event = 0; event < SFR__OP_EVENTS; event++) {
 		if (sfr__op_after[from][event] != to)
 			continue;
 		ck_assert_msg(group && has_label(group, life_events[event]),
-			      "no \"%s\" from %s to %s", life_events[event], life_states[from],
-			      life_states[to]);
+			      "no \"%s\" from %s to %s", life_events[event], sfr__op_states[from],
+			      sfr__op_states[to]);
 		events++;
 	}
 	if (events)

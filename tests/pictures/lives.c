@@ -27,7 +27,8 @@ static void arrow(int from, int to)
 		if (sfr__op_after[from][event] != to)
 			continue;
 		if (!*separator)
-			printf("\t\"%s\" -> \"%s\" [label=\" ", life_states[from], life_states[to]);
+			printf("\t\"%s\" -> \"%s\" [label=\" ", sfr__op_states[from],
+			       sfr__op_states[to]);
 		printf("%s%s", separator, life_events[event]);
 		separator = " \\n ";
 	}
@@ -42,7 +43,7 @@ int main(void)
 	printf("digraph lives {\n");
 	for (from = SFR__OP_FREE; from < SFR__OP_STATES; from++)
 		printf("\t\"%s\" [label=<<b>%s</b><br/><font point-size=\"10\">%s</font>>]\n",
-		       life_states[from], life_states[from], holders[from]);
+		       sfr__op_states[from], sfr__op_states[from], holders[from]);
 	for (from = SFR__OP_FREE; from < SFR__OP_STATES; from++)
 		for (to = SFR__OP_FREE; to < SFR__OP_STATES; to++)
 			arrow(from, to);
