@@ -129,6 +129,12 @@ static inline unsigned char *sfr__pool_take(struct sfr__pool *pool)
 /* Memory from the heap, whatever the slabs have, and beyond the budget if need be. NULL and errno. */
 sfr_buf *sfr__pool_get_heap(struct sfr__pool *pool, size_t cap);
 
+/* What a buffer counts for where memory is limited: the same for as long as it lives. */
+static inline uint32_t sfr__buf_memory(const struct sfr__buf *b)
+{
+	return b->size;
+}
+
 /* Another descriptor of the same memory. NULL and errno. */
 sfr_buf *sfr__pool_share(struct sfr__buf *b);
 

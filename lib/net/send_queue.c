@@ -33,7 +33,7 @@ static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
 		queue->head = buf;
 	queue->tail = buf;
 	queue->bytes += sfr__buf_len(buf);
-	queue->memory += sfr__buf(buf)->size;
+	queue->memory += sfr__buf_memory(sfr__buf(buf));
 	*count_of(queue, buf) += is_of_slab(buf);
 }
 
@@ -68,8 +68,8 @@ static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
 
 	sfr__invariant(queue->bytes >= sfr__buf_len(chain));
 	queue->bytes -= sfr__buf_len(chain);
-	sfr__invariant(queue->memory >= sfr__buf(chain)->size);
-	queue->memory -= sfr__buf(chain)->size;
+	sfr__invariant(queue->memory >= sfr__buf_memory(sfr__buf(chain)));
+	queue->memory -= sfr__buf_memory(sfr__buf(chain));
 	sfr__invariant(*count_of(queue, chain) >= is_of_slab(chain));
 	*count_of(queue, chain) -= is_of_slab(chain);
 	sfr__buf_drop(chain);
