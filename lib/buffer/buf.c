@@ -121,7 +121,7 @@ void sfr__buf_drop_chain(sfr_buf *buf)
 
 int sfr__buf_check_fill(const sfr_buf *buf, uint32_t room)
 {
-	const struct sfr__buf *b = sfr__buf(buf);
+	struct sfr__buf *b = sfr__buf(buf);
 
 	if (sfr__unlikely(buf->next != NULL) || sfr__buf_room(buf) < room)
 		return -EINVAL;

@@ -19,6 +19,13 @@ struct sfr__pool;
 enum sfr__buf_state { SFR__BUF_FREE, SFR__BUF_OWNED, SFR__BUF_PART, SFR__BUF_GIVEN };
 enum sfr__buf_kind { SFR__BUF_SLAB, SFR__BUF_HEAP, SFR__BUF_WRAP };
 
+/*
+ * Several windows on one block need not overlap, so a window that is shared has a count of its own. It is in the
+ * descriptor that was shared first, which is kept as long as there are others, though its owner may have released
+ * it. Memory that is not of a slab is counted in its payload.
+ */
+enum sfr__buf_shared { SFR__UNSHARED, SFR__SHARED, SFR__SHARE };
+
 /* Memory that is not of a slab, and how to give it back. */
 struct sfr__payload {
 	atomic_size_t refs; /* of descriptors, and of the table it is registered in */
@@ -36,14 +43,18 @@ struct sfr__buf {
 	sfr_buf view;
 	unsigned char *base; /* where the window begins */
 	struct sfr__pool *pool;
-	struct sfr__payload *payload; /* of the heap, or the caller's; slab: NULL */
-	uint32_t size;                /* bytes of the window */
-	uint32_t given_at;            /* where its contents begin, from base */
-	uint32_t given_len;           /* and how many there are */
-	atomic_uchar state;           /* enum sfr__buf_state; see sfr__buf_state_of */
-	uint8_t kind;                 /* enum sfr__buf_kind */
-	bool was_shared;              /* others refer to its memory, or did */
-	uint8_t datagram;             /* it begins with the head of one: see op/datagram.h */
+	union {
+		struct sfr__payload *payload; /* of the heap, or the caller's */
+		struct sfr__buf *origin;      /* of a slab, SFR__SHARE: whose window this is, too */
+		size_t shares; /* SFR__SHARED: so many see its window, perhaps not it */
+	};
+	uint32_t size;      /* bytes of the window */
+	uint32_t given_at;  /* where its contents begin, from base */
+	uint32_t given_len; /* and how many there are */
+	atomic_uchar state; /* enum sfr__buf_state; see sfr__buf_state_of */
+	uint8_t kind;       /* enum sfr__buf_kind */
+	uint8_t was_shared; /* enum sfr__buf_shared: others see its window, or did */
+	uint8_t datagram;   /* it begins with the head of one: see op/datagram.h */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct sfr__buf) == 64, "a descriptor is one cache line");

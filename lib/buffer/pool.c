@@ -153,7 +153,7 @@ static sfr_buf *descriptor_fill(struct sfr__buf *b, enum sfr__buf_kind kind, voi
 	b->base = base;
 	b->size = (uint32_t)size;
 	b->kind = (uint8_t)kind;
-	b->was_shared = false;
+	b->was_shared = SFR__UNSHARED;
 	b->datagram = 0;
 	sfr__buf_set_state(b, SFR__BUF_OWNED);
 	return &b->view;
@@ -345,15 +345,21 @@ static void unlock_alone(const struct sfr__pool *pool)
 		(void)pthread_mutex_unlock(pool->lock);
 }
 
-bool sfr__pool_looks_shared(const struct sfr__buf *b)
+/* The descriptor that counts who sees the window of one that was shared. */
+static inline struct sfr__buf *origin_of(struct sfr__buf *b)
+{
+	return b->was_shared == SFR__SHARE ? b->origin : b;
+}
+
+bool sfr__pool_looks_shared(struct sfr__buf *b)
 {
 	if (b->kind == SFR__BUF_SLAB)
-		return sfr__slab_windows(slab_of(b->pool, b->base), b->base) > 1;
+		return origin_of(b)->shares > 1;
 	return b->payload && /* on_release looks: it was the last */
 	       atomic_load(&b->payload->refs) > 1U + (b->payload->fixed != 0);
 }
 
-bool sfr__pool_is_shared(const struct sfr__buf *b)
+bool sfr__pool_is_shared(struct sfr__buf *b)
 {
 	bool shared;
 
@@ -367,6 +373,18 @@ bool sfr__pool_is_shared(const struct sfr__buf *b)
 	return shared;
 }
 
+/* Another descriptor sees the window of one. */
+static void slab_share(struct sfr__buf *b, struct sfr__buf *other)
+{
+	sfr__slab_share(slab_of(b->pool, b->base), b->base);
+	if (!b->was_shared) {
+		b->was_shared = SFR__SHARED;
+		b->shares = 1;
+	}
+	other->origin = origin_of(b);
+	other->origin->shares++;
+}
+
 static sfr_buf *share(struct sfr__buf *b)
 {
 	struct sfr__buf *other = descriptor_take_extra(b->pool);
@@ -375,13 +393,15 @@ static sfr_buf *share(struct sfr__buf *b)
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (b->kind == SFR__BUF_SLAB)
-		sfr__slab_share(slab_of(b->pool, b->base), b->base);
-	else
-		atomic_fetch_add(&b->payload->refs, 1);
 	descriptor_fill(other, (enum sfr__buf_kind)b->kind, b->base, b->size);
-	other->payload = b->payload;
-	other->was_shared = b->was_shared = true;
+	if (b->kind == SFR__BUF_SLAB) {
+		slab_share(b, other);
+	} else {
+		atomic_fetch_add(&b->payload->refs, 1);
+		other->payload = b->payload;
+		b->was_shared = SFR__SHARED;
+	}
+	other->was_shared = SFR__SHARE;
 	other->datagram = b->datagram;
 	return &other->view;
 }
@@ -418,42 +438,77 @@ void sfr__pool_payload_give(struct sfr__pool *pool, struct sfr__payload *payload
 
 static void payload_release(struct sfr__buf *b)
 {
-	struct sfr__payload *payload = b->payload;
+	struct sfr__payload *payload = b->kind == SFR__BUF_SLAB ? NULL : b->payload;
 
-	b->payload = NULL;
+	if (payload)
+		b->payload = NULL;
 	if (payload)
 		sfr__pool_payload_give(b->pool, payload);
 }
 
-/* Give back what the descriptor stands for. True if a descriptor of the slab's own is free now: there is
- * one for each block, and what else refers to it has an extra one. */
-static bool memory_release(struct sfr__buf *b)
+/* Nobody owns a descriptor any more; it may still count. */
+static inline void descriptor_retire(struct sfr__pool *pool, struct sfr__buf *b)
 {
-	if (sfr__unlikely(b->kind != SFR__BUF_SLAB)) {
-		payload_release(b);
-		return false;
-	}
-	if (sfr__unlikely(b->was_shared) && !sfr__pool_looks_shared(b))
-		buf_poison(b);
-	return sfr__slab_give(slab_of(b->pool, b->base), b->base);
+	sfr__buf_set_state(b, SFR__BUF_FREE);
+	b->view.data = NULL;
+	pool->out--;
+}
+
+static inline void descriptor_put(struct sfr__pool *pool, struct sfr__buf *b)
+{
+	b->view.next = pool->free ? &pool->free->view : NULL;
+	pool->free = b;
 }
 
 static inline void descriptor_give(struct sfr__pool *pool, struct sfr__buf *b)
 {
-	sfr__buf_set_state(b, SFR__BUF_FREE);
-	b->view.data = NULL;
-	b->view.next = pool->free ? &pool->free->view : NULL;
-	pool->free = b;
-	pool->out--;
+	descriptor_retire(pool, b);
+	descriptor_put(pool, b);
+}
+
+/* Close the window of a descriptor. Of those on a block the last has the descriptor that the block itself has;
+ * the others have extra ones. */
+static void window_close(struct sfr__pool *pool, const struct sfr__buf *b)
+{
+	pool->extras -= !sfr__slab_give(slab_of(pool, b->base), b->base);
+}
+
+/* One of those that see a window goes. The descriptor that counts them goes with the last, and is an extra one once
+ * its own window is closed. */
+static void shared_free(struct sfr__pool *pool, struct sfr__buf *b)
+{
+	struct sfr__buf *origin = origin_of(b);
+	bool is_last = --origin->shares == 0;
+
+	if (is_last)
+		buf_poison(b);
+	window_close(pool, b);
+	descriptor_retire(pool, b);
+	if (b != origin)
+		descriptor_put(pool, b);
+	else if (!is_last)
+		pool->extras++;
+	if (!is_last)
+		return;
+	pool->extras -= b != origin;
+	descriptor_put(pool, origin);
 }
 
 /* On the owner's thread. */
 static RARE void buf_free(struct sfr__buf *b)
 {
 	struct sfr__pool *pool = b->pool;
-	bool is_own = memory_release(b); /* may release others, by way of on_release */
 
-	pool->extras -= !is_own;
+	if (b->kind == SFR__BUF_SLAB && b->was_shared) {
+		shared_free(pool, b);
+		return;
+	}
+	if (b->kind == SFR__BUF_SLAB) {
+		window_close(pool, b);
+	} else {
+		payload_release(b); /* may release others, by way of on_release */
+		pool->extras--;
+	}
 	descriptor_give(pool, b);
 }
 

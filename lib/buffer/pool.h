@@ -139,11 +139,11 @@ static inline uint32_t sfr__buf_memory(const struct sfr__buf *b)
 sfr_buf *sfr__pool_share(struct sfr__buf *b);
 
 /* Whether more than one descriptor refers to the memory of one that was shared. */
-bool sfr__pool_is_shared(const struct sfr__buf *b);
+bool sfr__pool_is_shared(struct sfr__buf *b);
 
 /* The same without collecting what other threads released, which would run on_release: what they released counts
  * still. For who may take from the pool. */
-bool sfr__pool_looks_shared(const struct sfr__buf *b);
+bool sfr__pool_looks_shared(struct sfr__buf *b);
 
 /* One reference less to memory that is not of a slab. */
 void sfr__pool_payload_give(struct sfr__pool *pool, struct sfr__payload *payload);

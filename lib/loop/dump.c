@@ -53,7 +53,7 @@ struct owners {
 	size_t heap, wrapped; /* of `user` */
 };
 
-static void buf_count(const struct sfr__buf *b, struct owners *owners)
+static void buf_count(struct sfr__buf *b, struct owners *owners)
 {
 	enum sfr__buf_state state = sfr__buf_state_of(b);
 
