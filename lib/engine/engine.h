@@ -40,9 +40,10 @@ struct sfr__engine_calls {
 	/* Whether entering would find completions that are not visible yet. Cheap; may say no. */
 	bool (*pending)(struct sfr__engine *engine);
 
-	/* Receive from this ring of provided buffers under a group number. 0 or -errno. */
+	/* Receive from this ring of provided buffers under a group number; flags: SFR__PBUF_RING_INC. 0 or
+	 * -errno. */
 	int (*buf_ring_add)(struct sfr__engine *engine, void *ring, unsigned entries,
-			    unsigned group);
+			    unsigned group, unsigned flags);
 
 	/*
 	 * The table that IOSQE_FIXED_FILE refers to: -EBUSY if there is one. It keeps its files open by

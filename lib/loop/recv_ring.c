@@ -54,7 +54,8 @@ int sfr__recv_ring_open(struct sfr__recv_ring *recv, struct sfr__engine *engine,
 	recv->entries = power_of_two_above(capacity);
 	r = recv_ring_alloc(recv);
 	if (r == 0)
-		r = engine->calls->buf_ring_add(engine, recv->ring, recv->entries, SFR__RECV_GROUP);
+		r = engine->calls->buf_ring_add(engine, recv->ring, recv->entries, SFR__RECV_GROUP,
+						0);
 	if (r < 0)
 		recv_ring_free(recv);
 	return r == -EINVAL ? -SFR_EUNSUPPORTED : r;

@@ -53,6 +53,21 @@ struct sfr__enter_arg {
 /* 5.4: P_PIDFD, which is no macro and so cannot be asked for. */
 #define SFR__P_PIDFD 3
 
+/*
+ * 6.12: a ring of provided buffers whose entries are used up bit by bit: a completion says whether more of the
+ * same entry is to come. liburing's own names are enumerators, or missing, and so is a field of its structure.
+ */
+#define SFR__PBUF_RING_INC 2
+#define SFR__CQE_F_BUF_MORE (1U << 4)
+
+struct sfr__buf_reg {
+	uint64_t ring_addr;
+	uint32_t ring_entries;
+	uint16_t bgid;
+	uint16_t flags; /* SFR__PBUF_RING_INC */
+	uint64_t reserved[3];
+};
+
 /* 6.9: poll network devices before sleeping. */
 #define SFR__REGISTER_NAPI 27
 

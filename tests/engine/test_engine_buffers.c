@@ -3,6 +3,7 @@
  * Provided buffers: the engine picks one when bytes arrive, on every engine.
  */
 #include "engine_world.h"
+#include "machine/kernel.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,6 +19,7 @@ static struct {
 	_Alignas(4096) struct io_uring_buf entries[ENTRIES]; /* the engine wants pages */
 } ring;
 static char buffers[256][SIZE]; /* by number */
+static struct sfr__engine *the_engine;
 
 static struct io_uring_buf_ring *the_ring(void)
 {
@@ -38,7 +40,7 @@ static void engine_with_buffers(int number, int count)
 	int i;
 
 	io_uring_buf_ring_init(the_ring());
-	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP), 0);
+	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP, 0), 0);
 	for (i = 0; i < count; i++)
 		give(i);
 }
@@ -231,8 +233,8 @@ START_TEST(a_group_has_one_ring)
 	struct sfr__engine *engine = engine_in(_i, NULL);
 	const struct sfr__engine_calls *calls = engine->calls;
 
-	ck_assert_int_eq(calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP), 0);
-	ck_assert_int_eq(calls->buf_ring_add(engine, second.entries, ENTRIES, GROUP), -EEXIST);
+	ck_assert_int_eq(calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP, 0), 0);
+	ck_assert_int_eq(calls->buf_ring_add(engine, second.entries, ENTRIES, GROUP, 0), -EEXIST);
 }
 END_TEST
 
@@ -240,8 +242,8 @@ START_TEST(a_ring_has_a_power_of_two_of_entries)
 {
 	struct sfr__engine *engine = engine_in(_i, NULL);
 
-	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, 7, GROUP), -EINVAL);
-	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, 0, GROUP), -EINVAL);
+	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, 7, GROUP, 0), -EINVAL);
+	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, 0, GROUP, 0), -EINVAL);
 }
 END_TEST
 
@@ -438,7 +440,7 @@ START_TEST(a_full_completion_queue_costs_no_bytes)
 	for (i = 0; i < (int)sizeof(text); i++)
 		text[i] = (unsigned char)(i % 251);
 	io_uring_buf_ring_init(the_ring());
-	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP), 0);
+	ck_assert_int_eq(engine->calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP, 0), 0);
 	for (i = 0; i < ENTRIES; i++)
 		give(i);
 	pair_of_unix_sockets(&near, &far);
@@ -629,6 +631,180 @@ START_TEST(messages_wait_while_the_ring_is_empty)
 }
 END_TEST
 
+/*
+ * Incremental rings: a buffer is used up bit by bit.
+ */
+
+/* The kernel's own count of what it has used up. False where it does not tell: before 6.10. */
+static bool ring_head(struct sfr__engine *engine, unsigned *head_out)
+{
+	struct {
+		uint32_t group, head, reserved[8];
+	} status = {.group = GROUP};
+
+	if (strcmp(engine->calls->name, "uring") != 0 ||
+	    io_uring_register((unsigned)engine->own[0], 26 /* IORING_REGISTER_PBUF_STATUS */,
+			      &status, 1) < 0)
+		return false;
+	*head_out = status.head;
+	return true;
+}
+
+static void assert_head(unsigned expected)
+{
+	unsigned head;
+
+	if (ring_head(the_engine, &head))
+		ck_assert_uint_eq(head, expected);
+}
+
+/* False, and nothing to test, where the kernel is older than such rings. */
+static bool engine_with_blocks(int number, int count)
+{
+	struct sfr__engine *engine = the_engine = engine_in(number, NULL);
+	int i, r;
+
+	io_uring_buf_ring_init(the_ring());
+	r = engine->calls->buf_ring_add(engine, ring.entries, ENTRIES, GROUP, SFR__PBUF_RING_INC);
+	if (r == -EINVAL && strcmp(engine->calls->name, "uring") == 0)
+		return false;
+	ck_assert_int_eq(r, 0);
+	for (i = 0; i < count; i++)
+		give(i);
+	return true;
+}
+
+/* The n-th completion has the text in the buffer of that number, from a place in it on. */
+static void assert_part(int name, int n, int number, int at, const char *text)
+{
+	const struct outcome *outcome = outcome_of(name);
+	const size_t len = strlen(text);
+
+	ck_assert_int_lt(n, outcome->calls);
+	ck_assert_int_eq(outcome->results[n], (int)len);
+	ck_assert_uint_ne(outcome->flags[n] & IORING_CQE_F_BUFFER, 0);
+	ck_assert_int_eq(outcome->flags[n] >> IORING_CQE_BUFFER_SHIFT, number);
+	ck_assert_mem_eq(buffers[number] + at, text, len);
+	ck_assert_int_eq(!(outcome->flags[n] & SFR__CQE_F_BUF_MORE), at + (int)len == SIZE);
+}
+
+START_TEST(an_incremental_ring_goes_on_behind_what_arrived)
+{
+	int near, far;
+
+	if (!engine_with_blocks(_i, 2))
+		return;
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	collect(0);
+	peer_sends(far, "hello");
+	collect(1);
+	peer_sends(far, "again");
+	collect(1);
+
+	assert_part(A, 0, 0, 0, "hello");
+	assert_part(A, 1, 0, 5, "again");
+	assert_head(0);
+}
+END_TEST
+
+START_TEST(several_receives_share_the_first_buffer)
+{
+	int near, far, second, second_far;
+
+	if (!engine_with_blocks(_i, 2))
+		return;
+	pair_of_unix_sockets(&near, &far);
+	pair_of_sockets(&second, &second_far);
+	multi_next(A, near);
+	select_next(B, second, 0);
+	collect(0);
+	peer_sends(far, "one");
+	collect(1);
+	peer_sends(second_far, "two");
+	collect(1);
+	peer_sends(far, "three");
+	collect(1);
+
+	assert_part(A, 0, 0, 0, "one");
+	assert_part(B, 0, 0, 3, "two");
+	assert_part(A, 1, 0, 6, "three");
+}
+END_TEST
+
+START_TEST(it_says_so_when_a_buffer_is_used_up_and_takes_the_next)
+{
+	char text[SIZE - 4] = {0};
+	int near, far;
+
+	if (!engine_with_blocks(_i, 2))
+		return;
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	collect(0);
+	memset(text, 'x', sizeof(text) - 1);
+	peer_sends(far, text);
+	collect(1);
+	assert_part(A, 0, 0, 0, text);
+	peer_sends(far, "abcdefgh");
+	collect(2);
+
+	assert_part(A, 1, 0, SIZE - 5, "abcde");
+	assert_part(A, 2, 1, 0, "fgh");
+	assert_head(1);
+}
+END_TEST
+
+START_TEST(without_bytes_nothing_is_used_up)
+{
+	int near, far, second, second_far;
+
+	if (!engine_with_blocks(_i, 2))
+		return;
+	pair_of_unix_sockets(&near, &far);
+	pair_of_unix_sockets(&second, &second_far);
+	multi_next(A, near);
+	multi_next(B, second);
+	collect(0);
+	peer_sends(far, "abc");
+	collect(1);
+	fd_empty(far);
+	collect(1);
+	sqe_cancel(B);
+	sqe_is(CANCEL, 0);
+	collect(2);
+	assert_end(A, 1, 0);
+	assert_end(B, 0, -ECANCELED);
+	assert_head(0);
+
+	pair_of_unix_sockets(&near, &far);
+	select_next(C, near, 0);
+	peer_sends(far, "def");
+	collect(1);
+	assert_part(C, 0, 0, 3, "def");
+}
+END_TEST
+
+START_TEST(an_incremental_ring_that_is_used_up_ends_a_receive)
+{
+	char text[SIZE + 9];
+	int near, far;
+
+	if (!engine_with_blocks(_i, 1))
+		return;
+	memset(text, 'x', sizeof(text));
+	pair_of_unix_sockets(&near, &far);
+	multi_next(A, near);
+	collect(0);
+	ck_assert_int_eq(write(far, text, sizeof(text)), (int)sizeof(text));
+	collect(2);
+
+	ck_assert_int_eq(outcome_of(A)->results[0], SIZE);
+	assert_end(A, 1, -ENOBUFS);
+	ck_assert_int_eq(bytes_waiting(near), 9);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine buffers");
@@ -653,7 +829,13 @@ int main(void)
 	engine_test(tc, a_buffer_is_not_picked_again_until_it_is_given_back);
 	engine_test(tc, receives_share_the_ring);
 	engine_test(tc, a_full_completion_queue_costs_no_bytes);
-	tc = engine_case(suite, "other ops");
+	tc = engine_case(suite, "incremental rings");
+	engine_test(tc, an_incremental_ring_goes_on_behind_what_arrived);
+	engine_test(tc, several_receives_share_the_first_buffer);
+	engine_test(tc, it_says_so_when_a_buffer_is_used_up_and_takes_the_next);
+	engine_test(tc, without_bytes_nothing_is_used_up);
+	engine_test(tc, an_incremental_ring_that_is_used_up_ends_a_receive);
+	tc = engine_case(suite, "second ops");
 	engine_test(tc, a_read_of_a_pipe_picks_a_buffer);
 	engine_test(tc, what_cannot_pick_buffers_says_so);
 	tc = engine_case(suite, "datagrams");

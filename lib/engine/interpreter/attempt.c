@@ -8,6 +8,7 @@
 #include "engine/interpreter/attempt.h"
 #include "engine/interpreter/completion.h"
 #include "engine/interpreter/tables.h"
+#include "machine/kernel.h"
 #include "sqe/language.h"
 #include <errno.h>
 #include <sys/socket.h>
@@ -16,9 +17,9 @@
 #define MANY 16
 
 /* The buffer that is next in the request's group, which stays there until bytes are in it. */
-static const struct io_uring_buf *buf_pick(struct sfr__flight *flight, struct sfr__buf_group *group)
+static struct io_uring_buf *buf_pick(struct sfr__flight *flight, struct sfr__buf_group *group)
 {
-	const struct io_uring_buf *buf;
+	struct io_uring_buf *buf;
 	uint32_t limit = flight->request.sqe.opcode == IORING_OP_RECVMSG ? 0
 									 : flight->request.sqe.len;
 
@@ -30,20 +31,32 @@ static const struct io_uring_buf *buf_pick(struct sfr__flight *flight, struct sf
 	return buf;
 }
 
+/* So many bytes are in it. What a group that is incremental has left of it stays the first, as in the kernel. */
+static unsigned buf_use(struct sfr__buf_group *group, struct io_uring_buf *buf, uint32_t count)
+{
+	unsigned flags = IORING_CQE_F_BUFFER | (unsigned)buf->bid << IORING_CQE_BUFFER_SHIFT;
+
+	if (group->incremental && count < buf->len) {
+		buf->addr += count;
+		buf->len -= count;
+		return flags | SFR__CQE_F_BUF_MORE;
+	}
+	group->head++;
+	return flags;
+}
+
 static int attempt_selecting(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
 	struct sfr__buf_group *group = sfr__tables_group(interpreter,
 							 flight->request.sqe.buf_group);
-	const struct io_uring_buf *buf = buf_pick(flight, group);
+	struct io_uring_buf *buf = buf_pick(flight, group);
 	int r;
 
 	if (!buf)
 		return -ENOBUFS;
 	r = interpreter->calls->attempt(interpreter, flight);
-	if (r > 0) {
-		flight->flags = IORING_CQE_F_BUFFER | (unsigned)buf->bid << IORING_CQE_BUFFER_SHIFT;
-		group->head++;
-	}
+	if (r > 0)
+		flight->flags = buf_use(group, buf, (uint32_t)r);
 	return r;
 }
 

@@ -80,6 +80,7 @@ struct sfr__buf_group {
 	uint32_t entries;
 	uint16_t number;
 	uint16_t head;
+	bool incremental; /* an entry stays the first until it is full */
 };
 
 struct sfr__interpreter {
@@ -126,7 +127,7 @@ void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__f
 
 /* The tables, as the seam has them: of an engine that is an interpreter. */
 int sfr__interpreter_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
-				  unsigned group);
+				  unsigned group, unsigned flags);
 int sfr__interpreter_files_add(struct sfr__engine *engine, const int *fds, unsigned count);
 int sfr__interpreter_files_update(struct sfr__engine *engine, unsigned place, int fd);
 int sfr__interpreter_files_remove(struct sfr__engine *engine);

@@ -7,6 +7,7 @@
  * new one is in place.
  */
 #include "engine/interpreter/tables.h"
+#include "machine/kernel.h"
 #include "sqe/language.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -91,13 +92,13 @@ static struct sfr__interpreter *interpreter_of(struct sfr__engine *engine)
 }
 
 int sfr__interpreter_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
-				  unsigned group)
+				  unsigned group, unsigned flags)
 {
 	struct sfr__interpreter *interpreter = interpreter_of(engine);
 	size_t count = interpreter->groups_count;
 	struct sfr__buf_group *groups;
 
-	if (!entries || entries > 32768 || entries & (entries - 1))
+	if (!entries || entries > 32768 || entries & (entries - 1) || flags & ~SFR__PBUF_RING_INC)
 		return -EINVAL;
 	if (sfr__tables_group(interpreter, group))
 		return -EEXIST;
@@ -106,7 +107,10 @@ int sfr__interpreter_buf_ring_add(struct sfr__engine *engine, void *ring, unsign
 		return -ENOMEM;
 	interpreter->groups = groups;
 	groups[interpreter->groups_count++] = (struct sfr__buf_group){
-		.ring = ring, .entries = entries, .number = (uint16_t)group};
+		.ring = ring,
+		.entries = entries,
+		.number = (uint16_t)group,
+		.incremental = flags & SFR__PBUF_RING_INC};
 	return 0;
 }
 

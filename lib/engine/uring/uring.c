@@ -197,12 +197,13 @@ static bool uring_pending(struct sfr__engine *engine)
 }
 
 static int uring_buf_ring_add(struct sfr__engine *engine, void *ring, unsigned entries,
-			      unsigned group)
+			      unsigned group, unsigned flags)
 {
-	struct io_uring_buf_reg reg = {
+	struct sfr__buf_reg reg = {
 		.ring_addr = (uint64_t)(uintptr_t)ring,
 		.ring_entries = entries,
 		.bgid = (uint16_t)group,
+		.flags = (uint16_t)flags,
 	};
 
 	return uring_register(uring_of(engine), IORING_REGISTER_PBUF_RING, &reg, 1);
