@@ -45,6 +45,7 @@ static void pool_free(struct sfr__pool *pool)
 	sfr__slab_fini(&pool->slab);
 	sfr__slab_fini(&pool->small);
 	sfr__slab_fini(&pool->large);
+	sfr__slab_fini(&pool->stream);
 	sfr__arena_fini(&pool->arena);
 	sfr__array_fini(&pool->descriptors);
 	free(pool);
@@ -136,13 +137,30 @@ static struct sfr__buf *descriptor_take(struct sfr__pool *pool)
 	return b;
 }
 
-/* A descriptor for memory that is not a slab's; one per block of the slabs stays set aside. */
-static struct sfr__buf *descriptor_take_extra(struct sfr__pool *pool)
+/* Windows that are set aside for a block for streams. */
+static uint32_t parts_of_block(const struct sfr__pool *pool)
+{
+	return pool->stream_parts ? pool->stream.block_size / pool->part_min : 1;
+}
+
+/* How many descriptors there must be: for each block, for the parts of blocks, and for all else. */
+static size_t descriptors_needed(const struct sfr__pool *pool)
+{
+	size_t parts = (size_t)pool->stream.count * parts_of_block(pool);
+
+	return pool->blocks - pool->stream.count + (pool->parts > parts ? pool->parts : parts) +
+	       pool->extras;
+}
+
+/* A descriptor for what has none set aside, which is counted there. NULL without memory. */
+static struct sfr__buf *descriptor_take_extra(struct sfr__pool *pool, size_t *count)
 {
 	sfr__pool_collect(pool); /* what others released must not make this one fail */
-	if (descriptors_reserve(pool, pool->blocks + pool->extras + 1) < 0)
+	++*count;
+	if (descriptors_reserve(pool, descriptors_needed(pool)) < 0) {
+		--*count;
 		return NULL;
-	pool->extras++;
+	}
 	return descriptor_take(pool);
 }
 
@@ -198,7 +216,7 @@ static uint32_t growth_of(const struct sfr__pool *pool, const struct sfr__slab *
 	uint64_t room = budget_room(pool) >> slab->shift, step = GROWTH_BYTES >> slab->shift;
 
 	if (step < GROWTH_BLOCKS)
-		step = GROWTH_BLOCKS;
+		step = slab == &pool->stream ? 1 : GROWTH_BLOCKS;
 	if (step < slab->count / 4)
 		step = slab->count / 4;
 	if (step > room)
@@ -217,7 +235,9 @@ static int slab_extend(struct sfr__pool *pool, struct sfr__slab *slab)
 
 	if (!more)
 		return -SFR_EPOOLEMPTY;
-	r = descriptors_reserve(pool, pool->blocks + more + pool->extras);
+	r = descriptors_reserve(
+		pool, descriptors_needed(pool) +
+			      (size_t)more * (slab == &pool->stream ? parts_of_block(pool) : 1));
 	if (r == 0)
 		r = sfr__slab_grow(slab, more);
 	if (r < 0)
@@ -232,6 +252,44 @@ int sfr__pool_refill(struct sfr__pool *pool, struct sfr__slab *slab)
 {
 	sfr__pool_collect(pool);
 	return slab->free_count ? 0 : slab_extend(pool, slab);
+}
+
+/*
+ * Blocks for streams.
+ */
+
+/* Below this, blocks of the main slab do as well. */
+#define STREAM_MIN 4U
+
+int sfr__pool_stream_open(struct sfr__pool *pool, uint32_t block_max, uint64_t total, bool parts)
+{
+	const uint64_t room = budget_room(pool);
+	uint32_t size = block_max < pool->stream_max ? block_max : pool->stream_max;
+
+	while (size && total / block_max * size > room / 4)
+		size /= 2;
+	if (size < STREAM_MIN * pool->slab.block_size)
+		return -SFR_EPOOLEMPTY;
+	pool->stream_parts = parts;
+	return sfr__slab_init(&pool->stream, &pool->arena, size, (uint32_t)(room / size));
+}
+
+sfr_buf *sfr__pool_part(struct sfr__pool *pool, unsigned char *base, uint32_t size)
+{
+	struct sfr__buf *b;
+
+	if (sfr__likely(pool->parts < (size_t)pool->stream.count * parts_of_block(pool))) {
+		pool->parts++;
+		b = descriptor_take(pool);
+	} else {
+		b = descriptor_take_extra(pool, &pool->parts);
+		if (!b)
+			return NULL;
+	}
+	sfr__slab_share(&pool->stream, base);
+	descriptor_fill(b, SFR__BUF_SLAB, base, size);
+	b->view.len = size;
+	return &b->view;
 }
 
 /*
@@ -250,7 +308,7 @@ static sfr_buf *payload_new(struct sfr__pool *pool, enum sfr__buf_kind kind, siz
 {
 	const size_t align = payload_align(behind);
 	unsigned char *block = aligned_alloc(align, (align + behind + align - 1) & ~(align - 1));
-	struct sfr__buf *b = block ? descriptor_take_extra(pool) : NULL;
+	struct sfr__buf *b = block ? descriptor_take_extra(pool, &pool->extras) : NULL;
 	struct sfr__payload *payload;
 
 	if (!b) {
@@ -333,6 +391,17 @@ static inline struct sfr__slab *slab_of(struct sfr__pool *pool, const unsigned c
 	return sfr__arena_owner(&pool->arena, at);
 }
 
+/* Where a descriptor is counted whose window is not the last on a block. A share of a part is an extra one: it must
+ * not take what is set aside for parts. */
+static inline size_t *count_of(const struct sfr__buf *b)
+{
+	struct sfr__pool *pool = b->pool;
+
+	return slab_of(pool, b->base) == &pool->stream && b->was_shared != SFR__SHARE
+		       ? &pool->parts
+		       : &pool->extras;
+}
+
 static void lock_alone(const struct sfr__pool *pool)
 {
 	if (sfr__pool_is_alone(pool))
@@ -387,7 +456,7 @@ static void slab_share(struct sfr__buf *b, struct sfr__buf *other)
 
 static sfr_buf *share(struct sfr__buf *b)
 {
-	struct sfr__buf *other = descriptor_take_extra(b->pool);
+	struct sfr__buf *other = descriptor_take_extra(b->pool, &b->pool->extras);
 
 	if (!other) {
 		errno = ENOMEM;
@@ -467,10 +536,16 @@ static inline void descriptor_give(struct sfr__pool *pool, struct sfr__buf *b)
 }
 
 /* Close the window of a descriptor. Of those on a block the last has the descriptor that the block itself has;
- * the others have extra ones. */
-static void window_close(struct sfr__pool *pool, const struct sfr__buf *b)
+ * the others have extra ones, but for parts, which have a count of their own. */
+static inline void window_close(struct sfr__pool *pool, const struct sfr__buf *b)
 {
-	pool->extras -= !sfr__slab_give(slab_of(pool, b->base), b->base);
+	struct sfr__slab *slab = slab_of(pool, b->base);
+	bool is_last = sfr__slab_give(slab, b->base);
+
+	if (sfr__likely(slab != &pool->stream))
+		pool->extras -= !is_last;
+	else
+		--*count_of(b);
 }
 
 /* One of those that see a window goes. The descriptor that counts them goes with the last, and is an extra one once
@@ -487,10 +562,10 @@ static void shared_free(struct sfr__pool *pool, struct sfr__buf *b)
 	if (b != origin)
 		descriptor_put(pool, b);
 	else if (!is_last)
-		pool->extras++;
+		++*count_of(b);
 	if (!is_last)
 		return;
-	pool->extras -= b != origin;
+	*count_of(origin) -= b != origin;
 	descriptor_put(pool, origin);
 }
 
@@ -582,12 +657,11 @@ static RARE void give_specially(struct sfr__buf *b)
 		pool->wake(pool->above);
 }
 
-/* One of the main slab that nothing is special about. */
+/* One of a slab that nothing is special about. */
 static inline bool is_usual(const struct sfr__pool *pool, const struct sfr__buf *b)
 {
 	return b->kind == SFR__BUF_SLAB && !b->was_shared && sfr__pool_is_mine(pool) &&
-	       !pool->careful && /* the owner's, and nobody else looks at it */
-	       sfr__arena_owner(&pool->arena, b->base) == &pool->slab;
+	       !pool->careful; /* the owner's, and nobody else looks at it */
 }
 
 void sfr__pool_give(struct sfr__buf *b)
@@ -595,7 +669,7 @@ void sfr__pool_give(struct sfr__buf *b)
 	struct sfr__pool *pool = b->pool;
 
 	if (sfr__likely(is_usual(pool, b))) {
-		pool->extras -= !sfr__slab_give(&pool->slab, b->base);
+		window_close(pool, b);
 		descriptor_give(pool, b);
 	} else {
 		give_specially(b);

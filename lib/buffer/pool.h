@@ -2,7 +2,8 @@
 /*
  * Pool: slabs, the descriptors of buffers, and the way back from other threads.
  *
- * Buffers come in up to three sizes, each from a slab of its own; what is larger comes from the heap. The
+ * Buffers come in up to three sizes, each from a slab of its own; what is larger comes from the heap. What streams
+ * receive into are the blocks of a fourth slab, each seen through many windows. The
  * slabs grow by themselves when they are empty, as long as all of them and the heap stay within one
  * budget; they share addresses for as much as that, which are reserved from the first. Room to describe a
  * block and to build an op with it is set aside before it is made.
@@ -49,14 +50,20 @@ struct sfr__pool {
 	bool abort;            /* safety.abort */
 	struct sfr__buf *free; /* descriptors that were used before, through view.next */
 	size_t out;            /* descriptors that are not free */
-	size_t extras;         /* of these, not for a block of their own */
+	size_t extras;         /* of these, not for a block of their own, nor for a part of one */
 	atomic_uintptr_t thread;     /* the owner; odd: its maker, nobody runs it yet; or NONE */
 	_Atomic(sfr_buf *) returned; /* released by other threads; CLOSED when the loop is gone */
 
-	struct sfr__arena arena;  /* of all slabs */
-	struct sfr__slab small;   /* perhaps there is none */
-	struct sfr__slab large;   /* the same */
-	size_t blocks;            /* in all slabs */
+	struct sfr__arena arena; /* of all slabs */
+	struct sfr__slab small;  /* perhaps there is none */
+	struct sfr__slab large;  /* the same */
+	struct sfr__slab
+		stream;      /* blocks that streams are received into: none until it is asked for */
+	uint32_t stream_max; /* the largest that one of these may be; 0: there may be none */
+	uint32_t part_min; /* a block of these is seen through as many windows as have this size */
+	size_t parts;      /* windows on them */
+	bool stream_parts; /* there are many on each; else one */
+	size_t blocks;     /* in all slabs */
 	uint64_t bytes_made;      /* the same in bytes */
 	uint64_t bytes_max;       /* the most that these and the heap's ever took */
 	uint64_t budget;          /* for both; 0: slabs do not grow, and the heap is not limited */
@@ -78,6 +85,7 @@ struct sfr__pool {
 struct sfr__pool_spec {
 	uint32_t size, count; /* of the main slab: blocks that there are from the first */
 	uint32_t small, large;
+	uint32_t stream; /* at most, if the budget has some of them to spare */
 	uint64_t budget;
 	uint32_t extra_max; /* descriptors besides those for blocks */
 	bool huge;
@@ -118,21 +126,43 @@ sfr_buf *sfr__pool_get(struct sfr__pool *pool, size_t min_cap);
 /* Have a slab that is empty collect what other threads released, or else grow. 0, or why it is empty. */
 int sfr__pool_refill(struct sfr__pool *pool, struct sfr__slab *slab);
 
-/* A block of the main slab; NULL if there is none to be had. */
+/* A block of a slab; NULL if there is none to be had. */
+static inline unsigned char *sfr__pool_take_of(struct sfr__pool *pool, struct sfr__slab *slab)
+{
+	if (sfr__unlikely(!slab->free_count) && sfr__pool_refill(pool, slab) < 0)
+		return NULL;
+	return sfr__slab_take(slab);
+}
+
 static inline unsigned char *sfr__pool_take(struct sfr__pool *pool)
 {
-	if (sfr__unlikely(!pool->slab.free_count) && sfr__pool_refill(pool, &pool->slab) < 0)
-		return NULL;
-	return sfr__slab_take(&pool->slab);
+	return sfr__pool_take_of(pool, &pool->slab);
 }
+
+/*
+ * Have blocks for streams, as large as block_max at most, so that `total` bytes of them are no more than a quarter of
+ * what the budget has left. With `parts` they are seen through many windows. 0; -SFR_EPOOLEMPTY if they would be
+ * too small to be of use; -ENOMEM.
+ */
+int sfr__pool_stream_open(struct sfr__pool *pool, uint32_t block_max, uint64_t total, bool parts);
+
+/* A window on a part of a block for streams, besides those that there are. NULL if there is no memory to describe it:
+ * never for less windows than the block was made for. */
+sfr_buf *sfr__pool_part(struct sfr__pool *pool, unsigned char *base, uint32_t size);
 
 /* Memory from the heap, whatever the slabs have, and beyond the budget if need be. NULL and errno. */
 sfr_buf *sfr__pool_get_heap(struct sfr__pool *pool, size_t cap);
 
-/* What a buffer counts for where memory is limited: the same for as long as it lives. */
+/* What a buffer counts for where memory is limited: the same for as long as it lives. A part of a block counts as a
+ * buffer of its own would: how many share the block changes all the time. */
 static inline uint32_t sfr__buf_memory(const struct sfr__buf *b)
 {
-	return b->size;
+	const struct sfr__pool *pool = b->pool;
+
+	if (sfr__likely(b->size >= pool->slab.block_size || b->kind != SFR__BUF_SLAB ||
+			sfr__arena_owner(&pool->arena, b->base) != &pool->stream))
+		return b->size;
+	return pool->slab.block_size;
 }
 
 /* Another descriptor of the same memory. NULL and errno. */
@@ -182,7 +212,8 @@ static inline bool sfr__pool_is_alone(const struct sfr__pool *pool)
 /* Blocks of all sizes that are free. */
 static inline size_t sfr__pool_free_count(const struct sfr__pool *pool)
 {
-	return (size_t)pool->slab.free_count + pool->small.free_count + pool->large.free_count;
+	return (size_t)pool->slab.free_count + pool->small.free_count + pool->large.free_count +
+	       pool->stream.free_count;
 }
 
 /* Whether the caller may take from it: on the owner's thread, before the first turn on its maker's. In a

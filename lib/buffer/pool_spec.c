@@ -27,15 +27,29 @@ size_t sfr__pool_blocks_max(const struct sfr__pool_spec *spec)
 	return spec->count + spec_more(spec, spec->small ? spec->small : spec->size);
 }
 
+/* The largest that a block for streams may be. */
+static uint32_t spec_stream(const struct sfr__pool_spec *spec)
+{
+	return spec_more(spec, spec->stream) ? spec->stream : 0;
+}
+
 static uint32_t block_max(const struct sfr__pool_spec *spec)
 {
-	return spec->large > spec->size ? spec->large : spec->size;
+	uint32_t max = spec->large > spec->size ? spec->large : spec->size;
+
+	return spec_stream(spec) > max ? spec_stream(spec) : max;
 }
+
+/* A region in huge pages has whole ones. */
+#define HUGE_PAGE ((uint64_t)2 * 1024 * 1024)
 
 static uint64_t arena_size(const struct sfr__pool_spec *spec)
 {
-	return sfr__arena_size((uint64_t)spec->size * spec->count + spec_room(spec),
-			       block_max(spec), 1U + (spec->small > 0) + (spec->large > 0));
+	unsigned sizes = 1U + (spec->small > 0) + (spec->large > 0) + (spec_stream(spec) > 0);
+	uint64_t size = sfr__arena_size((uint64_t)spec->size * spec->count + spec_room(spec),
+					block_max(spec), sizes);
+
+	return spec->huge ? (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1) : size;
 }
 
 /* Blocks of another size, made when somebody asks for one. 0 or -ENOMEM. */
@@ -65,13 +79,15 @@ int sfr__pool_lay_out(struct sfr__pool *pool, const struct sfr__pool_spec *spec)
 	if (r == 0)
 		r = class_init(pool, &pool->large, spec, spec->large);
 	pool->slab.front = spec->count;
+	pool->stream_max = spec_stream(spec);
+	pool->part_min = spec->small ? spec->small : spec->size;
 	return r;
 }
 
 uint64_t sfr__pool_addresses(const struct sfr__pool_spec *spec)
 {
 	const uint64_t size = arena_size(spec);
-	const uint32_t sizes[] = {spec->size, spec->small, spec->large};
+	const uint32_t sizes[] = {spec->size, spec->small, spec->large, spec_stream(spec)};
 	uint64_t sides = 0;
 	size_t i;
 

@@ -75,6 +75,12 @@ static inline size_t sfr__slab_index(const struct sfr__slab *slab, const unsigne
 	return index;
 }
 
+/* How many windows there are on the block that holds `at`. */
+static inline uint32_t sfr__slab_windows(const struct sfr__slab *slab, const unsigned char *at)
+{
+	return slab->entries[sfr__slab_index(slab, at)].windows;
+}
+
 /* Open another window on the block that holds `at`. */
 static inline void sfr__slab_share(struct sfr__slab *slab, const unsigned char *at)
 {
