@@ -247,7 +247,8 @@ SFR_API sfr_op *sfr_accept(sfr_loop *loop, int fd);
 SFR_API sfr_op *sfr_accept_multi(sfr_loop *loop, int fd);
 
 /**
- * Receive from a stream socket until it ends: each arrival is a buffer of the slab, and yours. It holds
+ * Receive from a stream socket until it ends: each arrival is a buffer of the slab, and yours. It may be a part
+ * of a larger block, with no more room (cap) than bytes. The operation holds
  * no buffer while nothing arrives, and waits, in order of need, while the slab is empty.
  *
  * @par Result

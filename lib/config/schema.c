@@ -132,7 +132,8 @@ static const struct sfr__config_key keys[] = {
 		    "transparent ones are asked for where not, and for what is made later."},
 	{INT_KEY("buffers.receive", buffers.receive, 0, 32768, "0"),
 	 .unit = "buffers",
-	 .meaning = "Buffers that wait with the kernel for data; 0 is half of all, at most 256."},
+	 .meaning = "Buffers that wait with the kernel for data; 0 is half of all, at most 256. Streams "
+		    "have large blocks besides, from the budget."},
 
 	{INT_KEY("server.backlog", server.backlog, 1, 65535, "1024"),
 	 .unit = "connections",

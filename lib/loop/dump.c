@@ -96,9 +96,10 @@ static void bufs_dump(const struct sfr__dump *dump)
 
 	sfr__dump_say(dump,
 		      "buffers made: %zu of %zu bytes in all, %zu free, %" PRIu32
-		      " in the receive ring\n",
+		      " in the receive rings\n",
 		      pool->blocks, (size_t)pool->bytes_made, sfr__pool_free_count(pool),
-		      dump->loop->recv.filled);
+		      dump->loop->recv[SFR__RECV_COMMON].filled +
+			      dump->loop->recv[SFR__RECV_STREAM].filled);
 	sfr__dump_say(dump, "buffers with the user: %zu, %zu of them from the heap, %zu wrapped\n",
 		      owners.user - dump->bufs_in_batches, owners.heap, owners.wrapped);
 	sfr__dump_say(dump,

@@ -123,7 +123,8 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	stats.timers_moved = loop->wheel.moved;
 	stats.bufs_total = pool->blocks;
 	stats.bufs_free = sfr__pool_free_count(pool);
-	stats.bufs_ring = loop->recv.filled;
+	stats.bufs_ring = sfr__recv_ring_idle(&loop->recv[SFR__RECV_COMMON]) +
+			  sfr__recv_ring_idle(&loop->recv[SFR__RECV_STREAM]);
 	stats.bufs_held = stats.bufs_total - stats.bufs_free - stats.bufs_ring;
 	stats.budget = pool->budget;
 	stats.bytes_made = pool->bytes_made;

@@ -47,7 +47,8 @@ struct sfr_loop {
 	struct sfr__engine *engine;
 	struct sfr__pool *pool;
 	struct sfr__op_table ops;
-	struct sfr__recv_ring recv;
+	struct sfr__recv_ring recv[SFR__RECV_GROUPS];
+	struct sfr__recv_kept kept;  /* arrivals that there was no memory to describe */
 	struct sfr__gather *gathers; /* spare ones */
 	uint64_t own_bits;           /* of its own descriptors, modulo 64 */
 	uint64_t now;                /* ns; read once a turn */
@@ -56,16 +57,11 @@ struct sfr_loop {
 	unsigned called;             /* callbacks in this turn */
 	atomic_bool bound;           /* the engine belongs to pool->thread */
 	struct sfr__nesting nesting; /* who takes turns, or has left in one */
-	uint8_t rationed;         /* for so many turns yet receives are armed for one buffer each */
-	bool draining;            /* what is submitted is cancelled at once */
-	bool row_first;           /* a row found no room: it goes before requests to cancel */
-	uint16_t batch_serial;    /* of the last one that was made */
-	struct sfr__hook batches; /* of this loop, in whatever state */
-	struct sfr__hook backlog; /* ops QUEUED, to be written to the engine's queue, in order */
-	/* ops QUEUED, that wait for a buffer in the ring to receive, in order */
-	struct sfr__hook parked;
-	/* the same, but they had one, and let those who had none go first */
-	struct sfr__hook served;
+	bool draining;               /* what is submitted is cancelled at once */
+	bool row_first;              /* a row found no room: it goes before requests to cancel */
+	uint16_t batch_serial;       /* of the last one that was made */
+	struct sfr__hook batches;    /* of this loop, in whatever state */
+	struct sfr__hook backlog;    /* ops QUEUED, to be written to the engine's queue, in order */
 	/* ops QUEUED, that polled, and wait for a block to receive, in order */
 	struct sfr__hook unfed;
 	struct sfr__hook later;   /* ops QUEUED, that were tried in vain, until it is time again */

@@ -78,6 +78,8 @@ enum {
 enum {
 	SFR__CQE_CANCEL = 1,  /* added to an op's address: the answer to a request to cancel it */
 	SFR__CQE_MAILBOX = 2, /* the poll that wakes the loop */
+	SFR__CQE_MOVE = 8,    /* the answer to a receive's request to be armed anew */
+	SFR__CQE_OPS = 16,    /* addresses of ops are not below this */
 };
 
 /* The time of a timeout or interval; such an op has no SQE. */

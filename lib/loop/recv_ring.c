@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Receive ring: which block of the slab has which number in the ring.
+ * Receive rings: which block has which number in a ring, and where the next arrival in it goes.
  *
- * A block belongs to the ring from the moment it is written there until a completion names its
- * number. The ring's tail moves after the entries are written: from then on the kernel may use
- * them.
+ * A block belongs to the ring from the moment it is written there until a completion says that the kernel is done
+ * with its number. The ring's tail moves after the entries are written: from then on the kernel may use them.
  */
 #include "loop/recv_ring.h"
+#include "machine/kernel.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +17,13 @@ static uint32_t power_of_two_above(uint32_t n)
 	return n <= 1 ? 1 : (uint32_t)1 << (32 - __builtin_clz(n - 1));
 }
 
+void sfr__recv_ring_init(struct sfr__recv_ring *recv)
+{
+	*recv = (struct sfr__recv_ring){0};
+	sfr__list_init(&recv->parked);
+	sfr__list_init(&recv->served);
+}
+
 static int recv_ring_alloc(struct sfr__recv_ring *recv)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE),
@@ -25,9 +32,9 @@ static int recv_ring_alloc(struct sfr__recv_ring *recv)
 
 	/* The kernel wants whole pages. */
 	recv->ring = aligned_alloc(page, (size + page - 1) & ~(page - 1));
-	recv->blocks = calloc(recv->entries, sizeof(*recv->blocks));
+	recv->given = calloc(recv->entries, sizeof(*recv->given));
 	recv->numbers = calloc(recv->entries, sizeof(*recv->numbers));
-	if (!recv->ring || !recv->blocks || !recv->numbers)
+	if (!recv->ring || !recv->given || !recv->numbers)
 		return -ENOMEM;
 	io_uring_buf_ring_init(recv->ring);
 	for (i = 0; i < recv->entries; i++)
@@ -39,73 +46,122 @@ static int recv_ring_alloc(struct sfr__recv_ring *recv)
 static void recv_ring_free(struct sfr__recv_ring *recv)
 {
 	free(recv->ring);
-	free(recv->blocks);
+	free(recv->given);
 	free(recv->numbers);
-	*recv = (struct sfr__recv_ring){0};
+	recv->ring = NULL;
+	recv->given = NULL;
+	recv->numbers = NULL;
+	recv->entries = 0;
 }
 
-int sfr__recv_ring_open(struct sfr__recv_ring *recv, struct sfr__engine *engine, uint32_t capacity)
+int sfr__recv_ring_open(struct sfr__recv_ring *recv, struct sfr__engine *engine,
+			enum sfr__recv_group group, struct sfr__slab *slab, uint32_t capacity,
+			bool incremental)
 {
 	int r;
 
-	if (recv->ring)
-		return 0;
+	recv->slab = slab;
 	recv->capacity = capacity;
+	recv->incremental = incremental;
 	recv->entries = power_of_two_above(capacity);
 	r = recv_ring_alloc(recv);
 	if (r == 0)
-		r = engine->calls->buf_ring_add(engine, recv->ring, recv->entries, SFR__RECV_GROUP,
-						0);
+		r = engine->calls->buf_ring_add(engine, recv->ring, recv->entries, group,
+						incremental ? SFR__PBUF_RING_INC : 0);
 	if (r < 0)
 		recv_ring_free(recv);
 	return r == -EINVAL ? -SFR_EUNSUPPORTED : r;
 }
 
-void sfr__recv_ring_fini(struct sfr__recv_ring *recv, struct sfr__pool *pool)
+void sfr__recv_ring_fini(struct sfr__recv_ring *recv)
 {
 	uint32_t i;
 
 	for (i = 0; i < recv->entries; i++)
-		if (recv->blocks[i])
-			sfr__slab_give(&pool->slab, recv->blocks[i]);
+		if (recv->given[i].at)
+			sfr__slab_give(recv->slab, recv->given[i].at);
 	recv_ring_free(recv);
+}
+
+static void entry_give(struct sfr__recv_ring *recv, uint16_t at, unsigned char *block)
+{
+	uint16_t number = recv->numbers[--recv->numbers_count];
+	struct io_uring_buf *entry = &recv->ring->bufs[at & (recv->entries - 1)];
+
+	entry->addr = (uint64_t)(uintptr_t)block;
+	entry->len = recv->slab->block_size;
+	entry->bid = number;
+	recv->given[number] = (struct sfr__recv_entry){block, recv->slab->block_size};
+	recv->filled++;
+	recv->room += recv->slab->block_size;
 }
 
 void sfr__recv_ring_fill(struct sfr__recv_ring *recv, struct sfr__pool *pool)
 {
 	unsigned char *block;
-	uint32_t added = 0;
+	uint16_t tail = recv->tail;
 
-	while (recv->filled < recv->capacity && (block = sfr__pool_take(pool))) {
-		uint16_t number = recv->numbers[--recv->numbers_count];
-		struct io_uring_buf *entry =
-			&recv->ring->bufs[(recv->tail + added) & (recv->entries - 1)];
-
-		entry->addr = (uint64_t)(uintptr_t)block;
-		entry->len = pool->slab.block_size;
-		entry->bid = number;
-		recv->blocks[number] = block;
-		recv->filled++;
-		added++;
-	}
-	if (added) {
-		recv->tail = (uint16_t)(recv->tail + added);
-		io_uring_smp_store_release(&recv->ring->tail, recv->tail);
-	}
+	while (recv->filled < recv->capacity && (block = sfr__pool_take_of(pool, recv->slab)))
+		entry_give(recv, tail++, block);
+	if (tail == recv->tail)
+		return;
+	recv->tail = tail;
+	io_uring_smp_store_release(&recv->ring->tail, tail);
 }
 
-sfr_buf *sfr__recv_ring_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, unsigned number,
-			     uint32_t len)
+uint32_t sfr__recv_ring_idle(const struct sfr__recv_ring *recv)
+{
+	uint32_t idle = recv->filled, i;
+
+	for (i = 0; recv->incremental && i < recv->entries; i++)
+		idle -= recv->given[i].at && sfr__slab_windows(recv->slab, recv->given[i].at) > 1;
+	return idle;
+}
+
+/* The kernel is done with an entry. */
+static void entry_end(struct sfr__recv_ring *recv, unsigned number)
+{
+	recv->room -= recv->given[number].left;
+	recv->given[number].at = NULL;
+	recv->numbers[recv->numbers_count++] = (uint16_t)number;
+	recv->filled--;
+}
+
+/* A window on a part of a block, or on all that it has. With the last of it the kernel's own window is closed. */
+static int part_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, unsigned number,
+		     uint32_t len, bool more, sfr_buf **buf_out)
+{
+	struct sfr__recv_entry *entry = &recv->given[number];
+	unsigned char *at = entry->at;
+
+	sfr__invariant(len > 0 && len <= entry->left &&
+		       more == (recv->incremental && len < entry->left));
+	*buf_out = sfr__pool_part(pool, at, len);
+	if (sfr__unlikely(!*buf_out))
+		return -ENOMEM;
+	entry->at += len;
+	entry->left -= len;
+	recv->room -= len;
+	if (more)
+		return 0;
+	entry_end(recv, number);
+	(void)sfr__slab_give(recv->slab, at); /* there is another window on it: this one */
+	return 0;
+}
+
+int sfr__recv_ring_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, unsigned number,
+			uint32_t len, bool more, sfr_buf **buf_out)
 {
 	unsigned char *block;
 
-	sfr__invariant(number < recv->entries && recv->blocks[number]);
-	block = recv->blocks[number];
-	recv->blocks[number] = NULL;
-	recv->numbers[recv->numbers_count++] = (uint16_t)number;
-	recv->filled--;
+	sfr__invariant(number < recv->entries && recv->given[number].at);
+	if (recv->slab == &pool->stream)
+		return part_take(recv, pool, number, len, more, buf_out);
+	block = recv->given[number].at;
+	entry_end(recv, number);
 	if (len)
-		return sfr__pool_window(pool, block, pool->slab.block_size, len);
-	sfr__slab_give(&pool->slab, block);
-	return NULL;
+		*buf_out = sfr__pool_window(pool, block, recv->slab->block_size, len);
+	else
+		sfr__slab_give(recv->slab, block);
+	return 0;
 }

@@ -1,42 +1,99 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Receive ring: the provided buffers that multishot receives draw from.
+ * Receive rings: the provided buffers that receives draw from, and who waits for them.
  *
- * The kernel picks a buffer when bytes arrive, so an idle connection holds none. The ring is filled from
- * the slab once a turn. Each entry carries a number that is free to be used again when the kernel has
- * named it in a completion; what we know of each is checked against what the kernel says.
+ * The kernel picks memory when bytes arrive, so an idle connection holds none. There are two rings, each a group of
+ * its own:
  *
- * Running dry is normal. A receive that found no buffer is parked, in order; no more are armed again
- * than there are buffers for.
+ *	common   buffers of buffers.size, one an arrival: for datagrams, pipes, and whatever else there is
+ *	stream   large blocks, for the bytes of streams. Where the engine has incremental rings, arrivals lie one
+ *	         behind the other in a block, whosever they are, and each is a window on it; else each takes a block
+ *
+ * A ring is filled from its slab once a turn. Each entry carries a number that is free to be used again when the
+ * kernel is done with the entry; what we know of each is checked against what the kernel says. Of an incremental ring
+ * the kernel has a window of its own on each block, until it is used up, and each arrival opens another.
+ *
+ * Running dry is normal. A receive that found nothing is parked at its ring, in order; no more are armed again than
+ * the ring has room for. When several wait they are rationed: see op/receive.c.
  */
 #ifndef SFR_LIB_LOOP_RECV_RING_H
 #define SFR_LIB_LOOP_RECV_RING_H
 
+#include "base/list.h"
 #include "buffer/pool.h"
 #include "engine/engine.h"
 
+enum sfr__recv_group { SFR__RECV_COMMON, SFR__RECV_STREAM, SFR__RECV_GROUPS };
+
+/* Of the stream ring, where the budget has them to spare: the largest that a block may be, and how many. */
+#define SFR__RECV_BLOCK ((uint32_t)256 * 1024)
+#define SFR__RECV_BLOCKS 8U
+
+/* What a receive that is armed counts for: it may take more, but most take less. */
+#define SFR__RECV_SHARE ((uint32_t)64 * 1024)
+
+/* An entry that the kernel has. */
+struct sfr__recv_entry {
+	unsigned char *at; /* where the next arrival goes; NULL: the kernel does not have it */
+	uint32_t left;     /* room from there on */
+};
+
+/* Completions that wait for memory to describe what arrived, in order. There is room for all that one turn brings. */
+struct sfr__recv_kept {
+	struct sfr__recv_arrival {
+		sfr_op *op;
+		int result;
+		unsigned flags;
+	} * arrivals;
+	uint32_t first, count, max;
+};
+
 struct sfr__recv_ring {
 	struct io_uring_buf_ring *ring; /* NULL until the first receive */
-	unsigned char **blocks;         /* by number; NULL while the kernel does not have it */
+	struct sfr__slab *slab;         /* what it is filled from */
+	struct sfr__recv_entry *given;  /* by number */
 	uint16_t *numbers;              /* a stack of those that are free */
 	uint32_t numbers_count;
 	uint32_t entries;  /* a power of two */
-	uint32_t capacity; /* how many buffers it should hold */
+	uint32_t capacity; /* how many blocks it should hold */
 	uint32_t filled;   /* how many it holds */
+	uint64_t room;     /* bytes left in them */
 	uint16_t tail;
+	bool incremental;
+	bool failed;             /* it cannot be made */
+	uint8_t rationed;        /* for so many turns yet receives are armed for one arrival each */
+	struct sfr__hook parked; /* ops QUEUED that wait for room in the ring, in order */
+	struct sfr__hook
+		served; /* the same, but they got some, and let those who got none go first */
 };
 
-#define SFR__RECV_GROUP 0
+void sfr__recv_ring_init(struct sfr__recv_ring *recv);
 
-/* Make the ring, unless it is there. 0; -ENOMEM; -SFR_EUNSUPPORTED where the kernel has none. */
-int sfr__recv_ring_open(struct sfr__recv_ring *recv, struct sfr__engine *engine, uint32_t capacity);
-void sfr__recv_ring_fini(struct sfr__recv_ring *recv, struct sfr__pool *pool);
+/* Make a ring of so many blocks of a slab. 0; -ENOMEM; -SFR_EUNSUPPORTED where the kernel has none. */
+int sfr__recv_ring_open(struct sfr__recv_ring *recv, struct sfr__engine *engine,
+			enum sfr__recv_group group, struct sfr__slab *slab, uint32_t capacity,
+			bool incremental);
+void sfr__recv_ring_fini(struct sfr__recv_ring *recv);
 
 /* Fill it up as far as the slab allows. */
 void sfr__recv_ring_fill(struct sfr__recv_ring *recv, struct sfr__pool *pool);
 
-/* The kernel chose entry `number` for `len` bytes: a buffer with them, or NULL if len is 0. */
-sfr_buf *sfr__recv_ring_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, unsigned number,
-			     uint32_t len);
+/* How many receives may be armed for what it holds. */
+static inline size_t sfr__recv_ring_room(const struct sfr__recv_ring *recv)
+{
+	if (!recv->filled || recv->slab->block_size < SFR__RECV_SHARE)
+		return recv->filled;
+	return (size_t)(recv->room / SFR__RECV_SHARE) + (recv->room < SFR__RECV_SHARE);
+}
+
+/* Of the blocks that it holds: those in which nobody else has a window. */
+uint32_t sfr__recv_ring_idle(const struct sfr__recv_ring *recv);
+
+/*
+ * The kernel put `len` bytes into entry `number`, and goes on with it if `more`: *buf_out has them, NULL if len is 0.
+ * 0; or -ENOMEM, and nothing has happened: ask again later, and before any that came after it.
+ */
+int sfr__recv_ring_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, unsigned number,
+			uint32_t len, bool more, sfr_buf **buf_out);
 
 #endif

@@ -34,6 +34,8 @@
 	    "each connection takes an accept of its own")                                       \
 	row(BUFFER_RINGS, "buffer_rings", "the kernel picks a buffer when bytes arrive",        \
 	    "the loop polls, and then receives into a buffer")                                  \
+	row(INCREMENTAL, "incremental", "streams are received one behind the other into blocks", \
+	    "each arrival takes a buffer of its own")                                          \
 	row(FIXED_BUFFERS, "fixed_buffers", "the kernel keeps the pages of the buffers mapped", \
 	    "it looks them up for each read and write of a file")                               \
 	row(DIRECT_FILES, "direct_files", "the kernel puts what it opens where sfr_into says",  \

@@ -21,6 +21,7 @@
 
 #define PAGE 4096
 #define GROUP 0
+#define GROUP_INCREMENTAL 1
 #define ENTRIES 4
 
 /* As many opcodes as fit into a set of bits. */
@@ -121,7 +122,7 @@ static struct sfr__refusal refusal_find(unsigned *features_out)
 }
 
 /* What is tried. What goes on may complete once more while the next is tried. */
-enum { ACCEPTING = 1, RECEIVING, READING, SENDING, OPENING, LINKING };
+enum { ACCEPTING = 1, RECEIVING, READING, USING_UP, SENDING, OPENING, LINKING };
 
 struct outcome {
 	int result;
@@ -203,19 +204,24 @@ static bool accept_multi_works(struct trial *trial)
 	return outcome.result >= 0 && outcome.flags & IORING_CQE_F_MORE;
 }
 
-static bool buffer_rings_work(struct trial *trial, struct io_uring_buf_ring *bufs,
-			      unsigned char *memory)
+static bool buffer_ring_add(struct trial *trial, const struct sfr__buf_reg *reg)
 {
-	struct io_uring_buf_reg reg = {
-		.ring_addr = (uint64_t)(uintptr_t)bufs, .ring_entries = 2, .bgid = GROUP};
-
 	int patience_ms = PATIENCE_MS, r;
 
 	do
-		r = or_later(ring_register(&trial->ring, IORING_REGISTER_PBUF_RING, &reg, 1),
+		r = or_later(ring_register(&trial->ring, IORING_REGISTER_PBUF_RING, reg, 1),
 			     &patience_ms);
 	while (r == -EAGAIN);
-	if (noted(trial, r) < 0)
+	return noted(trial, r) == 0;
+}
+
+static bool buffer_rings_work(struct trial *trial, struct io_uring_buf_ring *bufs,
+			      unsigned char *memory)
+{
+	const struct sfr__buf_reg reg = {
+		.ring_addr = (uint64_t)(uintptr_t)bufs, .ring_entries = 2, .bgid = GROUP};
+
+	if (!buffer_ring_add(trial, &reg))
 		return false;
 	io_uring_buf_ring_init(bufs);
 	io_uring_buf_ring_add(bufs, memory, 64, 0, 1, 0);
@@ -261,6 +267,46 @@ static bool read_multi_works(struct trial *trial)
 		return false;
 	io_uring_prep_rw(SFR__OP_CODE_READ_MULTI, sqe, fds[0], NULL, 0, (uint64_t)-1);
 	return arrivals_work(trial, sqe, READING, fds);
+}
+
+/* A byte for the only buffer of the group, into which two fit: does the kernel say that it has room left? */
+static bool byte_fills(struct trial *trial, const int fds[2], bool more)
+{
+	struct io_uring_sqe *sqe = entry_next(&trial->ring);
+	struct outcome outcome;
+
+	if (!sqe || write(fds[1], more ? "a" : "b", 1) != 1)
+		return false;
+	io_uring_prep_recv(sqe, fds[0], NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = GROUP_INCREMENTAL;
+	sqe->user_data = USING_UP;
+	outcome = outcome_of(trial, USING_UP);
+	return outcome.result == 1 && outcome.flags & IORING_CQE_F_BUFFER &&
+	       !(outcome.flags & SFR__CQE_F_BUF_MORE) == !more;
+}
+
+static bool incremental_works(struct trial *trial, struct io_uring_buf_ring *bufs,
+			      unsigned char *memory)
+{
+	const struct sfr__buf_reg reg = {.ring_addr = (uint64_t)(uintptr_t)bufs,
+					 .ring_entries = 1,
+					 .bgid = GROUP_INCREMENTAL,
+					 .flags = SFR__PBUF_RING_INC};
+	bool works;
+	int fds[2];
+
+	if (!buffer_ring_add(trial, &reg) ||
+	    noted_fd(trial, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) < 0)
+		return false;
+	io_uring_buf_ring_init(bufs);
+	io_uring_buf_ring_add(bufs, memory, 2, 0, 0, 0);
+	io_uring_buf_ring_advance(bufs, 1);
+	works = byte_fills(trial, fds, true) && byte_fills(trial, fds, false) && memory[0] == 'a' &&
+		memory[1] == 'b';
+	(void)close(fds[0]); /* never used outside, both of them */
+	(void)close(fds[1]);
+	return works;
 }
 
 /* Unix sockets refuse it, but only a kernel that knows it says in a second completion that it has let go
@@ -341,7 +387,7 @@ static bool napi_works(const struct sfr__ring *ring)
 
 static sfr__features ring_features(struct trial *trial)
 {
-	_Alignas(PAGE) unsigned char memory[2 * PAGE];
+	_Alignas(PAGE) unsigned char memory[3 * PAGE];
 	bool buffer_rings = buffer_rings_work(trial, (void *)memory, memory + PAGE);
 	sfr__features found = 0;
 
@@ -355,6 +401,9 @@ static sfr__features ring_features(struct trial *trial)
 		found |= 1U << SFR__FEATURE_RECV_MULTI;
 	if (buffer_rings && read_multi_works(trial))
 		found |= 1U << SFR__FEATURE_READ_MULTI;
+	if (buffer_rings &&
+	    incremental_works(trial, (void *)(memory + 2 * PAGE), memory + PAGE + 128))
+		found |= 1U << SFR__FEATURE_INCREMENTAL;
 	if (direct_files_work(trial))
 		found |= 1U << SFR__FEATURE_DIRECT_FILES;
 	if (links_work(trial))

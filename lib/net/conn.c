@@ -11,6 +11,7 @@
 #include "net/address.h"
 #include "op/build.h"
 #include "op/cancel.h"
+#include "op/receive.h"
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>
@@ -103,7 +104,7 @@ static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 static void conn_receive(sfr_conn *conn)
 {
-	sfr_op *op = sfr_recv_multi(loop_of(conn), conn->fd);
+	sfr_op *op = sfr__op_recv_stream(loop_of(conn), conn->fd);
 
 	if (op)
 		conn->recv = sfr__op_submit(op, conn_received, conn);

@@ -20,10 +20,18 @@ static bool net_starving(const struct sfr__net *net)
 	return atomic_load_explicit(&net->loop->pool->starving, memory_order_relaxed);
 }
 
+/* Changes with each buffer that is given to the kernel. */
+static uint16_t filled_so_far(const struct sfr__net *net)
+{
+	const struct sfr__recv_ring *recv = net->loop->recv;
+
+	return (uint16_t)(recv[SFR__RECV_COMMON].tail + recv[SFR__RECV_STREAM].tail);
+}
+
 static void relief_watch(struct sfr__net *net)
 {
 	net->relieving = true;
-	net->relief_tail = net->loop->recv.tail;
+	net->relief_tail = filled_so_far(net);
 	sfr__wheel_add(&net->loop->wheel, &net->relief, sfr__loop_clock_ns(net->loop) + RELIEF_NS);
 }
 
@@ -44,8 +52,7 @@ static void relief_fired(struct sfr__timer *timer)
 	struct sfr__net *net = sfr__container(timer, struct sfr__net, relief);
 
 	net->relieving = false;
-	if (net_starving(net) && net->relief_tail == net->loop->recv.tail &&
-	    !relieve_all(net, false))
+	if (net_starving(net) && net->relief_tail == filled_so_far(net) && !relieve_all(net, false))
 		(void)relieve_all(net, true);
 }
 

@@ -148,8 +148,10 @@ void sfr__ops_dump(struct sfr__dump *dump)
 	size_t i;
 
 	list_dump(dump, &loop->backlog, "waits for room in the engine's queue");
-	list_dump(dump, &loop->parked, "waits for a buffer");
-	list_dump(dump, &loop->served, "waits for another buffer");
+	for (i = 0; i < SFR__RECV_GROUPS; i++) {
+		list_dump(dump, &loop->recv[i].parked, "waits for a buffer");
+		list_dump(dump, &loop->recv[i].served, "waits for another buffer");
+	}
 	list_dump(dump, &loop->unfed, "waits for a buffer, and has something to receive");
 	list_dump(dump, &loop->later, "waits to be tried again");
 	for (i = 0; i < loop->ops.made; i++) {

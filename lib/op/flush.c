@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The flush, once a turn: what waits for room in the engine's queue is written, in order: requests to cancel, the
- * backlog, and as many receives as the ring has buffers for. So no op needs a system call of its own when the
+ * backlog, and as many receives as the rings have room for. So no op needs a system call of its own when the
  * queue is full.
  */
 #include "op/flush.h"
@@ -41,42 +41,63 @@ static bool backlog_write(sfr_op *op)
 	return op->flags & SFR__OP_LINKED ? sfr__row_write(op) : sfr__op_write(op) != NULL;
 }
 
-/* A receive that waited for the ring to have buffers. */
+/* A receive that waited for room in its ring. */
 static bool ration_write(sfr_op *op)
 {
 	uint16_t usual = op->sqe.ioprio;
 	bool written;
 
-	if (op->loop->rationed)
+	if (op->loop->recv[op->sqe.buf_group].rationed)
 		op->sqe.ioprio = sfr__receive_ration(op);
 	written = sfr__op_write(op) != NULL;
 	op->sqe.ioprio = usual;
 	return written;
 }
 
-/* How many receives find a buffer in the ring now, after those that wait for a block of the slab. */
-static uint32_t recv_room(sfr_loop *loop)
+/* Fill the rings, after those that wait for a block of the slab. True if somebody waits who finds nothing. */
+static bool rings_fill(sfr_loop *loop)
 {
+	struct sfr__recv_ring *recv;
+	bool starving = false;
+
 	sfr__receives_feed(loop);
-	if (!loop->recv.ring)
-		return 0;
-	sfr__recv_ring_fill(&loop->recv, loop->pool);
-	return loop->recv.filled;
+	for (recv = loop->recv; recv < loop->recv + SFR__RECV_GROUPS; recv++) {
+		if (!recv->ring)
+			continue;
+		sfr__recv_ring_fill(recv, loop->pool);
+		starving |= !recv->filled && sfr__receives_wait(recv);
+	}
+	return starving || !sfr__list_empty(&loop->unfed) || loop->kept.count;
 }
 
-/* The same; and if those that wait find none, whoever releases one is told to wake us. */
-static uint32_t recv_feed(sfr_loop *loop)
+/* The same; and if somebody finds nothing, whoever releases a buffer is told to wake us. */
+static void rings_feed(sfr_loop *loop)
 {
-	uint32_t room = recv_room(loop);
-	bool starving = (sfr__receives_wait(loop) && !room) || !sfr__list_empty(&loop->unfed);
+	const struct sfr__recv_ring *stream = &loop->recv[SFR__RECV_STREAM];
+	bool starving = rings_fill(loop);
 
+	if (starving && !stream->filled && sfr__receives_wait(stream)) {
+		sfr__receives_make_do(loop);
+		starving = rings_fill(loop);
+	}
 	if (starving != atomic_load_explicit(&loop->pool->starving, memory_order_relaxed))
 		atomic_store(&loop->pool->starving, starving);
 	if (starving) { /* who released before that store did not wake us (see buffer/pool.h) */
 		sfr__pool_collect(loop->pool);
-		room = recv_room(loop);
+		(void)rings_fill(loop);
 	}
-	return room;
+}
+
+/* Arm those that wait for a ring, as many as it has room for. True if some still wait though there is room. */
+static bool ring_write(sfr_loop *loop, struct sfr__recv_ring *recv)
+{
+	const size_t room = recv->filled ? sfr__recv_ring_room(recv) : 0;
+	size_t armed = list_write(&recv->parked, ration_write, room);
+
+	if (!loop->engine->overflown) /* with completions of those who found no buffer, perhaps */
+		list_write(&recv->served, ration_write, room - armed);
+	recv->rationed -= recv->rationed > 0;
+	return room && sfr__receives_wait(recv);
 }
 
 /* Whether the next that waits for room is a row, which may need all of it. */
@@ -88,17 +109,16 @@ static bool row_waits(const sfr_loop *loop)
 
 bool sfr__ops_flush(sfr_loop *loop)
 {
-	size_t room = recv_feed(loop), armed;
+	bool more = false;
+	unsigned i;
 
+	rings_feed(loop);
 	if (sfr__unlikely(loop->row_first))
 		list_write(&loop->backlog, backlog_write, 1);
 	list_write(&loop->cancels, cancel_write, SIZE_MAX);
 	list_write(&loop->backlog, backlog_write, SIZE_MAX);
 	loop->row_first = row_waits(loop) && !loop->row_first;
-	armed = list_write(&loop->parked, ration_write, room);
-	if (!loop->engine->overflown) /* with completions of those who found no buffer, perhaps */
-		list_write(&loop->served, ration_write, room - armed);
-	loop->rationed -= loop->rationed > 0;
-	return !sfr__list_empty(&loop->cancels) || !sfr__list_empty(&loop->backlog) ||
-	       (sfr__receives_wait(loop) && room);
+	for (i = 0; i < SFR__RECV_GROUPS; i++)
+		more |= ring_write(loop, &loop->recv[i]);
+	return more || !sfr__list_empty(&loop->cancels) || !sfr__list_empty(&loop->backlog);
 }

@@ -6,13 +6,19 @@
  * cannot be used with, an op polls, and takes one when there is something. So either way an idle
  * connection holds none.
  *
- * An op that finds none waits for one, in order: in `parked` for the ring to have some, in `unfed` for a
- * block of the slab. Who polled comes first when a block is free, as the ring may have others.
+ * An op that finds none waits for one, in order: in `parked` for its ring to have some, in `unfed` for a
+ * block of the slab. An op that polled comes first when a block is free, as the ring may have others.
  *
- * A multishot receive takes buffers for as long as there are bytes, and so one that has many could take
- * all, each time anew. When several wait for the ring, they are rationed: each is armed for one buffer, and
- * who had one is in `served` until those who had none are armed. That ends some turns after the last of
+ * A multishot receive takes memory for as long as there are bytes, and so one that has many could take
+ * all, each time anew. When several wait for a ring, they are rationed: each is armed for one arrival, and
+ * an op that got some is in `served` until those that got none are armed. That ends some turns after the last of
  * them found none.
+ *
+ * The bytes of streams go into the blocks of the stream ring. If there are none to be had, and the common ring has
+ * buffers, receives make do with one of these each, until the stream ring has room again. Where the engine has no
+ * incremental rings, an arrival takes a whole block. Then a stream begins with buffers of the common ring, and moves
+ * to large blocks when it fills these, and back when it does not: the engine ends the receive, which is armed anew
+ * at the other ring; bytes that come meanwhile wait in the socket.
  */
 #include "op/receive.h"
 #include "machine/kernel.h"
@@ -170,19 +176,132 @@ static void receive_by_poll_complete(sfr_op *op, int result)
 }
 
 /*
- * By way of the ring.
+ * The rings.
  */
 
-/* The buffer that the kernel chose; NULL if nothing is in it. */
-static sfr_buf *ring_take(sfr_op *op, int *result, unsigned flags)
+static uint32_t common_capacity(const struct sfr__settings *settings)
 {
-	sfr_loop *loop = op->loop;
-	sfr_buf *buf = sfr__recv_ring_take(&loop->recv, loop->pool,
-					   flags >> IORING_CQE_BUFFER_SHIFT,
-					   *result > 0 ? (uint32_t)*result : 0);
+	uint32_t half = settings->buffers.count / 2;
 
-	if (op->kind != SFR__OP_RECVFROM_MULTI || !buf)
-		return buf;
+	if (settings->buffers.receive)
+		return settings->buffers.receive;
+	return half > 256 ? 256 : half ? half : 1;
+}
+
+static int common_open(sfr_loop *loop)
+{
+	struct sfr__recv_ring *recv = &loop->recv[SFR__RECV_COMMON];
+
+	return recv->ring ? 0
+			  : sfr__recv_ring_open(recv, loop->engine, SFR__RECV_COMMON,
+						&loop->pool->slab, common_capacity(&loop->settings),
+						false);
+}
+
+/* Room to keep all that one turn may bring. 0 or -ENOMEM. */
+static int kept_make(sfr_loop *loop)
+{
+	loop->kept.max = loop->engine->queue.cq_mask + 1;
+	loop->kept.arrivals = calloc(loop->kept.max, sizeof(*loop->kept.arrivals));
+	return loop->kept.arrivals ? 0 : -ENOMEM;
+}
+
+static int stream_open(sfr_loop *loop, struct sfr__recv_ring *recv)
+{
+	const bool parts = sfr__has(loop->engine->features, SFR__FEATURE_INCREMENTAL);
+	const uint32_t block_max = parts ? SFR__RECV_BLOCK : SFR__RECV_SHARE;
+	const uint64_t total = (uint64_t)SFR__RECV_BLOCK * SFR__RECV_BLOCKS;
+	int r = sfr__pool_stream_open(loop->pool, block_max, total, parts);
+
+	if (r == 0)
+		r = kept_make(loop);
+	if (r == 0)
+		r = sfr__recv_ring_open(recv, loop->engine, SFR__RECV_STREAM, &loop->pool->stream,
+					(uint32_t)(total / block_max), parts);
+	if (r < 0)
+		return r;
+	sfr__recv_ring_fill(recv, loop->pool);
+	return recv->filled ? 0 : -SFR_EPOOLEMPTY;
+}
+
+/* Whether there is a stream ring. It is made for the first who asks: there is one if the budget has a few large blocks
+ * to spare then. */
+static bool stream_is_open(sfr_loop *loop)
+{
+	struct sfr__recv_ring *recv = &loop->recv[SFR__RECV_STREAM];
+
+	if (!recv->ring && !recv->failed)
+		recv->failed = stream_open(loop, recv) < 0;
+	return !recv->failed;
+}
+
+/*
+ * By way of a ring.
+ *
+ * Which one is in the entry's buf_group: where the op is armed, or waits. What it would rather have is in its
+ * user_data, which the engine's entry has a use for, and the op's has none.
+ */
+
+#define DRAWS_ON_STREAM 1U
+#define MAY_MOVE 2U
+#define RUN_SHIFT 8
+
+/* Where each arrival takes a block: so many in succession that fill a small one, or would not, move a stream. */
+#define FULL_RUN 2U
+#define SMALL_RUN 8U
+
+/* The ring that an op is to draw from when it is armed the next time. */
+static uint16_t receive_group(const sfr_op *op)
+{
+	return op->kind == SFR__OP_RECV_MULTI && op->sqe.user_data & DRAWS_ON_STREAM
+		       ? SFR__RECV_STREAM
+		       : SFR__RECV_COMMON;
+}
+
+/* Whether it is armed at another ring than it should be. */
+static bool receive_is_misplaced(const sfr_op *op)
+{
+	return op->sqe.buf_group != receive_group(op);
+}
+
+/* So many bytes arrived where blocks have two sizes: is this still the right one? */
+static void receive_size_note(sfr_op *op, uint32_t len)
+{
+	const uint32_t small = op->loop->pool->slab.block_size;
+	const bool is_large = op->sqe.buf_group == SFR__RECV_STREAM;
+	uint64_t run = (op->sqe.user_data >> RUN_SHIFT) + 1;
+
+	if (is_large ? len > small : len < small)
+		run = 0;
+	if (run == (is_large ? SMALL_RUN : FULL_RUN)) {
+		run = 0;
+		if (is_large || stream_is_open(op->loop))
+			op->sqe.user_data ^= DRAWS_ON_STREAM;
+	}
+	op->sqe.user_data = (op->sqe.user_data & ((1U << RUN_SHIFT) - 1)) | run << RUN_SHIFT;
+}
+
+/* Have the engine end it, so that it is armed anew, elsewhere. Without room for the request it is made after the next
+ * arrival, as it is when the engine did not find the op. */
+static void receive_move(sfr_op *op)
+{
+	struct io_uring_sqe *sqe = sfr__queue_sqe(&op->loop->engine->queue);
+
+	if (!sqe)
+		return;
+	io_uring_prep_cancel64(sqe, (uint64_t)(uintptr_t)op, 0);
+	sqe->user_data = SFR__CQE_MOVE;
+}
+
+/* The ring that it draws from while it is armed, and waits for while it is not. */
+static struct sfr__recv_ring *ring_of(const sfr_op *op)
+{
+	return &op->loop->recv[op->sqe.buf_group];
+}
+
+/* The message in a buffer; NULL if that is the end. */
+static sfr_buf *message_of(const sfr_op *op, sfr_buf *buf, int *result)
+{
 	*result = sfr__datagram_unwrap(buf);
 	if (*result || !sfr__datagrams_ended(op->loop, op->sqe.fd))
 		return buf;
@@ -190,31 +309,101 @@ static sfr_buf *ring_take(sfr_op *op, int *result, unsigned flags)
 	return NULL;
 }
 
-static void receive_by_ring_complete(sfr_op *op, int result, unsigned flags)
+/* What the kernel put into the ring for an op; none if nothing is in it. 0 or -ENOMEM: see sfr__recv_ring_take(). */
+static int ring_take(sfr_op *op, int result, unsigned flags, sfr_buf **buf_out)
 {
-	sfr_loop *loop = op->loop;
-	sfr_buf *buf = NULL;
+	struct sfr__recv_ring *recv = ring_of(op);
 
-	if (flags & IORING_CQE_F_BUFFER)
-		buf = ring_take(op, &result, flags);
+	*buf_out = NULL;
+	if (!(flags & IORING_CQE_F_BUFFER) || (result <= 0 && recv->incremental))
+		return 0; /* of an incremental ring nothing was used up then, whatever the flags say */
+	return sfr__recv_ring_take(recv, op->loop->pool, flags >> IORING_CQE_BUFFER_SHIFT,
+				   result > 0 ? (uint32_t)result : 0, flags & SFR__CQE_F_BUF_MORE,
+				   buf_out);
+}
+
+/* The engine is done with an op that got something: it goes on, in turn. */
+static void receive_again(sfr_op *op)
+{
+	struct sfr__recv_ring *recv;
+
+	op->sqe.buf_group = receive_group(op);
+	recv = ring_of(op);
+	sfr__op_go_on(op, recv->rationed ? &recv->served : &op->loop->backlog);
+}
+
+/* The ring was empty. */
+static void receive_park(sfr_op *op)
+{
+	struct sfr__recv_ring *recv;
+
+	op->loop->stats.parked++;
+	op->sqe.buf_group = receive_group(op);
+	recv = ring_of(op);
+	if (recv->rationed || sfr__receives_wait(recv)) /* alone, it may have all */
+		recv->rationed = RATIONED_TURNS;
+	sfr__op_go_on(op, &recv->parked);
+}
+
+/* False, and nothing has happened, if there is no memory to describe what arrived. */
+static bool receive_by_ring_complete(sfr_op *op, int result, unsigned flags)
+{
+	sfr_buf *buf;
+
+	if (sfr__unlikely(ring_take(op, result, flags, &buf) < 0))
+		return false;
+	if (buf && op->kind == SFR__OP_RECVFROM_MULTI)
+		buf = message_of(op, buf, &result);
+	if (buf && op->kind == SFR__OP_RECV_MULTI && op->sqe.user_data & MAY_MOVE &&
+	    !receive_is_misplaced(op))
+		receive_size_note(op, (uint32_t)result);
 	if (flags & IORING_CQE_F_MORE) {
 		sfr__op_step(op, SFR__EV_CQE_MORE);
-	} else if (buf) {
-		sfr__op_go_on(op, loop->rationed ? &loop->served : &loop->backlog);
+		if (sfr__unlikely(receive_is_misplaced(op)) && op->state == SFR__OP_IN_FLIGHT)
+			receive_move(op);
+	} else if (buf || (result == -ECANCELED && op->state == SFR__OP_IN_FLIGHT &&
+			   receive_is_misplaced(op))) {
+		receive_again(op);
 	} else if (result == -ENOBUFS) {
-		loop->stats.parked++;
-		if (loop->rationed || sfr__receives_wait(loop)) /* alone, it may have all */
-			loop->rationed = RATIONED_TURNS;
-		sfr__op_go_on(op, &loop->parked);
+		receive_park(op);
 	} else if (result == -EBADFD && op->kind == SFR__OP_READ_MULTI) {
 		receive_poll_again(op); /* such a file cannot wait for bytes: it has them */
-		return;
+		return true;
 	} else {
 		sfr__op_finish(op, result);
-		return;
+		return true;
 	}
 	if (buf)
 		sfr__op_deliver(op, result, buf);
+	return true;
+}
+
+/* One by one, as many as the common ring has room for: they go first there, as none of them got anything. */
+static size_t list_make_do(struct sfr__hook *list, struct sfr__recv_ring *common, size_t room)
+{
+	for (; room && !sfr__list_empty(list); room--) {
+		sfr_op *op = sfr__container(list->next, sfr_op, hook);
+
+		sfr__list_remove(&op->hook);
+		op->sqe.buf_group = SFR__RECV_COMMON;
+		sfr__list_append(&common->parked, &op->hook);
+		common->rationed = RATIONED_TURNS;
+	}
+	return room;
+}
+
+void sfr__receives_make_do(sfr_loop *loop)
+{
+	struct sfr__recv_ring *stream = &loop->recv[SFR__RECV_STREAM];
+	struct sfr__recv_ring *common = &loop->recv[SFR__RECV_COMMON];
+	size_t room;
+
+	if (common_open(loop) < 0)
+		return;
+	sfr__recv_ring_fill(common, loop->pool);
+	room = sfr__receives_wait(common) ? 0 : sfr__recv_ring_room(common);
+	room = list_make_do(&stream->parked, common, room);
+	(void)list_make_do(&stream->served, common, room);
 }
 
 /*
@@ -231,56 +420,98 @@ uint16_t sfr__receive_ration(const sfr_op *op)
 	return op->sqe.ioprio;
 }
 
+/* There is room: no more completions are reaped than there is, see sfr__receives_reap(). */
+static __attribute__((noinline)) void arrival_keep(sfr_op *op, int result, unsigned flags)
+{
+	struct sfr__recv_kept *kept = &op->loop->kept;
+
+	sfr__invariant(kept->count < kept->max);
+	kept->arrivals[(kept->first + kept->count++) % kept->max] = (struct sfr__recv_arrival){
+		op, result, flags};
+}
+
+void sfr__receives_recall(sfr_loop *loop)
+{
+	struct sfr__recv_kept *kept = &loop->kept;
+
+	while (kept->count) {
+		const struct sfr__recv_arrival *first = &kept->arrivals[kept->first];
+
+		if (!receive_by_ring_complete(first->op, first->result, first->flags))
+			return;
+		kept->first = (kept->first + 1) % kept->max;
+		kept->count--;
+	}
+}
+
 void sfr__receive_complete(sfr_op *op, int result, unsigned flags)
 {
-	if (sfr__likely(op->sqe.flags & IOSQE_BUFFER_SELECT))
-		receive_by_ring_complete(op, result, flags);
-	else
+	if (sfr__unlikely(!(op->sqe.flags & IOSQE_BUFFER_SELECT)))
 		receive_by_poll_complete(op, result);
+	else if (sfr__unlikely(op->loop->kept.count && op->sqe.buf_group == SFR__RECV_STREAM) ||
+		 sfr__unlikely(!receive_by_ring_complete(op, result, flags)))
+		arrival_keep(op, result, flags);
 }
 
 /*
  * Builders.
  */
 
-static uint32_t recv_ring_capacity(const struct sfr__settings *settings)
+/* Have an op that is prepared draw from the common ring. */
+static void receive_by_common(sfr_op *op)
 {
-	uint32_t half = settings->buffers.count / 2;
-
-	if (settings->buffers.receive)
-		return settings->buffers.receive;
-	return half > 256 ? 256 : half ? half : 1;
-}
-
-/* Have an op that is prepared draw from the ring. */
-static void receive_by_ring(sfr_op *op)
-{
-	sfr_loop *loop = op->loop;
-
-	op->result = sfr__recv_ring_open(&loop->recv, loop->engine,
-					 recv_ring_capacity(&loop->settings));
+	op->result = common_open(op->loop);
 	op->sqe.flags |= IOSQE_BUFFER_SELECT;
-	op->sqe.buf_group = SFR__RECV_GROUP;
+	op->sqe.buf_group = SFR__RECV_COMMON;
 }
 
-sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
+static void recv_by_ring(sfr_op *op, int fd, bool is_stream)
+{
+	sfr__features features = op->loop->engine->features;
+
+	if (sfr__has(features, SFR__FEATURE_RECV_MULTI))
+		io_uring_prep_recv_multishot(&op->sqe, fd, NULL, 0, 0);
+	else
+		io_uring_prep_recv(&op->sqe, fd, NULL, 0, 0);
+	if (!is_stream || !sfr__has(features, SFR__FEATURE_INCREMENTAL) ||
+	    !stream_is_open(op->loop)) {
+		receive_by_common(op);
+		op->sqe.user_data = is_stream ? MAY_MOVE : 0;
+		return;
+	}
+	op->sqe.flags |= IOSQE_BUFFER_SELECT;
+	op->sqe.buf_group = SFR__RECV_STREAM;
+	op->sqe.user_data = DRAWS_ON_STREAM;
+}
+
+sfr_op *sfr__op_recv_stream(sfr_loop *loop, int fd)
 {
 	sfr_op *op = sfr__op_new(loop, SFR__OP_RECV_MULTI, false);
 
 	if (!op)
 		return NULL;
-	if (!sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS)) {
-		if (sfr__socket_option(loop->engine->system, fd, SO_TYPE) ==
-		    -ENOTSOCK) /* which who polls it would not be told */
-			op->result = -ENOTSOCK;
+	if (sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS))
+		recv_by_ring(op, fd, true);
+	else
 		receive_poll(op, fd);
+	return op;
+}
+
+sfr_op *sfr_recv_multi(sfr_loop *loop, int fd)
+{
+	sfr_op *op = sfr__op_new(loop, SFR__OP_RECV_MULTI, false);
+	int type;
+
+	if (!op)
+		return NULL;
+	type = sfr__socket_option(loop->engine->system, fd, SO_TYPE);
+	if (sfr__has(loop->engine->features, SFR__FEATURE_BUFFER_RINGS)) {
+		recv_by_ring(op, fd, type == SOCK_STREAM);
 		return op;
 	}
-	if (sfr__has(loop->engine->features, SFR__FEATURE_RECV_MULTI))
-		io_uring_prep_recv_multishot(&op->sqe, fd, NULL, 0, 0);
-	else
-		io_uring_prep_recv(&op->sqe, fd, NULL, 0, 0);
-	receive_by_ring(op);
+	if (type == -ENOTSOCK) /* which who polls it would not be told */
+		op->result = -ENOTSOCK;
+	receive_poll(op, fd);
 	return op;
 }
 
@@ -321,7 +552,7 @@ sfr_op *sfr_read_multi(sfr_loop *loop, int fd)
 		return op;
 	}
 	io_uring_prep_rw(SFR__OP_CODE_READ_MULTI, &op->sqe, fd, NULL, 0, SFR__POSITION);
-	receive_by_ring(op);
+	receive_by_common(op);
 	return op;
 }
 
@@ -339,6 +570,6 @@ sfr_op *sfr_recvfrom_multi(sfr_loop *loop, int fd)
 	}
 	sfr__recvfrom_multi_prepare(op, fd);
 	if (op->result == 0)
-		receive_by_ring(op);
+		receive_by_common(op);
 	return op;
 }

@@ -7,11 +7,28 @@
 
 #include "loop/loop.h"
 
-/* Whether some wait for the ring to have buffers. */
-static inline bool sfr__receives_wait(const sfr_loop *loop)
+/* As sfr_recv_multi(), of a descriptor that is known to be a stream's. */
+sfr_op *sfr__op_recv_stream(sfr_loop *loop, int fd);
+
+/* Arrivals that were kept for want of memory: they are delivered now, as far as there is some. */
+void sfr__receives_recall(sfr_loop *loop);
+
+/* How many of so many completions may be reaped: no more than could be kept. */
+static inline uint32_t sfr__receives_reap(const sfr_loop *loop, uint32_t ready)
 {
-	return !sfr__list_empty(&loop->parked) || !sfr__list_empty(&loop->served);
+	return sfr__likely(!loop->kept.count) || ready < loop->kept.max - loop->kept.count
+		       ? ready
+		       : loop->kept.max - loop->kept.count;
 }
+
+/* Whether some wait for a ring to have room. */
+static inline bool sfr__receives_wait(const struct sfr__recv_ring *recv)
+{
+	return !sfr__list_empty(&recv->parked) || !sfr__list_empty(&recv->served);
+}
+
+/* Those that found nothing in their ring, and would find some in the common one, wait for that instead. */
+void sfr__receives_make_do(sfr_loop *loop);
 
 /* The sqe.ioprio of one that is armed while receives are rationed. */
 uint16_t sfr__receive_ration(const sfr_op *op);

@@ -39,6 +39,8 @@ static void batches_leave(sfr_loop *loop)
 
 static void loop_dispose(sfr_loop *loop)
 {
+	unsigned i;
+
 	batches_leave(loop);
 	if (loop->resident)
 		loop->resident->free(loop->resident);
@@ -49,9 +51,11 @@ static void loop_dispose(sfr_loop *loop)
 	loop->engine = NULL;
 	if (loop->pool) {
 		sfr__fixed_bufs_fini(loop);
-		sfr__recv_ring_fini(&loop->recv, loop->pool);
+		for (i = 0; i < SFR__RECV_GROUPS; i++)
+			sfr__recv_ring_fini(&loop->recv[i]);
 		sfr__pool_close(loop->pool);
 	}
+	free(loop->kept.arrivals);
 	sfr__errands_fini(loop);
 	sfr__gather_free_all(&loop->gathers);
 	sfr__array_fini(&loop->deadlines);
@@ -72,6 +76,7 @@ static struct sfr__pool_spec spec_of(const struct sfr__settings *settings)
 		.count = settings->buffers.count,
 		.small = grows ? (uint32_t)settings->buffers.small : 0,
 		.large = grows ? (uint32_t)settings->buffers.large : 0,
+		.stream = grows ? SFR__RECV_BLOCK : 0,
 		.budget = settings->buffers.budget,
 		.extra_max = settings->ring.ops_max,
 		.huge = settings->buffers.huge_pages,
@@ -138,6 +143,7 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 {
 	sfr_config_error err;
 	sfr_loop *loop;
+	unsigned i;
 	int r;
 
 	r = sfr__config_check(cfg, &err);
@@ -155,8 +161,8 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 	sfr__positions_init(&loop->positions);
 	sfr__errands_init(loop);
 	sfr__list_init(&loop->backlog);
-	sfr__list_init(&loop->parked);
-	sfr__list_init(&loop->served);
+	for (i = 0; i < SFR__RECV_GROUPS; i++)
+		sfr__recv_ring_init(&loop->recv[i]);
 	sfr__list_init(&loop->unfed);
 	sfr__list_init(&loop->later);
 	sfr__list_init(&loop->ready);

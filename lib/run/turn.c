@@ -20,10 +20,13 @@
 #include "op/kind.h"
 #include "op/msg.h"
 #include "op/on_signal.h"
+#include "op/receive.h"
 #include "op/start.h"
 #include "run/run.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+
+#define SHORT_OF_MEMORY_NS 1000000 /* what there was none for is tried again after this */
 
 /*
  * One turn.
@@ -87,6 +90,8 @@ static int64_t sleep_limit(sfr_loop *loop, bool hurry, int64_t timeout_ns)
 
 	if (hurry || timeout_ns == 0 || !loop->mailbox.armed || is_due(loop))
 		return 0;
+	if (sfr__unlikely(loop->kept.count) && (timeout_ns < 0 || timeout_ns > SHORT_OF_MEMORY_NS))
+		timeout_ns = SHORT_OF_MEMORY_NS;
 	if (!loop->wheel.count)
 		return timeout_ns;
 	timer_ns = sfr__wheel_next(&loop->wheel, sfr__loop_clock_ns(loop));
@@ -141,9 +146,12 @@ static void complete(sfr_loop *loop, const struct io_uring_cqe *cqe)
 	/* The entry is free before the callback: it may submit, and the engine may complete at once. */
 	sfr__queue_pop(&loop->engine->queue);
 	loop->stats.cqes++;
-	if (sfr__unlikely(data == SFR__CQE_MAILBOX))
-		sfr__mailbox_woken(&loop->mailbox);
-	else if (sfr__unlikely(data & SFR__CQE_CANCEL))
+	if (sfr__unlikely(data < SFR__CQE_OPS)) {
+		if (data == SFR__CQE_MAILBOX)
+			sfr__mailbox_woken(&loop->mailbox);
+		return;
+	}
+	if (sfr__unlikely(data & SFR__CQE_CANCEL))
 		sfr__op_cancel_answered((sfr_op *)(uintptr_t)(data - SFR__CQE_CANCEL), result);
 	else if (sfr__unlikely(data & SFR__CQE_UNSENT))
 		sfr__op_complete((sfr_op *)(uintptr_t)(data - SFR__CQE_UNSENT), -ECANCELED, 0);
@@ -164,7 +172,8 @@ static void alerts(sfr_loop *loop)
 static void stats_turn(sfr_loop *loop)
 {
 	const struct sfr__pool *pool = loop->pool;
-	uint64_t held = pool->blocks - sfr__pool_free_count(pool) - loop->recv.filled;
+	uint64_t held = pool->blocks - sfr__pool_free_count(pool) -
+			loop->recv[SFR__RECV_COMMON].filled - loop->recv[SFR__RECV_STREAM].filled;
 
 	loop->stats.turns++;
 	if (held > loop->stats.bufs_held_max)
@@ -191,11 +200,14 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 	loop->called = 0;
 	loop->face.found = false;
 	sfr__pool_collect(loop->pool);
+	if (sfr__unlikely(loop->kept.count))
+		sfr__receives_recall(loop);
 	r = sfr__unlikely(found) ? 0 : flush_and_enter(loop, hosted, timeout_ns);
 	if (sfr__unlikely(r < 0))
 		return r;
 	loop->now = sfr__loop_clock_ns(loop);
-	for (ready = sfr__queue_ready(&loop->engine->queue); ready; ready--)
+	ready = sfr__receives_reap(loop, sfr__queue_ready(&loop->engine->queue));
+	for (; ready; ready--)
 		complete(loop, sfr__queue_cqe(&loop->engine->queue));
 	sfr__wheel_advance(&loop->wheel, loop->now);
 	if (sfr__unlikely(hosted))
@@ -252,6 +264,8 @@ static int64_t time_left(const sfr_loop *loop, uint64_t now)
 
 	if (is_due(loop))
 		return 0;
+	if (loop->kept.count && (loop_ns < 0 || loop_ns > SHORT_OF_MEMORY_NS))
+		loop_ns = SHORT_OF_MEMORY_NS;
 	return loop_ns < 0 || (engine_ns >= 0 && engine_ns < loop_ns) ? engine_ns : loop_ns;
 }
 

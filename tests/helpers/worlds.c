@@ -19,6 +19,7 @@ static const struct {
 	{"uring, as it comes", "uring", "", true},
 	{"uring without multishot", "uring",
 	 "features.recv_multi=off features.read_multi=off features.accept_multi=off", false},
+	{"uring without incremental rings", "uring", "features.incremental=off", false},
 	{"uring without buffer rings", "uring", "features.buffer_rings=off", false},
 	{"uring without deferred task work", "uring", "features.defer_taskrun=off", false},
 	{"uring without a single issuer", "uring", "features.single_issuer=off", false},
@@ -28,7 +29,7 @@ static const struct {
 	 "features.submit_all=off features.no_sqarray=off features.links=off features.recv_multi=off "
 	 "features.read_multi=off "
 	 "features.accept_multi=off features.send_zc=off features.buffer_rings=off "
-	 "features.fixed_buffers=off features.direct_files=off "
+	 "features.incremental=off features.fixed_buffers=off features.direct_files=off "
 	 "features.new_opcodes=off features.no_iowait=off features.min_wait=off features.napi=off",
 	 true},
 	{"uring with kernel polling", "uring", "ring.sqpoll=force ring.sqpoll_idle=1ms", false},
@@ -36,6 +37,7 @@ static const struct {
 	{"uring that spins", "uring", "ring.spin=20us", false},
 	{"epoll", "epoll", "", true},
 	{"epoll with 8 entries", "epoll", "ring.entries=8 ring.cq_entries=8", false},
+	{"epoll without incremental rings", "epoll", "features.incremental=off", false},
 	{"epoll without features, spinning", "epoll",
 	 "ring.spin=20us features.recv_multi=off features.accept_multi=off "
 	 "features.buffer_rings=off features.fixed_buffers=off features.direct_files=off "

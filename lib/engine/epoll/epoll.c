@@ -514,8 +514,9 @@ static const struct sfr__engine_calls epoll_calls = {
 static sfr__features features_offered(const struct sfr__settings *settings)
 {
 	static const enum sfr__feature has[] = {
-		SFR__FEATURE_LINKS,        SFR__FEATURE_RECV_MULTI,    SFR__FEATURE_ACCEPT_MULTI,
-		SFR__FEATURE_BUFFER_RINGS, SFR__FEATURE_FIXED_BUFFERS, SFR__FEATURE_DIRECT_FILES};
+		SFR__FEATURE_LINKS,        SFR__FEATURE_RECV_MULTI,  SFR__FEATURE_ACCEPT_MULTI,
+		SFR__FEATURE_BUFFER_RINGS, SFR__FEATURE_INCREMENTAL, SFR__FEATURE_FIXED_BUFFERS,
+		SFR__FEATURE_DIRECT_FILES};
 	sfr__features features = 0;
 	size_t i;
 
