@@ -81,6 +81,28 @@ static const struct sfr__quirk quirks[] = {
 	 .trouble = "a read of a terminal does not say which buffer its bytes are in",
 	 .source = "axboe/liburing#1257"},
 
+	/* Where a part lies follows from the order of completions, which was another one between receives that go on and
+	 * one that ended just before. And a receive with MSG_WAITALL, of which this library has none, kept a part that
+	 * others were given as well. The second was repaired last. */
+	{.feature = SFR__FEATURE_INCREMENTAL,
+	 .first_bad = {6, 12, 0},
+	 .first_good = {6, 12, 44},
+	 .written = "2026-11",
+	 .trouble = "parts of a block may be given twice, or told of in another order",
+	 .source = "CVE-2025-38730, linux 41b70df5b38b and 687b2bae0eff"},
+	{.feature = SFR__FEATURE_INCREMENTAL,
+	 .first_bad = {6, 13, 0},
+	 .first_good = {6, 15, 11},
+	 .written = "2026-11",
+	 .trouble = "parts of a block may be given twice, or told of in another order",
+	 .source = "CVE-2025-38730, linux 41b70df5b38b and 687b2bae0eff"},
+	{.feature = SFR__FEATURE_INCREMENTAL,
+	 .first_bad = {6, 16, 0},
+	 .first_good = {6, 16, 2},
+	 .written = "2026-11",
+	 .trouble = "parts of a block may be given twice, or told of in another order",
+	 .source = "CVE-2025-38730, linux 41b70df5b38b and 687b2bae0eff"},
+
 	{.feature = SFR__FEATURE_SEND_ZC,
 	 .beside_sqpoll = true,
 	 .first_bad = {6, 0, 0},

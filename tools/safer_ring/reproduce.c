@@ -441,6 +441,54 @@ static void reproduce_lost_wakeup(struct verdict *out)
 	say(out, goes_on);
 }
 
+/* An incremental ring of one buffer. */
+static bool block_open(struct verdict *out)
+{
+	struct io_uring_buf_ring *bufs = (void *)rig.buf_ring;
+	const struct sfr__buf_reg reg = {.ring_addr = (uint64_t)(uintptr_t)bufs,
+					 .ring_entries = 1,
+					 .bgid = GROUP,
+					 .flags = SFR__PBUF_RING_INC};
+	int r = io_uring_register((unsigned)rig.ring.ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1);
+
+	if (r < 0)
+		return in_the_way(out, "an incremental ring of buffers", r);
+	io_uring_buf_ring_init(bufs);
+	io_uring_buf_ring_add(bufs, rig.memory, sizeof(rig.memory), 0, 0, 0);
+	io_uring_buf_ring_advance(bufs, 1);
+	return true;
+}
+
+static void receive_part(int fd, unsigned size, int flags)
+{
+	struct io_uring_sqe *sqe = entry();
+
+	io_uring_prep_recv(sqe, fd, NULL, size, flags);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = GROUP;
+}
+
+/* A receive that has half of what it waits for; then another one: is that given the same memory? */
+static void reproduce_shared_part(struct verdict *out)
+{
+	struct io_uring_cqe cqe;
+	int first[2], second[2];
+
+	if (!ring_open(out, 0, 8, 0) || !block_open(out) || !sockets_open(out, first) ||
+	    !sockets_open(out, second))
+		return;
+	if (write(first[1], "aaaa", 4) != 4 || write(second[1], "bb", 2) != 2) {
+		(void)in_the_way(out, "a socket", -errno);
+		return;
+	}
+	receive_part(first[0], 8, MSG_WAITALL);
+	turn();
+	receive_part(second[0], 8, 0);
+	(void)completion(LONG_MS, &cqe);
+	(void)completion(SHORT_MS, &cqe);
+	say(out, rig.memory[0] == 'b');
+}
+
 /*
  * All of them.
  */
@@ -460,6 +508,8 @@ static const struct reproducer reproducers[] = {
 	 "it would leave a thread of the kernel spinning"},
 	{"linux 45b3941d09d1, \"io_uring/napi: fix io_napi_entry RCU accesses\"", NEEDS(NAPI), NULL,
 	 "it shows as memory that the kernel reads after it was freed"},
+	{"CVE-2025-38730, linux 41b70df5b38b and 687b2bae0eff", NEEDS(INCREMENTAL),
+	 reproduce_shared_part, NULL},
 	{"axboe/liburing#1504", NEEDS(MIN_WAIT), reproduce_lost_wakeup, NULL},
 };
 
