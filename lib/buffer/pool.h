@@ -118,6 +118,9 @@ void sfr__pool_take_over(struct sfr__pool *pool);
 /* The owner goes: freed now, or with the last buffer. */
 void sfr__pool_close(struct sfr__pool *pool);
 
+/* Nobody has anything of it any more. */
+void sfr__pool_free(struct sfr__pool *pool);
+
 /* A window on a block that the caller took from the slab. There is always a descriptor for it. */
 sfr_buf *sfr__pool_window(struct sfr__pool *pool, unsigned char *base, uint32_t size, uint32_t len);
 
@@ -214,6 +217,12 @@ static inline size_t sfr__pool_free_count(const struct sfr__pool *pool)
 {
 	return (size_t)pool->slab.free_count + pool->small.free_count + pool->large.free_count +
 	       pool->stream.free_count;
+}
+
+/* Who made the pool, until somebody runs it: no thread's own number. */
+static inline uintptr_t sfr__pool_maker(void)
+{
+	return sfr__thread_self() | 1;
 }
 
 /* Whether the caller may take from it: on the owner's thread, before the first turn on its maker's. In a
