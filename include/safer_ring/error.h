@@ -28,6 +28,7 @@ enum sfr_error {
 	SFR_ETHREAD,          /**< The call came from another thread than the loop's. */
 	SFR_EFORKED,          /**< The call came from a forked child; the loop is its parent's. */
 	SFR_ESHARED,          /**< The buffer has other references, and is read-only. */
+	SFR_ESLOW, /**< The peer did not read, and the memory that waited for it was needed. */
 };
 
 /**

@@ -31,6 +31,7 @@ static const struct {
 	OURS(SFR_ETHREAD, "called from another thread than the loop's"),
 	OURS(SFR_EFORKED, "called from a forked child of the loop's process"),
 	OURS(SFR_ESHARED, "buffer has other references and is read-only"),
+	OURS(SFR_ESLOW, "the peer did not read, and its memory was needed"),
 #undef OURS
 #define SYSTEM(name)              \
 	{                         \

@@ -20,7 +20,7 @@ static const struct {
 	NAMED(SFR_EDEPFAILED), NAMED(SFR_ENOTREGISTERED), NAMED(SFR_ECYCLE),
 	NAMED(SFR_EPOOLEMPTY), NAMED(SFR_ESTALE),         NAMED(SFR_ECONFIG),
 	NAMED(SFR_ENESTED),    NAMED(SFR_EUNSUPPORTED),   NAMED(SFR_ETHREAD),
-	NAMED(SFR_EFORKED),    NAMED(SFR_ESHARED),
+	NAMED(SFR_EFORKED),    NAMED(SFR_ESHARED),        NAMED(SFR_ESLOW),
 };
 
 static const struct {
@@ -87,7 +87,7 @@ END_TEST
 START_TEST(numbers_that_are_no_errors_are_survived)
 {
 	static const int strange[] = {INT_MIN, INT_MIN + 1, INT_MAX, 4096,   -4096,
-				      4095,    4111,        -4111,   100000, -100000};
+				      4095,    4112,        -4112,   100000, -100000};
 	size_t i;
 
 	for (i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
