@@ -103,8 +103,8 @@ int main(int argc, char **argv)
 
 	check(sfr_loop_drain(loop, -1), "connections did not close");
 	sfr_loop_stats_get(loop, &stats, sizeof(stats));
-	printf("said %" PRIu64 " heard %" PRIu64 " copied %" PRIu64 " held %" PRIu64 "\n", said,
-	       heard, stats.copied_out, stats.bufs_held);
+	printf("said %" PRIu64 " heard %" PRIu64 " slow %" PRIu64 " held %" PRIu64 "\n", said,
+	       heard, stats.ended_slow, stats.bufs_held);
 	check(sfr_loop_free(loop), "something is still in flight");
 	return 0;
 }

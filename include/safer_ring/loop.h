@@ -207,7 +207,6 @@ typedef struct sfr_loop_stats {
 	uint64_t bufs_held_max; /**< The most that were held so at the end of a turn. */
 	/** Times the heap was asked, for buffers, connections, gathered sends. */
 	uint64_t heap_allocs;
-	uint64_t copied_out; /**< Bytes copied to the heap to free buffers held by slow readers. */
 	uint64_t budget; /**< Bytes that all buffers may take together; 0: see buffers.budget. */
 	uint64_t bytes_made; /**< Bytes that those of bufs_total take; they stay until the end. */
 	uint64_t bytes_heap; /**< Bytes of buffers of the heap that are out. */
@@ -224,6 +223,14 @@ typedef struct sfr_loop_stats {
 	 * @since 0.2
 	 */
 	uint64_t syscalls;
+	/**
+	 * Times that less than a quarter of the memory for buffers was left to what arrives; with breaks
+	 * shorter than server.slow_after it is one.
+	 * @since 0.2
+	 */
+	uint64_t shortages;
+	/** Connections that were ended with -SFR_ESLOW for that. @since 0.2 */
+	uint64_t ended_slow;
 } sfr_loop_stats;
 
 /**

@@ -6,7 +6,9 @@
  * you send is queued, gathered once a turn, and never overtaken: one send is in flight at a time. A
  * peer that reads too slowly stops being read from: above server.high_water bytes of queued memory the
  * connection receives nothing until the queue has fallen to server.low_water. (Two ends that both pour
- * and do this would wait for each other: let one of them read what it asked for before it asks on.)
+ * and do this would wait for each other: let one of them read what it asked for before it asks on.) While
+ * the memory for buffers is short (see buffers.budget), peers that read are served first, and connections
+ * whose peers have read nothing for server.slow_after are ended.
  *
  * Each connection that opened closes exactly once. Close means: shutdown, cancel, wait for the last
  * completion, close the descriptor, on_close. Everything here is of the loop's thread; handlers are
@@ -42,7 +44,8 @@ typedef struct sfr_handlers {
 	 *
 	 * @param reason 0: the peer finished, and all that was queued has been sent. Else an error:
 	 *               -ECANCELED after sfr_conn_close(), sfr_server_close() or sfr_loop_drain();
-	 *               -ECONNRESET, -EPIPE; for a dial that failed -ECONNREFUSED and the like, and
+	 *               -ECONNRESET, -EPIPE; -SFR_ESLOW: the peer read nothing for server.slow_after,
+	 *               and the memory of what waited for it was needed; for a dial that failed -ECONNREFUSED and the like, and
 	 *               then there was no on_open.
 	 */
 	void (*on_close)(sfr_conn *conn, int reason, void *arg);

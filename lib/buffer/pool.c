@@ -86,22 +86,9 @@ sfr_buf *sfr__pool_window(struct sfr__pool *pool, unsigned char *base, uint32_t 
  * The budget.
  */
 
-static uint64_t bytes_taken(const struct sfr__pool *pool)
-{
-	return pool->bytes_made + atomic_load_explicit(&pool->bytes_heap, memory_order_relaxed);
-}
-
-/* Bytes that may be taken still. */
-static uint64_t budget_room(const struct sfr__pool *pool)
-{
-	uint64_t taken = bytes_taken(pool);
-
-	return taken < pool->budget ? pool->budget - taken : 0;
-}
-
 static void bytes_max_note(struct sfr__pool *pool)
 {
-	uint64_t taken = bytes_taken(pool);
+	uint64_t taken = sfr__pool_taken(pool);
 
 	if (taken > pool->bytes_max)
 		pool->bytes_max = taken;
@@ -110,7 +97,7 @@ static void bytes_max_note(struct sfr__pool *pool)
 /* By how many blocks a slab may grow, and should. */
 static uint32_t growth_of(const struct sfr__pool *pool, const struct sfr__slab *slab)
 {
-	uint64_t room = budget_room(pool) >> slab->shift, step = GROWTH_BYTES >> slab->shift;
+	uint64_t room = sfr__pool_room(pool) >> slab->shift, step = GROWTH_BYTES >> slab->shift;
 
 	if (step < GROWTH_BLOCKS)
 		step = slab == &pool->stream ? 1 : GROWTH_BLOCKS;
@@ -161,7 +148,7 @@ int sfr__pool_refill(struct sfr__pool *pool, struct sfr__slab *slab)
 
 int sfr__pool_stream_open(struct sfr__pool *pool, uint32_t block_max, uint64_t total, bool parts)
 {
-	const uint64_t room = budget_room(pool);
+	const uint64_t room = sfr__pool_room(pool);
 	uint32_t size = block_max < pool->stream_max ? block_max : pool->stream_max;
 
 	while (size && total / block_max * size > room / 4)
@@ -187,6 +174,7 @@ sfr_buf *sfr__pool_part(struct sfr__pool *pool, unsigned char *base, uint32_t si
 	sfr__slab_share(&pool->stream, base);
 	sfr__descriptor_fill(b, SFR__BUF_SLAB, base, size);
 	b->view.len = size;
+	pool->parts_memory += sfr__buf_memory(b);
 	return &b->view;
 }
 
@@ -224,24 +212,18 @@ static sfr_buf *payload_new(struct sfr__pool *pool, enum sfr__buf_kind kind, siz
 	return sfr__descriptor_fill(b, kind, payload->mem, cap);
 }
 
-sfr_buf *sfr__pool_get_heap(struct sfr__pool *pool, size_t cap)
+static sfr_buf *get_from_heap(struct sfr__pool *pool, size_t cap)
 {
 	if (cap > CAP_MAX) {
 		errno = EMSGSIZE;
 		return NULL;
 	}
-	return payload_new(pool, SFR__BUF_HEAP, cap, cap);
-}
-
-/* The same within the budget. */
-static sfr_buf *get_heap_within(struct sfr__pool *pool, size_t cap)
-{
 	sfr__pool_collect(pool); /* what others released must not make this one fail */
-	if (pool->budget && cap <= CAP_MAX && cap > budget_room(pool)) {
+	if (pool->budget && cap > sfr__pool_room(pool)) {
 		errno = SFR_EPOOLEMPTY;
 		return NULL;
 	}
-	return sfr__pool_get_heap(pool, cap);
+	return payload_new(pool, SFR__BUF_HEAP, cap, cap);
 }
 
 /* Of the smallest size that fits; where that has none, of the next one; what fits in none is the heap's. */
@@ -264,7 +246,7 @@ static RARE sfr_buf *get_by_size(struct sfr__pool *pool, size_t min_cap)
 			refused = r;
 	}
 	if (refused == 0)
-		return get_heap_within(pool, min_cap);
+		return get_from_heap(pool, min_cap);
 	errno = -refused;
 	return NULL;
 }

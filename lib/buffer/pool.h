@@ -62,8 +62,9 @@ struct sfr__pool {
 	uint32_t stream_max; /* the largest that one of these may be; 0: there may be none */
 	uint32_t part_min; /* a block of these is seen through as many windows as have this size */
 	size_t parts;      /* windows on them */
-	bool stream_parts; /* there are many on each; else one */
-	size_t blocks;     /* in all slabs */
+	uint64_t parts_memory;    /* what these count for; shares count once */
+	bool stream_parts;        /* there are many on each; else one */
+	size_t blocks;            /* in all slabs */
 	uint64_t bytes_made;      /* the same in bytes */
 	uint64_t bytes_max;       /* the most that these and the heap's ever took */
 	uint64_t budget;          /* for both; 0: slabs do not grow, and the heap is not limited */
@@ -153,9 +154,6 @@ int sfr__pool_stream_open(struct sfr__pool *pool, uint32_t block_max, uint64_t t
  * never for less windows than the block was made for. */
 sfr_buf *sfr__pool_part(struct sfr__pool *pool, unsigned char *base, uint32_t size);
 
-/* Memory from the heap, whatever the slabs have, and beyond the budget if need be. NULL and errno. */
-sfr_buf *sfr__pool_get_heap(struct sfr__pool *pool, size_t cap);
-
 /* What a buffer counts for where memory is limited: the same for as long as it lives. A part of a block counts as a
  * buffer of its own would: how many share the block changes all the time. */
 static inline uint32_t sfr__buf_memory(const struct sfr__buf *b)
@@ -223,6 +221,58 @@ static inline size_t sfr__pool_free_count(const struct sfr__pool *pool)
 static inline uintptr_t sfr__pool_maker(void)
 {
 	return sfr__thread_self() | 1;
+}
+
+/* Bytes of blocks and of the heap that are taken, whether they are used or not. */
+static inline uint64_t sfr__pool_taken(const struct sfr__pool *pool)
+{
+	return pool->bytes_made + atomic_load_explicit(&pool->bytes_heap, memory_order_relaxed);
+}
+
+/* Bytes that may be taken still. */
+static inline uint64_t sfr__pool_room(const struct sfr__pool *pool)
+{
+	uint64_t taken = sfr__pool_taken(pool);
+
+	return taken < pool->budget ? pool->budget - taken : 0;
+}
+
+static inline uint64_t sfr__slab_free_bytes(const struct sfr__slab *slab)
+{
+	return (uint64_t)slab->free_count << slab->shift;
+}
+
+static inline uint64_t sfr__slab_bytes(const struct sfr__slab *slab)
+{
+	return (uint64_t)slab->count << slab->shift;
+}
+
+/* Bytes for what arrives that the slabs have or may have: those that are free, and all. */
+static inline uint64_t sfr__pool_left(const struct sfr__pool *pool)
+{
+	return sfr__slab_free_bytes(&pool->slab) + sfr__slab_free_bytes(&pool->stream) +
+	       sfr__pool_room(pool);
+}
+
+static inline uint64_t sfr__pool_arrivals_max(const struct sfr__pool *pool)
+{
+	return sfr__slab_bytes(&pool->slab) + sfr__slab_bytes(&pool->stream) + sfr__pool_room(pool);
+}
+
+/* Bytes that there may be: the budget, or where there is none the first blocks. */
+static inline uint64_t sfr__pool_limit(const struct sfr__pool *pool)
+{
+	return pool->budget ? pool->budget : pool->bytes_made;
+}
+
+/* Bytes of those that are limited which are neither free nor to be made: somebody has them. Of blocks for streams, what
+ * their windows count for. */
+static inline uint64_t sfr__pool_in_use(const struct sfr__pool *pool)
+{
+	return (pool->budget ? sfr__pool_taken(pool) : pool->bytes_made) -
+	       sfr__slab_free_bytes(&pool->slab) - sfr__slab_free_bytes(&pool->small) -
+	       sfr__slab_free_bytes(&pool->large) - sfr__slab_bytes(&pool->stream) +
+	       pool->parts_memory;
 }
 
 /* Whether the caller may take from it: on the owner's thread, before the first turn on its maker's. In a

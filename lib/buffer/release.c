@@ -178,10 +178,13 @@ static inline void window_close(struct sfr__pool *pool, const struct sfr__buf *b
 	struct sfr__slab *slab = slab_of(pool, b->base);
 	bool is_last = sfr__slab_give(slab, b->base);
 
-	if (sfr__likely(slab != &pool->stream))
+	if (sfr__likely(slab != &pool->stream)) {
 		pool->extras -= !is_last;
-	else
-		--*count_of(b);
+		return;
+	}
+	--*count_of(b);
+	if (!b->was_shared)
+		pool->parts_memory -= sfr__buf_memory(b);
 }
 
 /* One of those that see a window goes. The descriptor that counts them goes with the last, and is an extra one once
@@ -202,6 +205,8 @@ static void shared_free(struct sfr__pool *pool, struct sfr__buf *b)
 	if (!is_last)
 		return;
 	*count_of(origin) -= b != origin;
+	if (slab_of(pool, origin->base) == &pool->stream)
+		pool->parts_memory -= sfr__buf_memory(origin);
 	descriptor_put(pool, origin);
 }
 

@@ -48,6 +48,7 @@ struct sfr__settings {
 		uint64_t high_water;
 		uint64_t low_water;
 		uint64_t queue_max;
+		uint64_t slow_after_ns;
 		bool half_open;
 		bool no_delay;
 		bool reuse_port;

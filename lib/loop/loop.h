@@ -20,6 +20,7 @@
 #include "loop/nesting.h"
 #include "loop/op_cell.h"
 #include "loop/position.h"
+#include "loop/pressure.h"
 #include "loop/recv_ring.h"
 #include "loop/signals.h"
 #include <safer_ring/loop.h>
@@ -32,10 +33,10 @@
 struct sfr__resident {
 	/* Once a turn, before the engine is entered: submit what has gathered. True if there is more. */
 	bool (*flush)(struct sfr__resident *resident);
-	/* Receivers wait, and the slab is empty: once a turn while that lasts. */
-	void (*starve)(struct sfr__resident *resident);
 	/* Whether flush would do something, which may call back. */
 	bool (*gathered)(const struct sfr__resident *resident);
+	/* Whether it will go on by itself, though nothing of it is in flight. */
+	bool (*waits)(const struct sfr__resident *resident);
 	/* The loop drains: end what can end. Called until the loop is empty. */
 	void (*drain)(struct sfr__resident *resident);
 	/* Whether the loop cannot be freed yet. */
@@ -79,6 +80,7 @@ struct sfr_loop {
 	struct sfr__signal_watch signal_watch;
 	_Atomic(sfr_msg_fn *) on_msg; /* other loops look whether it is there */
 	void *on_msg_arg;
+	struct sfr__pressure pressure;
 	sfr_loop_stats stats;
 	struct sfr__settings settings;
 	char engine_reason[SFR__REASON_SIZE]; /* why it is not io_uring; empty if it is */

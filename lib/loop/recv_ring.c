@@ -96,12 +96,26 @@ static void entry_give(struct sfr__recv_ring *recv, uint16_t at, unsigned char *
 	recv->room += recv->slab->block_size;
 }
 
+/* How many blocks it is to hold. When half of the memory is taken, half of what is left: one peer that pours may empty the
+ * ring in one turn, before anybody can see that it does. Without a block for streams the common ring has to do. */
+static uint32_t ring_target(const struct sfr__recv_ring *recv, const struct sfr__pool *pool)
+{
+	const uint32_t least = recv->slab == &pool->slab;
+	uint64_t left = sfr__pool_left(pool) + recv->room;
+	uint64_t half = left / 2 >> recv->slab->shift;
+
+	if (sfr__likely(left > sfr__pool_limit(pool) / 2) || half > recv->capacity)
+		return recv->capacity;
+	return half > least ? (uint32_t)half : least;
+}
+
 void sfr__recv_ring_fill(struct sfr__recv_ring *recv, struct sfr__pool *pool)
 {
+	const uint32_t target = ring_target(recv, pool);
 	unsigned char *block;
 	uint16_t tail = recv->tail;
 
-	while (recv->filled < recv->capacity && (block = sfr__pool_take_of(pool, recv->slab)))
+	while (recv->filled < target && (block = sfr__pool_take_of(pool, recv->slab)))
 		entry_give(recv, tail++, block);
 	if (tail == recv->tail)
 		return;

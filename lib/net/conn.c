@@ -46,6 +46,10 @@ static void conn_move(sfr_conn *conn, enum sfr__conn_state next, const char *why
 static void conn_touch(sfr_conn *conn)
 {
 	sfr__loop_stir(loop_of(conn));
+	if (sfr__unlikely(conn->held)) {
+		conn->held = false;
+		sfr__list_remove(&conn->dirty);
+	}
 	if (sfr__list_empty(&conn->dirty))
 		sfr__list_append(&conn->net->dirty, &conn->dirty);
 }
@@ -58,6 +62,15 @@ static bool conn_may_receive(const sfr_conn *conn)
 {
 	return conn->state == SFR__CONN_OPEN && !conn->paused && !conn->choked &&
 	       !conn->peer_finished;
+}
+
+/* Memory is short, and it has more of it than its part. */
+static bool conn_is_greedy(const sfr_conn *conn)
+{
+	const struct sfr__relief *relief = &conn->net->relief;
+
+	return relief->on && (conn->queue.pool_memory > relief->share ||
+			      (conn->round == relief->round && conn->kept > relief->share));
 }
 
 static void conn_peer_finished(sfr_conn *conn)
@@ -79,15 +92,55 @@ static void conn_heard(sfr_conn *conn, uint32_t count)
 		sfr__conn_close(conn, conn->reason);
 }
 
+static void conn_deliver(sfr_conn *conn, int result, sfr_buf *buf)
+{
+	if (conn->state <= SFR__CONN_FAILED && conn->handlers.on_data)
+		conn->handlers.on_data(conn, result, buf, conn->arg);
+	else
+		sfr_buf_release(buf);
+}
+
+/* The same while memory is short: what on_data has kept counts, but for what is queued for this connection, which is
+ * looked at by itself. */
+static void conn_deliver_counted(sfr_conn *conn, int result, sfr_buf *buf)
+{
+	const struct sfr__pool *pool = loop_of(conn)->pool;
+	const uint16_t round = conn->net->relief.round;
+	int64_t before = (int64_t)(sfr__pool_in_use(pool) - sfr__buf_memory(sfr__buf(buf)) -
+				   conn->queue.pool_memory);
+	int64_t kept;
+
+	conn_deliver(conn, result, buf);
+	kept = (int64_t)(sfr__pool_in_use(pool) - conn->queue.pool_memory) - before;
+	if (conn->round != round)
+		conn->kept = 0;
+	conn->round = round;
+	if (kept > 0)
+		conn->kept += kept < UINT32_MAX - conn->kept ? (uint32_t)kept
+							     : UINT32_MAX - conn->kept;
+	if (conn->recv && conn_is_greedy(conn))
+		conn_touch(conn);
+}
+
+/* Memory is there again: the receive is armed anew, for as many buffers as there are. */
+static void conn_widen(sfr_conn *conn)
+{
+	conn->single = false;
+	if (conn->state == SFR__CONN_OPEN)
+		sfr__ticket_cancel(loop_of(conn), conn->recv);
+}
+
 static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	sfr_conn *conn = arg;
 
 	if (sfr__likely(result > 0)) {
-		if (conn->state <= SFR__CONN_FAILED && conn->handlers.on_data)
-			conn->handlers.on_data(conn, result, buf, conn->arg);
+		if (sfr__likely(!loop->pressure.on))
+			conn_deliver(conn, result, buf);
 		else
-			sfr_buf_release(buf);
+			conn_deliver_counted(conn, result, buf);
+		if (sfr__unlikely(conn->single) && !loop->pressure.on)
+			conn_widen(conn);
 		if (sfr__unlikely(conn->state == SFR__CONN_FAILED))
 			conn_heard(conn, (uint32_t)result);
 		return;
@@ -106,10 +159,17 @@ static void conn_receive(sfr_conn *conn)
 {
 	sfr_op *op = sfr__op_recv_stream(loop_of(conn), conn->fd);
 
+	conn->single = loop_of(conn)->pressure.on;
 	if (op)
 		conn->recv = sfr__op_submit(op, conn_received, conn);
 	else
 		sfr__conn_close(conn, -ENOMEM);
+}
+
+void sfr__conn_look(sfr_conn *conn)
+{
+	if (conn->recv && conn_is_greedy(conn))
+		conn_touch(conn);
 }
 
 /*
@@ -163,42 +223,64 @@ static void conn_unchoke(sfr_conn *conn)
 		conn->handlers.on_drain(conn, conn->arg);
 }
 
-bool sfr__conn_relieve(sfr_conn *conn, bool shared)
+uint64_t sfr__conn_waited(const sfr_conn *conn, uint64_t now_ns)
 {
-	const struct sfr__send_queue *queue = &conn->queue;
+	uint32_t ticks = (uint32_t)(now_ns >> SFR__CONN_TICK_SHIFT) - conn->sent_at;
 
-	if (conn->state != SFR__CONN_OPEN || !conn->send ||
-	    !(shared ? queue->shared_bufs : queue->slab_bufs))
-		return false;
-	conn->relieve = true;
-	sfr__ticket_cancel(loop_of(conn), conn->send);
-	return true;
+	if (conn->state != SFR__CONN_OPEN || !conn->send || conn->asked || ticks > INT32_MAX ||
+	    !conn->queue.pool_memory)
+		return 0; /* it may have begun after `now_ns` */
+	return (uint64_t)ticks << SFR__CONN_TICK_SHIFT;
 }
 
-/* The result of a send that was cancelled to free its buffers says only how far it got. */
-static void conn_relieved(sfr_conn *conn)
+void sfr__conn_ask(sfr_conn *conn)
+{
+	conn->asked = true;
+	sfr__ticket_cancel(loop_of(conn), conn->send);
+}
+
+/* How far did it get? Nowhere: it is ended, if there still is no room. */
+static int conn_answered(sfr_conn *conn, int result)
 {
 	sfr_loop *loop = loop_of(conn);
 
-	conn->relieve = false;
-	loop->stats.copied_out += sfr__send_queue_copy_out(&conn->queue, loop->pool);
+	conn->asked = false;
+	conn->net->relief.asked--;
+	if (loop->draining || (result != 0 && result != -ECANCELED))
+		return result;
+	sfr__pressure_look(loop);
+	return loop->pressure.on ? -SFR_ESLOW : 0;
+}
+
+static void conn_end_slow(sfr_conn *conn)
+{
+	sfr_loop *loop = loop_of(conn);
+
+	if (conn->state != SFR__CONN_OPEN)
+		return;
+	sfr__pressure_tell(loop);
+	loop->stats.ended_slow++;
+	sfr__conn_close(conn, -SFR_ESLOW);
 }
 
 static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 {
 	sfr_conn *conn = arg;
-	bool relieve = conn->relieve && !loop->draining;
 
+	(void)loop;
 	conn->send = 0;
-	if (result == 0 || (result == -ECANCELED && relieve))
-		result = relieve ? 0 : -EPIPE; /* a stream that takes nothing has no reader */
+	if (sfr__unlikely(conn->asked))
+		result = conn_answered(conn, result);
+	else if (result == 0)
+		result = -EPIPE; /* a stream that takes nothing has no reader */
 	if (conn->state != SFR__CONN_OPEN || result < 0) {
 		sfr__send_queue_drop(&conn->queue, chain);
-		conn_fail(conn, result);
+		if (result == -SFR_ESLOW)
+			conn_end_slow(conn);
+		else
+			conn_fail(conn, result);
 	} else {
 		sfr__send_queue_sent(&conn->queue, chain, (uint64_t)result);
-		if (relieve)
-			conn_relieved(conn);
 		conn_unchoke(conn);
 	}
 	conn_touch(conn);
@@ -220,6 +302,7 @@ static void conn_send_queued(sfr_conn *conn)
 		conn_fail(conn, -ENOMEM);
 		return;
 	}
+	conn->sent_at = (uint32_t)(conn->net->now_ns >> SFR__CONN_TICK_SHIFT);
 	conn->send = sfr__op_submit(op, conn_sent, conn);
 }
 
@@ -257,6 +340,7 @@ static void conn_free(sfr_conn *conn)
 	sfr__list_remove(&conn->dirty);
 	sfr__list_remove(&conn->hook);
 	sfr__list_append(&conn->net->spare, &conn->hook);
+	conn->net->conn_count--;
 }
 
 static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
@@ -332,7 +416,10 @@ static void conn_settle_open(sfr_conn *conn)
 		conn->told_peer = true;
 		conn_shut(conn, SHUT_WR);
 	}
-	if (conn_may_receive(conn)) {
+	if (conn_may_receive(conn) && sfr__unlikely(conn_is_greedy(conn))) {
+		sfr__ticket_cancel(loop, conn->recv);
+		sfr__relief_hold(conn->net, conn);
+	} else if (conn_may_receive(conn)) {
 		if (!conn->recv)
 			conn_receive(conn);
 	} else if (conn->recv && !conn->peer_finished) {
@@ -391,6 +478,7 @@ sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
 	*conn = (sfr_conn){
 		.net = net, .server = server, .fd = fd, .handlers = *handlers, .arg = arg};
 	sfr__list_append(&net->conns, &conn->hook);
+	net->conn_count++;
 	sfr__list_init(&conn->dirty);
 	return conn;
 }

@@ -20,6 +20,10 @@ enum sfr__conn_state {
 /* Each of these in a word: for the log, and for sfr_loop_dump(). */
 extern const char *const sfr__conn_states[];
 
+/* How exactly it is known when a send began: by 32 bits, which last for 52 days. */
+#define SFR__CONN_TICK_SHIFT 20
+#define SFR__CONN_TICK_NS (UINT64_C(1) << SFR__CONN_TICK_SHIFT)
+
 struct sfr_conn {
 	struct sfr__hook hook;
 	struct sfr__hook dirty;
@@ -30,15 +34,20 @@ struct sfr_conn {
 	void *arg;
 	int fd;
 	int reason;
-	uint8_t state;                /* enum sfr__conn_state */
-	bool paused;                  /* by the user */
-	bool choked;                  /* the send queue is above its high-water mark */
-	bool peer_finished;           /* nothing more will arrive */
-	bool local_finished;          /* nothing more will be sent */
-	bool told_peer;               /* the peer knows that */
-	bool unread_known;            /* FAILED: all else has ended, and `unread` counts down */
-	uint32_t unread;              /* bytes that the kernel had then */
-	bool relieve;                 /* the send in flight is cancelled to free its buffers */
+	uint8_t state;       /* enum sfr__conn_state */
+	bool paused;         /* by the user */
+	bool choked;         /* the send queue is above its high-water mark */
+	bool peer_finished;  /* nothing more will arrive */
+	bool local_finished; /* nothing more will be sent */
+	bool told_peer;      /* the peer knows that */
+	bool unread_known;   /* FAILED: all else has ended, and `unread` counts down */
+	uint32_t unread;     /* bytes that the kernel had then */
+	bool asked;          /* the send in flight is cancelled to know how far it got */
+	bool held;           /* `dirty` is on the list of those that receive nothing for now */
+	bool single;         /* its receive was armed for one buffer each */
+	uint16_t round;      /* of the net's relief, to which `kept` belongs */
+	uint32_t kept;       /* bytes that on_data kept or gave to others in that round */
+	uint32_t sent_at;    /* when the send in flight began, in ticks */
 	sfr_ticket recv, send, other; /* what is in flight; other: connect, shutdown or close */
 	struct sfr__send_queue queue;
 };
@@ -59,8 +68,14 @@ void sfr__conn_close(sfr_conn *conn, int reason);
 /* Start what should be in flight, given what is true of it now. */
 void sfr__conn_settle(sfr_conn *conn);
 
-/* Its peer is slow, and others starve: move what it has queued from the slab to the heap. False if that has
- * nothing of the slab, or nothing that is, or is not, shared. */
-bool sfr__conn_relieve(sfr_conn *conn, bool shared);
+/* For how long its send has been in flight, in ns; 0 if it has none, or was asked already, or if memory would not come
+ * back with it. */
+uint64_t sfr__conn_waited(const sfr_conn *conn, uint64_t now_ns);
+
+/* Memory is short: have it settled, if it receives and has more than its share. */
+void sfr__conn_look(sfr_conn *conn);
+
+/* Memory is short: end the send in flight, and the connection if that send got nowhere. */
+void sfr__conn_ask(sfr_conn *conn);
 
 #endif

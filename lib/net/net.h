@@ -6,6 +6,7 @@
 #define SFR_LIB_NET_NET_H
 
 #include "loop/loop.h"
+#include "net/relief.h"
 #include <safer_ring/server.h>
 
 /* All connections of a loop, and what they share. */
@@ -16,11 +17,11 @@ struct sfr__net {
 	struct sfr__hook dirty; /* connections with something to do before the engine is entered */
 	struct sfr__hook spare; /* closed ones, for reuse */
 	struct sfr__hook servers;
-	struct sfr__timer relief; /* on the wheel while relieving */
 	/* Upcall to the servers: one of them has one connection less. */
 	void (*conn_closed)(sfr_server *server);
-	bool relieving;
-	uint16_t relief_tail; /* of the receive ring when relief began to watch */
+	uint64_t now_ns; /* when sends of this turn began */
+	size_t conn_count;
+	struct sfr__relief relief;
 };
 
 /* The net of a loop, made when first asked for. NULL without memory. */

@@ -8,20 +8,13 @@
 #include "net/send_queue.h"
 #include "base/invariant.h"
 #include "buffer/pool.h"
-#include <string.h>
 
-/* Whether the loop's slab has something back when it goes, or when others go as well. */
-static bool is_of_slab(const sfr_buf *buf)
+/* Bytes that the loop has back when it goes, or when others go as well. */
+static uint32_t pool_memory(const struct sfr__buf *b)
 {
-	const struct sfr__buf *b = sfr__buf(buf);
+	bool limited = b->kind == SFR__BUF_SLAB || (b->kind == SFR__BUF_HEAP && b->pool->budget);
 
-	return b->kind == SFR__BUF_SLAB && !sfr__pool_is_alone(b->pool);
-}
-
-/* Which of the counts it is in. */
-static uint32_t *count_of(struct sfr__send_queue *queue, const sfr_buf *buf)
-{
-	return sfr__buf(buf)->was_shared ? &queue->shared_bufs : &queue->slab_bufs;
+	return limited && !sfr__pool_is_alone(b->pool) ? sfr__buf_memory(b) : 0;
 }
 
 static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
@@ -34,7 +27,7 @@ static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
 	queue->tail = buf;
 	queue->bytes += sfr__buf_len(buf);
 	queue->memory += sfr__buf_memory(sfr__buf(buf));
-	*count_of(queue, buf) += is_of_slab(buf);
+	queue->pool_memory += pool_memory(sfr__buf(buf));
 }
 
 void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain)
@@ -70,8 +63,8 @@ static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
 	queue->bytes -= sfr__buf_len(chain);
 	sfr__invariant(queue->memory >= sfr__buf_memory(sfr__buf(chain)));
 	queue->memory -= sfr__buf_memory(sfr__buf(chain));
-	sfr__invariant(*count_of(queue, chain) >= is_of_slab(chain));
-	*count_of(queue, chain) -= is_of_slab(chain);
+	sfr__invariant(queue->pool_memory >= pool_memory(sfr__buf(chain)));
+	queue->pool_memory -= pool_memory(sfr__buf(chain));
 	sfr__buf_drop(chain);
 	return rest;
 }
@@ -107,35 +100,4 @@ void sfr__send_queue_clear(struct sfr__send_queue *queue)
 {
 	sfr__send_queue_drop(queue, queue->head);
 	queue->head = NULL;
-}
-
-static uint64_t chain_bytes(const sfr_buf *chain, bool *in_slab_out)
-{
-	uint64_t bytes = 0;
-
-	for (*in_slab_out = false; chain; chain = chain->next) {
-		bytes += sfr__buf_len(chain);
-		*in_slab_out |= is_of_slab(chain);
-	}
-	return bytes;
-}
-
-uint64_t sfr__send_queue_copy_out(struct sfr__send_queue *queue, struct sfr__pool *pool)
-{
-	bool in_slab;
-	uint64_t bytes = chain_bytes(queue->head, &in_slab);
-	const sfr_buf *from;
-	sfr_buf *copy;
-
-	copy = in_slab ? sfr__pool_get_heap(pool, bytes) : NULL;
-	if (!copy)
-		return 0;
-	for (from = queue->head; from; from = from->next) {
-		memcpy(copy->data + copy->len, sfr__buf_data(from), sfr__buf_len(from));
-		copy->len += sfr__buf_len(from);
-	}
-	sfr__send_queue_clear(queue);
-	(void)sfr__buf_give(pool, copy); /* ours, and fresh: it cannot be refused */
-	sfr__send_queue_push(queue, copy);
-	return bytes;
 }

@@ -10,14 +10,11 @@
 
 #include <safer_ring/buffer.h>
 
-struct sfr__pool;
-
 struct sfr__send_queue {
 	sfr_buf *head, *tail; /* those that wait; GIVEN */
 	uint64_t bytes;       /* these and what is in flight */
 	uint64_t memory;
-	uint32_t slab_bufs;   /* how many of these keep a block of the slab */
-	uint32_t shared_bufs; /* the same, but others may keep it as well */
+	uint64_t pool_memory; /* the part of it that the loop has a limit for */
 };
 
 /* All parts of a chain; what is empty is dropped. */
@@ -32,9 +29,5 @@ void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_
 /* Drop a chain that was taken, or all that waits. */
 void sfr__send_queue_drop(struct sfr__send_queue *queue, sfr_buf *chain);
 void sfr__send_queue_clear(struct sfr__send_queue *queue);
-
-/* Copy what waits to one buffer of the heap, so that the slab has its own back. Bytes copied; 0 if there
- * was nothing to gain, or no memory. */
-uint64_t sfr__send_queue_copy_out(struct sfr__send_queue *queue, struct sfr__pool *pool);
 
 #endif

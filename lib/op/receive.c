@@ -275,7 +275,7 @@ static void receive_size_note(sfr_op *op, uint32_t len)
 		run = 0;
 	if (run == (is_large ? SMALL_RUN : FULL_RUN)) {
 		run = 0;
-		if (is_large || stream_is_open(op->loop))
+		if (is_large || (!op->loop->pressure.on && stream_is_open(op->loop)))
 			op->sqe.user_data ^= DRAWS_ON_STREAM;
 	}
 	op->sqe.user_data = (op->sqe.user_data & ((1U << RUN_SHIFT) - 1)) | run << RUN_SHIFT;
@@ -469,7 +469,9 @@ static void recv_by_ring(sfr_op *op, int fd, bool is_stream)
 {
 	sfr__features features = op->loop->engine->features;
 
-	if (sfr__has(features, SFR__FEATURE_RECV_MULTI))
+	if (sfr__unlikely(op->loop->pressure.on))
+		io_uring_prep_recv(&op->sqe, fd, NULL, op->loop->pool->slab.block_size, 0);
+	else if (sfr__has(features, SFR__FEATURE_RECV_MULTI))
 		io_uring_prep_recv_multishot(&op->sqe, fd, NULL, 0, 0);
 	else
 		io_uring_prep_recv(&op->sqe, fd, NULL, 0, 0);

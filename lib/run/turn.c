@@ -43,10 +43,9 @@ static void resident_drain(sfr_loop *loop)
 		loop->resident->drain(loop->resident);
 }
 
-static void resident_starve(sfr_loop *loop)
+static bool resident_waits(const sfr_loop *loop)
 {
-	if (loop->resident && atomic_load_explicit(&loop->pool->starving, memory_order_relaxed))
-		loop->resident->starve(loop->resident);
+	return loop->resident && loop->resident->waits(loop->resident);
 }
 
 static void mailbox_arm(sfr_loop *loop)
@@ -73,7 +72,6 @@ static bool hand_over(sfr_loop *loop, bool in_ring)
 	hurry = sfr__ops_flush(loop);
 	if (in_ring)
 		mailbox_arm(loop);
-	resident_starve(loop);
 	return hurry;
 }
 
@@ -178,6 +176,7 @@ static void stats_turn(sfr_loop *loop)
 	loop->stats.turns++;
 	if (held > loop->stats.bufs_held_max)
 		loop->stats.bufs_held_max = held;
+	sfr__pressure_look(loop);
 }
 
 static int flush_and_enter(sfr_loop *loop, bool hosted, int64_t timeout_ns)
@@ -302,10 +301,11 @@ static void run_end(sfr_loop *loop)
 	sfr__nesting_end(&loop->nesting);
 }
 
-/* Whether ops are left to wait for. What connections gathered counts: it becomes ops here. */
+/* Whether ops are left to wait for. What connections gathered counts: it becomes ops here; and those that will have
+ * some when memory is back. */
 static bool ops_left(sfr_loop *loop)
 {
-	return loop->inflight || resident_flush(loop) || loop->inflight;
+	return loop->inflight || resident_flush(loop) || loop->inflight || resident_waits(loop);
 }
 
 int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)

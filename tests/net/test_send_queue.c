@@ -159,27 +159,8 @@ START_TEST(a_taken_chain_has_at_most_as_many_buffers_as_asked)
 }
 END_TEST
 
-START_TEST(copying_out_frees_the_slab_and_keeps_the_bytes)
+START_TEST(an_empty_queue_has_nothing_to_clear)
 {
-	int i;
-
-	for (i = 0; i < (int)BLOCKS; i++)
-		ck_assert(push(10));
-	ck_assert(!push(10));
-	ck_assert_uint_eq(sfr__send_queue_copy_out(&queue, pool), 10 * BLOCKS);
-
-	ck_assert_uint_eq(pool->slab.free_count, BLOCKS);
-	ck_assert_uint_eq(queue.memory, 10 * BLOCKS);
-	assert_sound(NULL);
-	ck_assert_uint_eq(sfr__send_queue_copy_out(&queue, pool), 0); /* nothing to gain now */
-	assert_sound(NULL);
-	sfr__send_queue_clear(&queue);
-}
-END_TEST
-
-START_TEST(an_empty_queue_has_nothing_to_clear_or_copy)
-{
-	ck_assert_uint_eq(sfr__send_queue_copy_out(&queue, pool), 0);
 	sfr__send_queue_clear(&queue);
 	sfr__send_queue_drop(&queue, NULL);
 	assert_sound(NULL);
@@ -230,8 +211,6 @@ START_TEST(any_sequence_of_calls_agrees_with_the_model)
 			flying = sfr__send_queue_take(&queue, 1 + draw(10));
 		else if (what < 95 && flying)
 			land(&flying);
-		else if (what < 99 && !flying)
-			(void)sfr__send_queue_copy_out(&queue, pool);
 		else if (what == 99 && draw(10) == 0)
 			give_up(&flying);
 		assert_sound(flying);
@@ -242,7 +221,7 @@ START_TEST(any_sequence_of_calls_agrees_with_the_model)
 }
 END_TEST
 
-/* A chain goes that was counted as less than it is: in bytes, in memory, in blocks, or after a part of it. */
+/* A chain goes that was counted as less than it is: in bytes, in memory, in that of the pool, or after a part of it. */
 START_TEST(a_count_that_would_wrap_stops_the_program)
 {
 	sfr_buf *chain;
@@ -251,7 +230,7 @@ START_TEST(a_count_that_would_wrap_stops_the_program)
 	chain = sfr__send_queue_take(&queue, 1);
 	queue.bytes -= _i == 0 || _i == 3 ? 8 : 0;
 	queue.memory -= _i == 1;
-	queue.slab_bufs -= _i == 2;
+	queue.pool_memory -= _i == 2;
 
 	sfr__send_queue_sent(&queue, chain, _i == 3 ? 5 : 10);
 }
@@ -266,8 +245,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_pushed_is_taken_in_order_and_counts_until_it_is_sent);
 	tcase_add_loop_test(tcase, after_a_short_send_the_rest_is_at_the_front, 0, 5 + 1 + 4 + 1);
 	tcase_add_test(tcase, a_taken_chain_has_at_most_as_many_buffers_as_asked);
-	tcase_add_test(tcase, copying_out_frees_the_slab_and_keeps_the_bytes);
-	tcase_add_test(tcase, an_empty_queue_has_nothing_to_clear_or_copy);
+	tcase_add_test(tcase, an_empty_queue_has_nothing_to_clear);
 	tcase_add_test(tcase, any_sequence_of_calls_agrees_with_the_model);
 	tcase_add_loop_test_raise_signal(tcase, a_count_that_would_wrap_stops_the_program, SIGABRT,
 					 0, 4);
