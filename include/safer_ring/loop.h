@@ -231,6 +231,8 @@ typedef struct sfr_loop_stats {
 	uint64_t shortages;
 	/** Connections that were ended with -SFR_ESLOW for that. @since 0.2 */
 	uint64_t ended_slow;
+	/** Bytes copied into smaller buffers when they were delivered. @since 0.2 */
+	uint64_t copied;
 } sfr_loop_stats;
 
 /**

@@ -261,6 +261,22 @@ sfr_buf *sfr__pool_get(struct sfr__pool *pool, size_t min_cap)
 	return get_by_size(pool, min_cap);
 }
 
+sfr_buf *sfr__pool_get_below(struct sfr__pool *pool, uint32_t size, uint32_t below)
+{
+	struct sfr__slab *const slabs[] = {&pool->small, &pool->slab, &pool->large};
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		struct sfr__slab *slab = slabs[i];
+
+		if (slab->block_size < size || slab->block_size >= below)
+			continue;
+		if (sfr__likely(slab->free_count) || sfr__pool_refill(pool, slab) == 0)
+			return sfr__pool_window(pool, sfr__slab_take(slab), slab->block_size, 0);
+	}
+	return NULL;
+}
+
 sfr_buf *sfr__pool_wrap(struct sfr__pool *pool, void *mem, size_t cap,
 			void (*on_release)(void *mem, void *arg), void *arg)
 {

@@ -127,6 +127,10 @@ sfr_buf *sfr__pool_window(struct sfr__pool *pool, unsigned char *base, uint32_t 
 
 sfr_buf *sfr__pool_get(struct sfr__pool *pool, size_t min_cap);
 
+/* The smallest buffer with room for so many bytes, if it takes fewer than `below` of them; NULL if there is none to be
+ * had. */
+sfr_buf *sfr__pool_get_below(struct sfr__pool *pool, uint32_t size, uint32_t below);
+
 /* Have a slab that is empty collect what other threads released, or else grow. 0, or why it is empty. */
 int sfr__pool_refill(struct sfr__pool *pool, struct sfr__slab *slab);
 

@@ -23,6 +23,7 @@
 #include "op/receive.h"
 #include "machine/kernel.h"
 #include "op/again.h"
+#include "op/arrival.h"
 #include "op/build.h"
 #include "op/datagram.h"
 #include "op/end.h"
@@ -172,7 +173,7 @@ static void receive_by_poll_complete(sfr_op *op, int result)
 		result = sfr__recvfrom_arrived(op, buf, result);
 	receive_poll_again(op);
 	sfr__buf_return(buf, (uint32_t)result);
-	sfr__op_deliver(op, result, buf);
+	sfr__op_deliver(op, result, sfr__arrival_fit(op->loop, buf));
 }
 
 /*
@@ -374,7 +375,7 @@ static bool receive_by_ring_complete(sfr_op *op, int result, unsigned flags)
 		return true;
 	}
 	if (buf)
-		sfr__op_deliver(op, result, buf);
+		sfr__op_deliver(op, result, sfr__arrival_fit(op->loop, buf));
 	return true;
 }
 

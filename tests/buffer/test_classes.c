@@ -206,8 +206,9 @@ START_TEST(ops_carry_buffers_of_every_size)
 }
 END_TEST
 
-START_TEST(receives_take_the_middle_size)
+START_TEST(receives_take_the_middle_size_and_what_is_small_moves_to_the_small_one)
 {
+	static const char much[600];
 	sfr_loop *loop = loop_in(_i, THREE_SIZES " features.incremental=off");
 	int a, b;
 
@@ -217,6 +218,9 @@ START_TEST(receives_take_the_middle_size)
 	sfr_submit(sfr_recv_multi(loop, a), record, &seen);
 	ck_assert_int_eq(send(b, "hello", 5, 0), 5);
 	turn_until(loop, &seen.calls, 1);
+	ck_assert_uint_eq(seen.buf->cap, 512);
+	ck_assert_int_eq(send(b, much, sizeof(much), 0), sizeof(much));
+	turn_until(loop, &seen.calls, 2);
 
 	ck_assert_uint_eq(seen.buf->cap, 4096);
 	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
@@ -238,6 +242,6 @@ int main(void)
 	tc = world_case(suite, "use");
 	world_test(tc, a_shared_buffer_of_any_size_goes_back_with_its_last_reference);
 	world_test(tc, ops_carry_buffers_of_every_size);
-	world_test(tc, receives_take_the_middle_size);
+	world_test(tc, receives_take_the_middle_size_and_what_is_small_moves_to_the_small_one);
 	return world_run(suite);
 }

@@ -249,7 +249,7 @@ START_TEST(ends_and_cancelled_receives_use_up_nothing)
 				       &channels[3]); /* besides the other on it */
 
 	for (i = 0; i < 3; i++)
-		channel_send(i, 100);
+		channel_send(i, 1000);
 	turn_until_true(loop, all_arrived, &count);
 	shutdown(channels[0].far, SHUT_WR);
 	turn_until(loop, &channels[0].calls, 2);
@@ -257,11 +257,11 @@ START_TEST(ends_and_cancelled_receives_use_up_nothing)
 	turn_until(loop, &channels[3].calls, 1);
 	ck_assert_int_eq(channels[3].result, -ECANCELED);
 	assert_ring_agrees(loop);
-	channel_send(1, 50);
+	channel_send(1, 1000);
 	turn_until_true(loop, all_arrived, &count);
 
 	if (is_incremental(loop))
-		ck_assert_ptr_eq(kept[3].buf->data, kept[2].buf->data + 100);
+		ck_assert_ptr_eq(kept[3].buf->data, kept[2].buf->data + 1000);
 	assert_ring_agrees(loop);
 	kept_release_all();
 }
@@ -469,7 +469,7 @@ START_TEST(without_incremental_rings_a_stream_moves_between_two_sizes)
 	if (is_incremental(loop) || !world_has_buffer_rings(_i))
 		return;
 	for (i = 0; i < 3; i++) {
-		arrives_in(loop, 100, &loop->pool->slab);
+		arrives_in(loop, 1000, &loop->pool->slab);
 		arrives_in(loop, 60000, &loop->pool->stream);
 	}
 	kept_release_all();
