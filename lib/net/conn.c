@@ -288,7 +288,7 @@ static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 
 static void conn_send_queued(sfr_conn *conn)
 {
-	sfr_buf *chain = sfr__send_queue_take(&conn->queue, SFR__GATHER_USUAL);
+	sfr_buf *chain = sfr__send_queue_take(&conn->queue, SFR__GATHER_MAX);
 	sfr_op *op = sfr__op_send_chain(loop_of(conn), conn->fd, chain);
 
 	if (sfr__unlikely(!op)) { /* no memory to gather with: one at a time needs none */

@@ -23,7 +23,7 @@ static inline bool sfr__op_sound(const sfr_op *op)
 	return op && op->result == 0;
 }
 
-/* An op that sends a chain of buffers from a send queue, at most SFR__GATHER_USUAL of them; its callback
+/* An op that sends a chain of buffers from a send queue, at most SFR__GATHER_MAX of them; its callback
  * gets the chain as it is. NULL without memory. */
 sfr_op *sfr__op_send_chain(sfr_loop *loop, int fd, sfr_buf *chain);
 

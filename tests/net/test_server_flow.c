@@ -116,6 +116,25 @@ START_TEST(what_is_sent_in_many_pieces_of_all_kinds_arrives_whole_and_in_order)
 }
 END_TEST
 
+START_TEST(what_is_sent_in_one_turn_leaves_in_one_operation)
+{
+	struct wire wire;
+	uint64_t before;
+	int i;
+
+	wire_up(&wire, _i, "buffers.count=1024", &note_all);
+	turns_until_quiet(wire.loop);
+	before = stats_of(wire.loop).ops;
+	for (i = 0; i < 700; i++)
+		ck_assert_int_eq(sfr_conn_send(wire.conn, piece(wire.loop, (uint64_t)i, 1)), 1);
+	assert_hears_pattern(&wire, 700);
+	turns_until(wire.loop, sfr_conn_queued(wire.conn) == 0);
+
+	ck_assert_uint_eq(stats_of(wire.loop).ops, before + 1);
+	close(wire.peer);
+}
+END_TEST
+
 START_TEST(sends_of_many_turns_keep_their_order)
 {
 	struct wire wire;
@@ -567,6 +586,7 @@ int main(void)
 	TCase *tcase = peers_case(suite, "sending");
 
 	world_test(tcase, what_is_sent_in_many_pieces_of_all_kinds_arrives_whole_and_in_order);
+	world_test(tcase, what_is_sent_in_one_turn_leaves_in_one_operation);
 	world_test(tcase, sends_of_many_turns_keep_their_order);
 	world_test(tcase, a_send_begins_where_data_stands);
 	world_test(tcase,
