@@ -16,6 +16,7 @@
 #include "loop/files.h"
 #include "loop/fixed_buf.h"
 #include "loop/gather.h"
+#include "loop/kept.h"
 #include "loop/mailbox.h"
 #include "loop/nesting.h"
 #include "loop/op_cell.h"
@@ -49,7 +50,7 @@ struct sfr_loop {
 	struct sfr__pool *pool;
 	struct sfr__op_table ops;
 	struct sfr__recv_ring recv[SFR__RECV_GROUPS];
-	struct sfr__recv_kept kept;  /* arrivals that there was no memory to describe */
+	struct sfr__kept kept;       /* arrivals that there was no memory to describe */
 	struct sfr__gather *gathers; /* spare ones */
 	uint64_t own_bits;           /* of its own descriptors, modulo 64 */
 	uint64_t now;                /* ns; read once a turn */

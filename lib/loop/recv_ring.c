@@ -141,26 +141,27 @@ static void entry_end(struct sfr__recv_ring *recv, unsigned number)
 	recv->filled--;
 }
 
-/* A window on a part of a block, or on all that it has. With the last of it the kernel's own window is closed. */
-static int part_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, unsigned number,
-		     uint32_t len, bool more, sfr_buf **buf_out)
+/* The kernel has used a part of a block, or all that was left of it: then the kernel's own window is closed. */
+static void part_end(struct sfr__recv_ring *recv, unsigned number, uint32_t len, bool more)
 {
 	struct sfr__recv_entry *entry = &recv->given[number];
 	unsigned char *at = entry->at;
 
 	sfr__invariant(len > 0 && len <= entry->left &&
 		       more == (recv->incremental && len < entry->left));
-	*buf_out = sfr__pool_part(pool, at, len);
-	if (sfr__unlikely(!*buf_out))
-		return -ENOMEM;
 	entry->at += len;
 	entry->left -= len;
 	recv->room -= len;
 	if (more)
-		return 0;
+		return;
 	entry_end(recv, number);
-	(void)sfr__slab_give(recv->slab, at); /* there is another window on it: this one */
-	return 0;
+	(void)sfr__slab_give(recv->slab, at);
+}
+
+void sfr__recv_ring_lose(struct sfr__recv_ring *recv, unsigned number, uint32_t len, bool more)
+{
+	sfr__invariant(number < recv->entries && recv->given[number].at);
+	part_end(recv, number, len, more);
 }
 
 int sfr__recv_ring_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, unsigned number,
@@ -169,9 +170,14 @@ int sfr__recv_ring_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, uns
 	unsigned char *block;
 
 	sfr__invariant(number < recv->entries && recv->given[number].at);
-	if (recv->slab == &pool->stream)
-		return part_take(recv, pool, number, len, more, buf_out);
 	block = recv->given[number].at;
+	if (recv->slab == &pool->stream) {
+		*buf_out = sfr__pool_part(pool, block, len);
+		if (sfr__unlikely(!*buf_out))
+			return -ENOMEM;
+		part_end(recv, number, len, more);
+		return 0;
+	}
 	entry_end(recv, number);
 	if (len)
 		*buf_out = sfr__pool_window(pool, block, recv->slab->block_size, len);

@@ -38,16 +38,6 @@ struct sfr__recv_entry {
 	uint32_t left;     /* room from there on */
 };
 
-/* Completions that wait for memory to describe what arrived, in order. There is room for all that one turn brings. */
-struct sfr__recv_kept {
-	struct sfr__recv_arrival {
-		sfr_op *op;
-		int result;
-		unsigned flags;
-	} * arrivals;
-	uint32_t first, count, max;
-};
-
 struct sfr__recv_ring {
 	struct io_uring_buf_ring *ring; /* NULL until the first receive */
 	struct sfr__slab *slab;         /* what it is filled from */
@@ -95,5 +85,8 @@ uint32_t sfr__recv_ring_idle(const struct sfr__recv_ring *recv);
  */
 int sfr__recv_ring_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, unsigned number,
 			uint32_t len, bool more, sfr_buf **buf_out);
+
+/* The same of a ring of blocks for streams, but nobody gets the bytes. */
+void sfr__recv_ring_lose(struct sfr__recv_ring *recv, unsigned number, uint32_t len, bool more);
 
 #endif

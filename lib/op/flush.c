@@ -62,8 +62,8 @@ static bool rings_fill(sfr_loop *loop)
 
 	sfr__receives_feed(loop);
 	for (recv = loop->recv; recv < loop->recv + SFR__RECV_GROUPS; recv++) {
-		if (!recv->ring)
-			continue;
+		if (!recv->ring || (loop->kept.count && recv->slab == &loop->pool->stream))
+			continue; /* there is no memory for what would arrive in it */
 		sfr__recv_ring_fill(recv, loop->pool);
 		starving |= !recv->filled && sfr__receives_wait(recv);
 	}

@@ -199,23 +199,17 @@ static int common_open(sfr_loop *loop)
 						false);
 }
 
-/* Room to keep all that one turn may bring. 0 or -ENOMEM. */
-static int kept_make(sfr_loop *loop)
-{
-	loop->kept.max = loop->engine->queue.cq_mask + 1;
-	loop->kept.arrivals = calloc(loop->kept.max, sizeof(*loop->kept.arrivals));
-	return loop->kept.arrivals ? 0 : -ENOMEM;
-}
-
 static int stream_open(sfr_loop *loop, struct sfr__recv_ring *recv)
 {
 	const bool parts = sfr__has(loop->engine->features, SFR__FEATURE_INCREMENTAL);
 	const uint32_t block_max = parts ? SFR__RECV_BLOCK : SFR__RECV_SHARE;
 	const uint64_t total = (uint64_t)SFR__RECV_BLOCK * SFR__RECV_BLOCKS;
-	int r = sfr__pool_stream_open(loop->pool, block_max, total, parts);
+	int r = loop->pool->stream.block_size
+			? 0
+			: sfr__pool_stream_open(loop->pool, block_max, total, parts);
 
-	if (r == 0)
-		r = kept_make(loop);
+	if (r == 0 && !loop->kept.arrivals)
+		r = sfr__kept_init(&loop->kept, loop->engine->queue.cq_mask + 1);
 	if (r == 0)
 		r = sfr__recv_ring_open(recv, loop->engine, SFR__RECV_STREAM, &loop->pool->stream,
 					(uint32_t)(total / block_max), parts);
@@ -421,27 +415,28 @@ uint16_t sfr__receive_ration(const sfr_op *op)
 	return op->sqe.ioprio;
 }
 
-/* There is room: no more completions are reaped than there is, see sfr__receives_reap(). */
-static __attribute__((noinline)) void arrival_keep(sfr_op *op, int result, unsigned flags)
+/* An arrival of a receive that was cancelled as the loop drains, and whose program has all the memory there is. */
+static void arrival_lose(sfr_op *op, int result, unsigned flags)
 {
-	struct sfr__recv_kept *kept = &op->loop->kept;
-
-	sfr__invariant(kept->count < kept->max);
-	kept->arrivals[(kept->first + kept->count++) % kept->max] = (struct sfr__recv_arrival){
-		op, result, flags};
+	sfr__recv_ring_lose(ring_of(op), flags >> IORING_CQE_BUFFER_SHIFT, (uint32_t)result,
+			    flags & SFR__CQE_F_BUF_MORE);
+	if (flags & IORING_CQE_F_MORE)
+		sfr__op_step(op, SFR__EV_CQE_MORE);
+	else
+		sfr__op_finish(op, -ENOMEM);
 }
 
 void sfr__receives_recall(sfr_loop *loop)
 {
-	struct sfr__recv_kept *kept = &loop->kept;
+	const struct sfr__kept_arrival *first;
 
-	while (kept->count) {
-		const struct sfr__recv_arrival *first = &kept->arrivals[kept->first];
-
-		if (!receive_by_ring_complete(first->op, first->result, first->flags))
-			return;
-		kept->first = (kept->first + 1) % kept->max;
-		kept->count--;
+	while ((first = sfr__kept_first(&loop->kept))) {
+		if (!receive_by_ring_complete(first->op, first->result, first->flags)) {
+			if (!loop->draining)
+				return;
+			arrival_lose(first->op, first->result, first->flags);
+		}
+		sfr__kept_pop(&loop->kept);
 	}
 }
 
@@ -451,7 +446,7 @@ void sfr__receive_complete(sfr_op *op, int result, unsigned flags)
 		receive_by_poll_complete(op, result);
 	else if (sfr__unlikely(op->loop->kept.count && op->sqe.buf_group == SFR__RECV_STREAM) ||
 		 sfr__unlikely(!receive_by_ring_complete(op, result, flags)))
-		arrival_keep(op, result, flags);
+		sfr__kept_push(&op->loop->kept, (struct sfr__kept_arrival){op, result, flags});
 }
 
 /*

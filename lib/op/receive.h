@@ -10,16 +10,9 @@
 /* As sfr_recv_multi(), of a descriptor that is known to be a stream's. */
 sfr_op *sfr__op_recv_stream(sfr_loop *loop, int fd);
 
-/* Arrivals that were kept for want of memory: they are delivered now, as far as there is some. */
+/* Arrivals that were kept for want of memory: they are delivered now, as far as there is some. While the loop drains
+ * they are lost, or it would wait for memory. */
 void sfr__receives_recall(sfr_loop *loop);
-
-/* How many of so many completions may be reaped: no more than could be kept. */
-static inline uint32_t sfr__receives_reap(const sfr_loop *loop, uint32_t ready)
-{
-	return sfr__likely(!loop->kept.count) || ready < loop->kept.max - loop->kept.count
-		       ? ready
-		       : loop->kept.max - loop->kept.count;
-}
 
 /* Whether some wait for a ring to have room. */
 static inline bool sfr__receives_wait(const struct sfr__recv_ring *recv)

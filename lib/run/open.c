@@ -55,7 +55,7 @@ static void loop_dispose(sfr_loop *loop)
 			sfr__recv_ring_fini(&loop->recv[i]);
 		sfr__pool_close(loop->pool);
 	}
-	free(loop->kept.arrivals);
+	sfr__kept_fini(&loop->kept);
 	sfr__errands_fini(loop);
 	sfr__gather_free_all(&loop->gathers);
 	sfr__array_fini(&loop->deadlines);

@@ -205,7 +205,7 @@ static int turn(sfr_loop *loop, int64_t timeout_ns)
 	if (sfr__unlikely(r < 0))
 		return r;
 	loop->now = sfr__loop_clock_ns(loop);
-	ready = sfr__receives_reap(loop, sfr__queue_ready(&loop->engine->queue));
+	ready = sfr__kept_allow(&loop->kept, sfr__queue_ready(&loop->engine->queue));
 	for (; ready; ready--)
 		complete(loop, sfr__queue_cqe(&loop->engine->queue));
 	sfr__wheel_advance(&loop->wheel, loop->now);

@@ -369,27 +369,70 @@ START_TEST(messages_of_a_seqpacket_socket_stay_whole)
 }
 END_TEST
 
-/* More arrivals than there are descriptors and than can be kept, each of a byte, and no memory for more. */
-START_TEST(arrivals_without_memory_to_describe_them_are_kept_in_order)
+/* More arrivals than there are descriptors, each of a byte, and no memory for more. */
+static sfr_loop *loop_with_kept_arrivals(int world, const char *settings, int many)
 {
-	enum { MANY = 3500 };
-	int count = 1, i;
-	sfr_loop *loop = loop_with_channels(_i, TIGHT, 1);
+	sfr_loop *loop = loop_with_channels(world, settings, 1);
+	int i;
 
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 	mapping_fails = true;
-	for (i = 0; i < MANY; i++) {
+	for (i = 0; i < many; i++) {
 		channel_send(0, 1);
 		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 	}
 	for (i = 0; i < 20; i++)
 		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
-	ck_assert_uint_eq(channels[0].sent, MANY);
+	ck_assert_uint_eq(channels[0].sent, (uint64_t)many);
 	if (is_incremental(loop)) /* a thread of the kernel may take several at once */
 		ck_assert(loop->kept.count > 0 || loop->settings.ring.sqpoll);
+	return loop;
+}
+
+START_TEST(arrivals_without_memory_to_describe_them_are_kept_in_order)
+{
+	int count = 1;
+	sfr_loop *loop = loop_with_kept_arrivals(_i, TIGHT, 3500);
+
 	keep_most = 100;
 	kept_release_all();
 	turn_until_true(loop, all_arrived, &count);
+	mapping_fails = false;
+	kept_release_all();
+}
+END_TEST
+
+/* What gives memory back may be behind them in the engine's queue, or not begun. */
+START_TEST(while_more_are_kept_than_the_engines_queue_holds_all_else_goes_on)
+{
+	int count = 1;
+	sfr_loop *loop = loop_with_kept_arrivals(_i, TIGHT " ring.entries=8 ring.cq_entries=16",
+						 3500);
+	sfr_op *timeout;
+
+	if (is_incremental(loop) && !loop->settings.ring.sqpoll &&
+	    sfr__has(loop->engine->features, SFR__FEATURE_RECV_MULTI))
+		ck_assert_uint_gt(loop->kept.count, 16);
+	seen = (struct seen){0};
+	mapping_fails = false;
+	timeout = sfr_timeout(loop, 1);
+	mapping_fails = true;
+	sfr_submit(timeout, record, &seen);
+	turn_until(loop, &seen.calls, 1);
+	keep_most = 100;
+	kept_release_all();
+	turn_until_true(loop, all_arrived, &count);
+	mapping_fails = false;
+	kept_release_all();
+}
+END_TEST
+
+START_TEST(a_loop_that_keeps_arrivals_can_be_drained)
+{
+	sfr_loop *loop = loop_with_kept_arrivals(_i, TIGHT, 3500);
+
+	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
+	ck_assert_uint_eq(loop->kept.count, 0);
 	mapping_fails = false;
 	kept_release_all();
 }
@@ -521,6 +564,8 @@ int main(void)
 	world_test(tc, a_stream_that_moves_can_be_cancelled);
 	tc = world_case(suite, "shortage");
 	world_test(tc, arrivals_without_memory_to_describe_them_are_kept_in_order);
+	world_test(tc, while_more_are_kept_than_the_engines_queue_holds_all_else_goes_on);
+	world_test(tc, a_loop_that_keeps_arrivals_can_be_drained);
 	world_test(tc, without_memory_for_large_blocks_small_ones_do);
 	world_test(tc, a_stream_makes_do_with_small_buffers_while_the_large_are_kept);
 	return world_run(suite);
