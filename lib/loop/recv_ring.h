@@ -50,7 +50,7 @@ struct sfr__recv_ring {
 	uint64_t room;     /* bytes left in them */
 	uint16_t tail;
 	bool incremental;
-	bool failed;             /* it cannot be made */
+	bool refused;            /* the engine has none of this kind */
 	uint8_t rationed;        /* for so many turns yet receives are armed for one arrival each */
 	struct sfr__hook parked; /* ops QUEUED that wait for room in the ring, in order */
 	struct sfr__hook

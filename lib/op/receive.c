@@ -219,15 +219,14 @@ static int stream_open(sfr_loop *loop, struct sfr__recv_ring *recv)
 	return recv->filled ? 0 : -SFR_EPOOLEMPTY;
 }
 
-/* Whether there is a stream ring. It is made for the first who asks: there is one if the budget has a few large blocks
- * to spare then. */
+/* Whether there is a stream ring. It is made for the first who asks while the budget has a few large blocks to spare. */
 static bool stream_is_open(sfr_loop *loop)
 {
 	struct sfr__recv_ring *recv = &loop->recv[SFR__RECV_STREAM];
 
-	if (!recv->ring && !recv->failed)
-		recv->failed = stream_open(loop, recv) < 0;
-	return !recv->failed;
+	if (!recv->ring && !recv->refused)
+		recv->refused = stream_open(loop, recv) == -SFR_EUNSUPPORTED;
+	return recv->ring != NULL;
 }
 
 /*
@@ -259,7 +258,7 @@ static bool receive_is_misplaced(const sfr_op *op)
 	return op->sqe.buf_group != receive_group(op);
 }
 
-/* So many bytes arrived where blocks have two sizes: is this still the right one? */
+/* So many bytes arrived in a block of their own: is it still the right one? */
 static void receive_size_note(sfr_op *op, uint32_t len)
 {
 	const uint32_t small = op->loop->pool->slab.block_size;
@@ -272,6 +271,8 @@ static void receive_size_note(sfr_op *op, uint32_t len)
 		run = 0;
 		if (is_large || (!op->loop->pressure.on && stream_is_open(op->loop)))
 			op->sqe.user_data ^= DRAWS_ON_STREAM;
+		if (op->loop->recv[SFR__RECV_STREAM].incremental)
+			op->sqe.user_data &= ~(uint64_t)MAY_MOVE; /* a part is as small as its bytes */
 	}
 	op->sqe.user_data = (op->sqe.user_data & ((1U << RUN_SHIFT) - 1)) | run << RUN_SHIFT;
 }
