@@ -42,11 +42,8 @@ static int lines_with(const char *start, const char *part)
 	for (line = text; *line; line = end + 1) {
 		end = strchr(line, '\n');
 		ck_assert_ptr_nonnull(end);
-		if (strncmp(line, start, strlen(start)) == 0) {
-			const char *at = strstr(line, part);
-
-			count += at && at < end;
-		}
+		count += strncmp(line, start, strlen(start)) == 0 &&
+			 memmem(line, (size_t)(end + 1 - line), part, strlen(part));
 	}
 	return count;
 }
