@@ -65,17 +65,47 @@ void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t si
 /* End it, now or as soon as its operations have ended. */
 void sfr__conn_close(sfr_conn *conn, int reason);
 
-/* Start what should be in flight, given what is true of it now. */
-void sfr__conn_settle(sfr_conn *conn);
+/* Of one that is CLOSING and has nothing in flight: close the descriptor, and call on_close then. */
+void sfr__conn_close_fd(sfr_conn *conn);
 
-/* For how long its send has been in flight, in ns; 0 if it has none, or was asked already, or if memory would not come
- * back with it. */
-uint64_t sfr__conn_waited(const sfr_conn *conn, uint64_t now_ns);
+/* Shut down one direction or both. */
+void sfr__conn_shut(sfr_conn *conn, int how);
 
-/* Memory is short: have it settled, if it receives and has more than its share. */
-void sfr__conn_look(sfr_conn *conn);
+/* Move it to another state, and tell the log why. Twice or three times in the life of a connection. */
+void sfr__conn_move(sfr_conn *conn, enum sfr__conn_state next, const char *why);
 
-/* Memory is short: end the send in flight, and the connection if that send got nowhere. */
-void sfr__conn_ask(sfr_conn *conn);
+/* 0 if the caller is on the thread of its loop. */
+int sfr__conn_check(const sfr_conn *conn);
+
+static inline sfr_loop *sfr__conn_loop(const sfr_conn *conn)
+{
+	return conn->net->loop;
+}
+
+static inline const struct sfr__settings *sfr__conn_settings(const sfr_conn *conn)
+{
+	return &sfr__conn_loop(conn)->settings;
+}
+
+/* Have it settled before the engine is entered. */
+static inline void sfr__conn_touch(sfr_conn *conn)
+{
+	sfr__loop_stir(sfr__conn_loop(conn));
+	if (sfr__unlikely(conn->held)) {
+		conn->held = false;
+		sfr__list_remove(&conn->dirty);
+	}
+	if (sfr__list_empty(&conn->dirty))
+		sfr__list_append(&conn->net->dirty, &conn->dirty);
+}
+
+/* It is not to receive for now: settle it again in the next round of the net's relief. */
+static inline void sfr__conn_hold(sfr_conn *conn)
+{
+	if (!sfr__list_empty(&conn->dirty))
+		return; /* it will be settled again before that */
+	conn->held = true;
+	sfr__list_append(&conn->net->relief.held, &conn->dirty);
+}
 
 #endif

@@ -1,11 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Net: what a loop asks of its connections once a turn, and when it drains.
+ *
+ * A connection has at most one receive, one send and one other op, each known by its ticket. conn_settle() looks at
+ * what is true of it now, and starts what should be in flight.
  */
 #include "net/net.h"
+#include "net/receive.h"
+#include "net/send.h"
 #include "net/server.h"
 #include <errno.h>
 #include <stdlib.h>
+
+/*
+ * Connections.
+ */
+
+static void conn_settle_closing(sfr_conn *conn)
+{
+	if (!conn->recv && !conn->send && !conn->other)
+		sfr__conn_close_fd(conn);
+}
+
+/* What an open connection should have in flight, given what is true of it. */
+static void conn_settle_open(sfr_conn *conn)
+{
+	bool sent;
+
+	if (!conn->send && conn->queue.head)
+		sfr__conn_send_queued(conn);
+	if (sfr__unlikely(conn->state != SFR__CONN_OPEN))
+		return;
+	sent = !conn->send;
+	if (sent && conn->peer_finished && conn->local_finished && !conn->other) {
+		sfr__conn_close(conn, 0);
+		conn_settle_closing(conn);
+		return;
+	}
+	if (sent && conn->local_finished && !conn->told_peer && !conn->other) {
+		conn->told_peer = true;
+		sfr__conn_shut(conn, SHUT_WR);
+	}
+	sfr__conn_settle_receive(conn);
+}
+
+static void conn_settle(sfr_conn *conn)
+{
+	switch ((enum sfr__conn_state)conn->state) {
+	case SFR__CONN_CONNECTING:
+	case SFR__CONN_CLOSED:
+		break;
+	case SFR__CONN_OPEN:
+		conn_settle_open(conn);
+		break;
+	case SFR__CONN_FAILED:
+		if (!conn->recv && !conn->send)
+			sfr__conn_receive_rest(conn);
+		break;
+	case SFR__CONN_CLOSING:
+		conn_settle_closing(conn);
+		break;
+	}
+}
 
 /*
  * The resident.
@@ -31,7 +87,7 @@ static bool net_flush(struct sfr__resident *resident)
 		sfr_conn *conn = sfr__container(dirty.next, sfr_conn, dirty);
 
 		sfr__list_remove(&conn->dirty);
-		sfr__conn_settle(conn);
+		conn_settle(conn);
 	}
 	return !sfr__list_empty(&net->dirty);
 }

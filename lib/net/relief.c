@@ -3,7 +3,8 @@
  * Relief: rounds in which each connection has its share, and who is ended when that is not enough.
  */
 #include "net/relief.h"
-#include "net/conn.h"
+#include "net/receive.h"
+#include "net/send.h"
 #include <limits.h>
 
 #define ROUND_NS 10000000U
@@ -24,14 +25,6 @@ static void held_release(struct sfr__net *net)
 		sfr__list_remove(&conn->dirty);
 		sfr__list_append(&net->dirty, &conn->dirty);
 	}
-}
-
-void sfr__relief_hold(struct sfr__net *net, sfr_conn *conn)
-{
-	if (!sfr__list_empty(&conn->dirty))
-		return; /* it will be settled again before that */
-	conn->held = true;
-	sfr__list_append(&net->relief.held, &conn->dirty);
 }
 
 static void round_begin(struct sfr__net *net, uint64_t now)

@@ -43,7 +43,4 @@ void sfr__relief_fini(struct sfr__net *net);
 /* Once a turn: begin, go on, or end. */
 void sfr__relief_turn(struct sfr__net *net);
 
-/* A connection is not to receive for now: settle it again in the next round. */
-void sfr__relief_hold(struct sfr__net *net, sfr_conn *conn);
-
 #endif

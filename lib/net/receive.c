@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Receiving: the one receive of a connection, and what is done with what it brings.
+ */
+#include "net/receive.h"
+#include "op/cancel.h"
+#include "op/receive.h"
+#include "op/start.h"
+#include <errno.h>
+
+static bool conn_may_receive(const sfr_conn *conn)
+{
+	return conn->state == SFR__CONN_OPEN && !conn->paused && !conn->choked &&
+	       !conn->peer_finished;
+}
+
+/* Memory is short, and it has more of it than its part. */
+static bool conn_is_greedy(const sfr_conn *conn)
+{
+	const struct sfr__relief *relief = &conn->net->relief;
+
+	return relief->on && (conn->queue.pool_memory > relief->share ||
+			      (conn->round == relief->round && conn->kept > relief->share));
+}
+
+static void conn_peer_finished(sfr_conn *conn)
+{
+	conn->peer_finished = true;
+	if (!sfr__conn_settings(conn)->server.half_open)
+		conn->local_finished = true;
+	else if (conn->handlers.on_data)
+		conn->handlers.on_data(conn, 0, NULL, conn->arg);
+}
+
+/* Bytes came that the kernel had when a send failed. */
+static void conn_heard(sfr_conn *conn, uint32_t count)
+{
+	if (conn->state != SFR__CONN_FAILED || !conn->unread_known)
+		return;
+	conn->unread -= count < conn->unread ? count : conn->unread;
+	if (!conn->unread)
+		sfr__conn_close(conn, conn->reason);
+}
+
+static void conn_deliver(sfr_conn *conn, int result, sfr_buf *buf)
+{
+	if (conn->state <= SFR__CONN_FAILED && conn->handlers.on_data)
+		conn->handlers.on_data(conn, result, buf, conn->arg);
+	else
+		sfr_buf_release(buf);
+}
+
+/* The same while memory is short: what on_data has kept counts, but for what is queued for this connection, which is
+ * looked at by itself. */
+static void conn_deliver_counted(sfr_conn *conn, int result, sfr_buf *buf)
+{
+	const struct sfr__pool *pool = sfr__conn_loop(conn)->pool;
+	const uint16_t round = conn->net->relief.round;
+	int64_t before = (int64_t)(sfr__pool_in_use(pool) - sfr__buf_memory(sfr__buf(buf)) -
+				   conn->queue.pool_memory);
+	int64_t kept;
+
+	conn_deliver(conn, result, buf);
+	kept = (int64_t)(sfr__pool_in_use(pool) - conn->queue.pool_memory) - before;
+	if (conn->round != round)
+		conn->kept = 0;
+	conn->round = round;
+	if (kept > 0)
+		conn->kept += kept < UINT32_MAX - conn->kept ? (uint32_t)kept
+							     : UINT32_MAX - conn->kept;
+	if (conn->recv && conn_is_greedy(conn))
+		sfr__conn_touch(conn);
+}
+
+/* Memory is there again: the receive is armed anew, for as many buffers as there are. */
+static void conn_widen(sfr_conn *conn)
+{
+	conn->single = false;
+	if (conn->state == SFR__CONN_OPEN)
+		sfr__ticket_cancel(sfr__conn_loop(conn), conn->recv);
+}
+
+static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	sfr_conn *conn = arg;
+
+	if (sfr__likely(result > 0)) {
+		if (sfr__likely(!loop->pressure.on))
+			conn_deliver(conn, result, buf);
+		else
+			conn_deliver_counted(conn, result, buf);
+		if (sfr__unlikely(conn->single) && !loop->pressure.on)
+			conn_widen(conn);
+		if (sfr__unlikely(conn->state == SFR__CONN_FAILED))
+			conn_heard(conn, (uint32_t)result);
+		return;
+	}
+	conn->recv = 0;
+	if (conn->state == SFR__CONN_OPEN) {
+		if (result == 0)
+			conn_peer_finished(conn);
+		else if (result != -ECANCELED || loop->draining)
+			sfr__conn_close(conn, result);
+	}
+	sfr__conn_touch(conn);
+}
+
+static void conn_receive(sfr_conn *conn)
+{
+	sfr_op *op = sfr__op_recv_stream(sfr__conn_loop(conn), conn->fd);
+
+	conn->single = sfr__conn_loop(conn)->pressure.on;
+	if (op)
+		conn->recv = sfr__op_submit(op, conn_received, conn);
+	else
+		sfr__conn_close(conn, -ENOMEM);
+}
+
+void sfr__conn_look(sfr_conn *conn)
+{
+	if (conn->recv && conn_is_greedy(conn))
+		sfr__conn_touch(conn);
+}
+
+void sfr__conn_settle_receive(sfr_conn *conn)
+{
+	if (conn_may_receive(conn) && sfr__unlikely(conn_is_greedy(conn))) {
+		sfr__ticket_cancel(sfr__conn_loop(conn), conn->recv);
+		sfr__conn_hold(conn);
+	} else if (conn_may_receive(conn)) {
+		if (!conn->recv)
+			conn_receive(conn);
+	} else if (conn->recv && !conn->peer_finished) {
+		sfr__ticket_cancel(sfr__conn_loop(conn), conn->recv);
+	}
+}
+
+/* Bytes that can be received now. */
+static uint32_t conn_unread(const sfr_conn *conn)
+{
+	const struct sfr__system *system = sfr__conn_loop(conn)->engine->system;
+	int count = system->fd_unread(system, conn->fd);
+
+	return count < 0 ? 0 : (uint32_t)count;
+}
+
+void sfr__conn_receive_rest(sfr_conn *conn)
+{
+	if (!conn->unread_known) {
+		conn->unread_known = true;
+		conn->unread = conn_unread(conn);
+		if (conn->unread)
+			conn_receive(conn);
+	}
+	if (!conn->recv)
+		sfr__conn_close(conn, conn->reason);
+}
