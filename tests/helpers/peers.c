@@ -7,6 +7,7 @@
 #include "net/address.h"
 #include "net/conn.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -238,6 +239,20 @@ void conn_narrow(sfr_conn *conn)
 	int size = NARROW;
 
 	ck_assert_int_eq(setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+}
+
+int conn_stuff(sfr_conn *conn)
+{
+	static const char zeros[64];
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	ck_assert_int_eq(dup3(ends[0], conn->fd, O_CLOEXEC), conn->fd);
+	close(ends[0]);
+	while (send(conn->fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+	ck_assert_int_eq(errno, EAGAIN);
+	return ends[1];
 }
 
 int peer_listen(int backlog)
@@ -529,4 +544,29 @@ void swarm_run(struct swarm *swarm, sfr_loop *loop, const sfr_server *server)
 	swarm_start(swarm, loop, server);
 	run_until_stopped(loop);
 	swarm_join(swarm);
+}
+
+/*
+ * Afterwards.
+ */
+
+static void assert_deserted(sfr_loop *loop, const sfr_server *server, const struct told *told)
+{
+	turns_until_quiet(loop); /* those that wait are accepted */
+	turns_until(loop, told->closed == told->opened);
+	ck_assert_uint_eq(sfr_server_conns(server), 0);
+	turns_until(loop, stat_held(loop) == 0);
+}
+
+/* The server is as new: nobody is there, every buffer and descriptor is back, and it serves. */
+void assert_recovered(sfr_loop *loop, const sfr_server *server, const struct told *told)
+{
+	struct swarm swarm = {.peers = 5, .bytes = 10000, .message = 1000, .window = 1000};
+	int before;
+
+	assert_deserted(loop, server, told);
+	before = open_descriptors();
+	swarm_run(&swarm, loop, server);
+	assert_deserted(loop, server, told);
+	ck_assert_int_eq(open_descriptors(), before);
 }

@@ -97,6 +97,10 @@ void peer_say(sfr_loop *loop, int fd, const void *bytes, size_t size);
 void peer_hear(sfr_loop *loop, int fd, void *bytes, size_t size); /* all of it */
 int peer_end(sfr_loop *loop, int fd); /* read on until the end: 0 or -errno */
 
+/* In its on_open: the peer of a connection is this socket from now on, to which nothing can be sent until it reads: the
+ * kernel keeps a fixed number of bytes for it, and has them already. With TCP such a number is not fixed. */
+int conn_stuff(sfr_conn *conn);
+
 /*
  * Bytes by which each connection is known: n of stream `id` from `offset`.
  */
@@ -127,5 +131,8 @@ void swarm_join(struct swarm *swarm); /* fails the test with what failed there *
 
 /* Start it, run the loop, join it. */
 void swarm_run(struct swarm *swarm, sfr_loop *loop, const sfr_server *server);
+
+/* The server is as new: nobody is there, every buffer and descriptor is back, and it serves. */
+void assert_recovered(sfr_loop *loop, const sfr_server *server, const struct told *told);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Peers that behave badly: they reset, stay silent, never read, come in masses, or leave at the worst
- * moment. The others are served all the same, and afterwards nothing is missing.
+ * Peers that behave badly: they reset, stay silent, come in masses, or leave at the worst moment. The others are served
+ * all the same, and afterwards nothing is missing. Those that never read are in test_slow_readers.c.
  */
 #include "peers.h"
 #include <errno.h>
@@ -16,27 +16,6 @@
 #define MIB (1024 * KIB)
 
 static char zeros[64 * KIB];
-
-static void assert_deserted(sfr_loop *loop, const sfr_server *server, const struct told *told)
-{
-	turns_until_quiet(loop); /* those that wait are accepted */
-	turns_until(loop, told->closed == told->opened);
-	ck_assert_uint_eq(sfr_server_conns(server), 0);
-	turns_until(loop, stat_held(loop) == 0);
-}
-
-/* The server is as new: nobody is there, every buffer and descriptor is back, and it serves. */
-static void assert_recovered(sfr_loop *loop, const sfr_server *server, const struct told *told)
-{
-	struct swarm swarm = {.peers = 5, .bytes = 10000, .message = 1000, .window = 1000};
-	int before;
-
-	assert_deserted(loop, server, told);
-	before = open_descriptors();
-	swarm_run(&swarm, loop, server);
-	assert_deserted(loop, server, told);
-	ck_assert_int_eq(open_descriptors(), before);
-}
 
 /*
  * Resets.
@@ -155,7 +134,7 @@ START_TEST(a_loop_drains_while_50_connections_are_in_the_middle_of_a_send)
 END_TEST
 
 /*
- * Peers that never read, never speak, or stop early.
+ * Peers that never speak, or stop early.
  */
 
 START_TEST(peers_that_send_nothing_hold_no_buffer)
@@ -201,188 +180,6 @@ START_TEST(a_peer_that_finishes_before_it_reads_hears_everything)
 	for (i = 0; i < 10; i++)
 		ck_assert_int_eq(here.reasons[i], 0);
 
-	assert_recovered(loop, server, &here);
-}
-END_TEST
-
-static size_t queued_most; /* for one connection */
-
-static void queued_open(sfr_conn *conn, void *arg)
-{
-	note_open(conn, arg);
-	conn_narrow(conn);
-}
-
-static void queued_data(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
-{
-	echo(conn, result, buf, arg);
-	if (sfr_conn_queued(conn) > queued_most)
-		queued_most = sfr_conn_queued(conn);
-}
-
-static const sfr_handlers watch_queue = {queued_open, queued_data, note_drain, note_close};
-
-static int never_reader(const sfr_server *server)
-{
-	int peer = peer_of(server);
-
-	peer_narrow(peer);
-	return peer;
-}
-
-/* Each never-reader says as much as it can, until the server takes no more of any. */
-static void never_readers_press(sfr_loop *loop, const int *peers, int count)
-{
-	bool pressed = true;
-	int i;
-
-	while (pressed) {
-		pressed = false;
-		for (i = 0; i < count; i++)
-			while (send(peers[i], zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL) >
-			       0)
-				pressed = true;
-		turns_until_quiet(loop);
-	}
-}
-
-/* When those that read nothing are ended. */
-#define NEVER "server.slow_after=1000s "
-#define SOON "server.slow_after=10ms "
-
-static void never_readers_leave_the_others_alone(int world, const char *settings, int count)
-{
-	sfr_loop *loop = loop_in(world, settings);
-	sfr_server *server = serve(loop, &watch_queue, &here);
-	struct swarm swarm = {.peers = 10, .bytes = 20 * KIB, .message = 1024, .window = 1024};
-	sfr_loop_stats stats;
-	int peers[100], i;
-
-	queued_most = 0;
-	for (i = 0; i < count; i++)
-		peers[i] = never_reader(server);
-	never_readers_press(loop, peers, count);
-	swarm_run(&swarm, loop, server);
-	sfr_loop_stats_get(loop, &stats, sizeof(stats));
-	for (i = 0; i < count; i++)
-		peer_reset(peers[i]);
-	turns_until(loop, here.closed == here.opened);
-
-	ck_assert_uint_eq(stats.bytes_heap, 0);
-	ck_assert_uint_le(queued_most, 64 * KIB + 256 * KIB); /* high water, and one turn's worth */
-	ck_assert_uint_le(stats.bytes_max, stats.budget ? stats.budget : stats.bytes_made);
-	assert_recovered(loop, server, &here);
-}
-
-START_TEST(one_peer_that_never_reads_does_not_keep_8_buffers_from_the_others)
-{
-	never_readers_leave_the_others_alone(
-		_i, NEVER "buffers.count=8 server.high_water=64KiB server.low_water=16KiB", 1);
-}
-END_TEST
-
-START_TEST(one_peer_that_never_reads_does_not_keep_a_whole_budget_from_the_others)
-{
-	never_readers_leave_the_others_alone(
-		_i,
-		NEVER
-		"buffers.count=2 buffers.budget=32KiB server.high_water=64KiB server.low_water=16KiB",
-		1);
-}
-END_TEST
-
-START_TEST(a_hundred_peers_that_never_read_do_not_keep_64_buffers_from_the_others)
-{
-	never_readers_leave_the_others_alone(
-		_i, SOON "buffers.count=64 server.high_water=64KiB server.low_water=16KiB", 100);
-}
-END_TEST
-
-/* A swarm that comes when the pool is taken already, in a loop that sleeps without limit: nothing but
- * the wait for slow peers can wake it. */
-START_TEST(slow_peers_are_ended_when_nothing_else_happens)
-{
-	sfr_loop *loop = loop_in(_i, SOON "buffers.count=8 buffers.receive=1");
-	sfr_server *server = serve(loop, &echo_all, &here);
-	sfr_server *talker = serve(loop, &note_all, &there);
-	struct swarm swarm = {.peers = 3, .bytes = 20 * KIB, .message = 1024, .window = 1024};
-	int peer = never_reader(talker);
-	sfr_buf *buf;
-
-	turns_until(loop, there.opened);
-	for (;;) { /* until the kernel takes no more, and the slab has none */
-		buf = sfr_buf_get(loop, 0);
-		if (!buf)
-			break;
-		buf->len = buf->cap;
-		ck_assert_int_gt(sfr_conn_send(there.conn, buf), 0);
-		(void)sfr_loop_step(loop, 0);
-	}
-	swarm_run(&swarm, loop, server);
-	turns_until(loop, there.closed);
-	ck_assert_int_eq(there.reason, -SFR_ESLOW);
-	close(peer);
-
-	assert_recovered(loop, server, &here);
-}
-END_TEST
-
-/* What was said to many is held by the slowest when all others have heard it. */
-START_TEST(those_that_never_read_what_all_hear_do_not_keep_the_buffers_of_it)
-{
-	sfr_loop *loop = loop_in(_i, SOON "buffers.count=8 buffers.receive=1");
-	sfr_server *server = serve(loop, &echo_all, &here);
-	sfr_server *talker = serve(loop, &note_all, &there);
-	struct swarm swarm = {.peers = 3, .bytes = 20 * KIB, .message = 1024, .window = 1024};
-	sfr_conn *conns[2];
-	int peers[2], i;
-	sfr_buf *buf;
-
-	for (i = 0; i < 2; i++) {
-		peers[i] = never_reader(talker);
-		turns_until(loop, there.opened == i + 1);
-		conns[i] = there.conn;
-	}
-	while ((buf = sfr_buf_get(loop, 0))) {
-		buf->len = buf->cap;
-		for (i = 0; i < 2; i++)
-			ck_assert_int_gt(sfr_conn_send(conns[i], sfr_buf_share(buf)), 0);
-		sfr_buf_release(buf);
-		(void)sfr_loop_step(loop, 0);
-	}
-	swarm_run(&swarm, loop, server);
-	turns_until(loop, there.closed == 2);
-	for (i = 0; i < 2; i++) {
-		ck_assert_int_eq(there.reasons[i], -SFR_ESLOW);
-		close(peers[i]);
-	}
-
-	assert_recovered(loop, server, &here);
-}
-END_TEST
-
-/* The others were served meanwhile, from what was kept for them. */
-START_TEST(a_peer_that_reads_late_hears_everything)
-{
-	sfr_loop *loop = loop_in(_i, NEVER "buffers.count=4");
-	sfr_server *server = serve(loop, &echo_all, &here);
-	static unsigned char said[2 * MIB], heard[2 * MIB];
-	struct swarm swarm = {.peers = 3, .bytes = 20 * KIB, .message = 1024, .window = 1024};
-	int peer = never_reader(server);
-	size_t sent = 0;
-	ssize_t n = 1;
-
-	pattern_fill(said, 1, 0, sizeof(said));
-	while (n > 0 && sent < sizeof(said)) {
-		n = send(peer, said + sent, sizeof(said) - sent, MSG_DONTWAIT);
-		sent += n > 0 ? (size_t)n : 0;
-		turns_until_quiet(loop);
-	}
-	swarm_run(&swarm, loop, server);
-	peer_hear(loop, peer, heard, sent);
-
-	ck_assert(pattern_is(heard, 1, 0, sent));
-	close(peer);
 	assert_recovered(loop, server, &here);
 }
 END_TEST
@@ -587,12 +384,6 @@ int main(void)
 	tcase = peers_case(suite, "peers that do not take part");
 	world_test(tcase, peers_that_send_nothing_hold_no_buffer);
 	world_test(tcase, a_peer_that_finishes_before_it_reads_hears_everything);
-	world_test(tcase, one_peer_that_never_reads_does_not_keep_8_buffers_from_the_others);
-	world_test(tcase, one_peer_that_never_reads_does_not_keep_a_whole_budget_from_the_others);
-	world_test(tcase, a_hundred_peers_that_never_read_do_not_keep_64_buffers_from_the_others);
-	world_test(tcase, slow_peers_are_ended_when_nothing_else_happens);
-	world_test(tcase, those_that_never_read_what_all_hear_do_not_keep_the_buffers_of_it);
-	world_test(tcase, a_peer_that_reads_late_hears_everything);
 	tcase = peers_case(suite, "too many");
 	world_test(tcase, connections_above_the_limit_are_refused_and_the_rest_is_served);
 	world_test(tcase, running_out_of_descriptors_is_survived);

@@ -162,6 +162,8 @@ START_TEST(an_honest_peer_is_served_though_few_pourers_are_never_ended)
 	int i, round, honest;
 
 	guests_come(loop, server, 8);
+	while (!stats_of(loop).shortages)
+		pour_all(loop, 8);
 	honest = peer_of(server);
 	for (round = 0; round < 40; round++) {
 		for (i = 0; i < 8; i++)
@@ -169,11 +171,185 @@ START_TEST(an_honest_peer_is_served_though_few_pourers_are_never_ended)
 		ask_and_hear(loop, honest, 5);
 	}
 	assert_within_budget(loop, 8);
-	ck_assert_uint_gt(stats_of(loop).shortages, 0);
 	ck_assert_uint_eq(stats_of(loop).ended_slow, 0);
 	ck_assert_int_eq(here.closed, 0);
 	close(honest);
 	guests_go(loop, 8);
+}
+END_TEST
+
+/*
+ * Peers that send as much as they can, and read nothing: the others do not notice.
+ */
+
+static size_t queued_most; /* for one connection */
+
+static void queued_data(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
+{
+	echo(conn, result, buf, arg);
+	if (sfr_conn_queued(conn) > queued_most)
+		queued_most = sfr_conn_queued(conn);
+}
+
+static const sfr_handlers watch_queue = {narrow_in_open, queued_data, note_drain, note_close};
+
+/* Each says as much as it can, until the server takes no more of any. */
+static void press_until_full(sfr_loop *loop, int count)
+{
+	bool pressed = true;
+	int i;
+
+	while (pressed) {
+		pressed = false;
+		for (i = 0; i < count; i++)
+			pressed |= press(peers[i]);
+		turns_until_quiet(loop);
+	}
+}
+
+static void never_readers_leave_the_others_alone(int world, const char *settings, int count)
+{
+	sfr_loop *loop = loop_in(world, settings);
+	sfr_server *server = serve(loop, &watch_queue, &here);
+	struct swarm swarm = {.peers = 10, .bytes = 20 * KIB, .message = 1024, .window = 1024};
+	sfr_loop_stats stats;
+
+	queued_most = 0;
+	guests_come(loop, server, count);
+	press_until_full(loop, count);
+	swarm_run(&swarm, loop, server);
+	sfr_loop_stats_get(loop, &stats, sizeof(stats));
+	guests_go(loop, count);
+
+	ck_assert_uint_eq(stats.bytes_heap, 0);
+	ck_assert_uint_le(queued_most, 64 * KIB + 256 * KIB); /* high water, and one turn's worth */
+	ck_assert_uint_le(stats.bytes_max, stats.budget ? stats.budget : stats.bytes_made);
+	assert_recovered(loop, server, &here);
+}
+
+START_TEST(one_peer_that_never_reads_does_not_keep_8_buffers_from_the_others)
+{
+	never_readers_leave_the_others_alone(
+		_i, NEVER "buffers.count=8 server.high_water=64KiB server.low_water=16KiB", 1);
+}
+END_TEST
+
+START_TEST(one_peer_that_never_reads_does_not_keep_a_whole_budget_from_the_others)
+{
+	never_readers_leave_the_others_alone(
+		_i,
+		NEVER
+		"buffers.count=2 buffers.budget=32KiB server.high_water=64KiB server.low_water=16KiB",
+		1);
+}
+END_TEST
+
+START_TEST(a_hundred_peers_that_never_read_do_not_keep_64_buffers_from_the_others)
+{
+	never_readers_leave_the_others_alone(
+		_i, SOON "buffers.count=64 server.high_water=64KiB server.low_water=16KiB", 100);
+}
+END_TEST
+
+/* The others were served meanwhile, from what was kept for them. */
+START_TEST(a_peer_that_reads_late_hears_everything)
+{
+	sfr_loop *loop = loop_in(_i, NEVER "buffers.count=4");
+	sfr_server *server = serve(loop, &echo_all, &here);
+	static unsigned char said[2 * MIB], heard[2 * MIB];
+	struct swarm swarm = {.peers = 3, .bytes = 20 * KIB, .message = 1024, .window = 1024};
+	int peer = peer_of(server);
+	size_t sent = 0;
+	ssize_t n = 1;
+
+	peer_narrow(peer);
+	pattern_fill(said, 1, 0, sizeof(said));
+	while (n > 0 && sent < sizeof(said)) {
+		n = send(peer, said + sent, sizeof(said) - sent, MSG_DONTWAIT);
+		sent += n > 0 ? (size_t)n : 0;
+		turns_until_quiet(loop);
+	}
+	swarm_run(&swarm, loop, server);
+	peer_hear(loop, peer, heard, sent);
+
+	ck_assert(pattern_is(heard, 1, 0, sent));
+	close(peer);
+	assert_recovered(loop, server, &here);
+}
+END_TEST
+
+/*
+ * Peers that hold all memory, by what is said to them, in a loop that sleeps without limit: nothing but the wait for
+ * slow peers can wake it.
+ */
+
+#define HOLDERS 2
+
+static sfr_conn *holders[HOLDERS];
+
+static void hold_in_open(sfr_conn *conn, void *arg)
+{
+	holders[there.opened] = conn;
+	peers[there.opened] = conn_stuff(conn);
+	note_open(conn, arg);
+}
+
+static void stop_when_all_closed(sfr_conn *conn, int reason, void *arg)
+{
+	note_close(conn, reason, arg);
+	if (there.closed == there.opened)
+		sfr_loop_stop(sfr_conn_loop(conn));
+}
+
+static const sfr_handlers hold = {hold_in_open, note_data, NULL, stop_when_all_closed};
+
+/* Say to all of them what there are buffers for. */
+static void holders_fill(sfr_loop *loop, int count)
+{
+	sfr_buf *buf;
+	int i;
+
+	while ((buf = sfr_buf_get(loop, 0))) {
+		buf->len = buf->cap;
+		for (i = 1; i < count; i++)
+			ck_assert_int_gt(sfr_conn_send(holders[i], sfr_buf_share(buf)), 0);
+		ck_assert_int_gt(sfr_conn_send(holders[0], buf), 0);
+	}
+}
+
+static void holders_are_ended(int world, int count)
+{
+	sfr_loop *loop = loop_in(world, SOON "buffers.count=8 buffers.receive=1");
+	sfr_server *server = serve(loop, &echo_all, &here);
+	sfr_server *holding = serve(loop, &hold, &there);
+	int asks = peer_of(server), i;
+
+	for (i = 0; i < count; i++)
+		close(peer_of(holding));
+	turns_until(loop, here.opened && there.opened == count);
+	holders_fill(loop, count);
+	ck_assert_int_eq(send(asks, "hello", 5, MSG_NOSIGNAL), 5);
+	run_until_stopped(loop);
+
+	for (i = 0; i < count; i++) {
+		ck_assert_int_eq(there.reasons[i], -SFR_ESLOW);
+		close(peers[i]);
+	}
+	ask_and_hear(loop, asks, 1);
+	close(asks);
+	assert_recovered(loop, server, &here);
+}
+
+START_TEST(slow_peers_are_ended_when_nothing_else_happens)
+{
+	holders_are_ended(_i, 1);
+}
+END_TEST
+
+/* Each buffer is held by the slowest of those it was said to. */
+START_TEST(those_that_never_read_what_all_hear_do_not_keep_the_buffers_of_it)
+{
+	holders_are_ended(_i, HOLDERS);
 }
 END_TEST
 
@@ -309,6 +485,14 @@ int main(void)
 	world_test(tcase, an_honest_peer_is_served_though_few_pourers_are_never_ended);
 	world_test(tcase, a_peer_that_reads_a_little_is_not_ended);
 	world_test(tcase, a_shortage_is_told_once);
+	tcase = peers_case(suite, "those who read beside those who do not");
+	world_test(tcase, one_peer_that_never_reads_does_not_keep_8_buffers_from_the_others);
+	world_test(tcase, one_peer_that_never_reads_does_not_keep_a_whole_budget_from_the_others);
+	world_test(tcase, a_hundred_peers_that_never_read_do_not_keep_64_buffers_from_the_others);
+	world_test(tcase, a_peer_that_reads_late_hears_everything);
+	tcase = peers_case(suite, "nothing else happens");
+	world_test(tcase, slow_peers_are_ended_when_nothing_else_happens);
+	world_test(tcase, those_that_never_read_what_all_hear_do_not_keep_the_buffers_of_it);
 	tcase = peers_case(suite, "a chat");
 	world_test(tcase, chat_guests_that_never_read_are_ended_and_nothing_is_copied_for_them);
 	return world_run(suite);
