@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max, size_t stack_size,
-		       void (*run)(struct sfr__work *work),
+		       void (*run)(struct sfr__workers *workers, struct sfr__work *work),
 		       void (*tell)(struct sfr__workers *workers))
 {
 	*workers = (struct sfr__workers){
@@ -53,7 +53,7 @@ static void *worker_main(void *arg)
 
 		if (work) {
 			pthread_mutex_unlock(&workers->mutex);
-			workers->run(work);
+			workers->run(workers, work);
 			pthread_mutex_lock(&workers->mutex);
 			work_done(workers, work);
 			continue;
@@ -126,7 +126,7 @@ int sfr__workers_give(struct sfr__workers *workers, struct sfr__work *work)
 void sfr__workers_do(struct sfr__workers *workers, struct sfr__work *work)
 {
 	work->state = SFR__WORK_BEGUN;
-	workers->run(work);
+	workers->run(workers, work);
 	pthread_mutex_lock(&workers->mutex);
 	work_done(workers, work);
 	pthread_mutex_unlock(&workers->mutex);

@@ -17,7 +17,8 @@ enum sfr__work_state { SFR__WORK_NONE, SFR__WORK_WAITING, SFR__WORK_BEGUN };
 
 struct sfr__work {
 	struct sfr__hook hook;
-	uint8_t state; /* enum sfr__work_state; under the mutex */
+	int32_t result; /* for `run` to leave */
+	uint8_t state;  /* enum sfr__work_state; under the mutex */
 };
 
 struct sfr__workers {
@@ -27,7 +28,7 @@ struct sfr__workers {
 	struct sfr__hook done;
 	unsigned waiting_count, idle, threads_count, threads_max;
 	bool ending;
-	void (*run)(struct sfr__work *work);
+	void (*run)(struct sfr__workers *workers, struct sfr__work *work);
 	void (*tell)(struct sfr__workers *workers);
 	pthread_t *threads;
 	size_t stack_size; /* of a thread; 0: as the threads of the program have it */
@@ -37,7 +38,7 @@ struct sfr__workers {
  * there may be more by the time the owner looks. Costs nothing until there is some. The stacks of threads take addresses
  * (RLIMIT_AS), 8 MiB each by default: `stack_size` is what the work needs, or 0 where nobody knows. */
 void sfr__workers_init(struct sfr__workers *workers, unsigned threads_max, size_t stack_size,
-		       void (*run)(struct sfr__work *work),
+		       void (*run)(struct sfr__workers *workers, struct sfr__work *work),
 		       void (*tell)(struct sfr__workers *workers));
 
 /* Waits for what is being done. */

@@ -18,7 +18,6 @@
 struct errand {
 	struct sfr__work work;
 	sfr_op *op;
-	int result;
 };
 
 static struct errand *errand_of(const sfr_op *op)
@@ -27,18 +26,18 @@ static struct errand *errand_of(const sfr_op *op)
 }
 
 /* On a worker, or without one. The op is in flight, so nobody changes it. */
-static void errand_run(struct sfr__work *work)
+static void errand_run(struct sfr__workers *workers, struct sfr__work *work)
 {
-	struct errand *errand = sfr__container(work, struct errand, work);
-	const sfr_op *op = errand->op;
+	const sfr_op *op = sfr__container(work, struct errand, work)->op;
 
+	(void)workers;
 	if (op->kind == SFR__OP_WORK) {
 		sfr_work_fn *fn = (sfr_work_fn *)(uintptr_t)op->sqe.addr;
 
-		errand->result = fn((void *)(uintptr_t)op->sqe.addr3);
+		work->result = fn((void *)(uintptr_t)op->sqe.addr3);
 		return;
 	}
-	errand->result = sfr__syscall_run(&op->sqe);
+	work->result = sfr__syscall_run(&op->sqe);
 }
 
 static void errand_tell(struct sfr__workers *workers)
@@ -91,7 +90,7 @@ void sfr__errands_collect(sfr_loop *loop)
 	while (!sfr__list_empty(&done)) {
 		struct errand *errand = sfr__container(done.next, struct errand, work.hook);
 		sfr_op *op = errand->op;
-		int result = errand->result;
+		int result = errand->work.result;
 
 		sfr__list_remove(&errand->work.hook);
 		free(errand);

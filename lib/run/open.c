@@ -12,8 +12,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What else a loop takes comes from the allocator, which asks the system for as much at a time. */
-#define HEAP_SIZE ((uint64_t)256 * 1024)
+/* What else a loop takes: from the allocator, which asks the system for 128 KiB and more at a time, and an interpreter's
+ * first requests. */
+#define REST_SIZE ((uint64_t)512 * 1024)
 
 static int ops_reserve(void *above, size_t bufs)
 {
@@ -92,7 +93,7 @@ uint64_t sfr__loop_addresses(const struct sfr__settings *settings)
 
 	queues += 2 * (cq_entries ? cq_entries : 4 * entries) * sizeof(struct io_uring_cqe);
 	return sfr__pool_addresses(&spec) + sfr__array_addresses(sizeof(sfr_op), spec.count) +
-	       queues + HEAP_SIZE;
+	       queues + REST_SIZE;
 }
 
 /* No loop can be made without `what`, of so many bytes: say so. Returns err. */

@@ -15,14 +15,17 @@
 
 struct sfr__request {
 	struct io_uring_sqe sqe; /* a copy: the entry in the queue is free again */
-	uint64_t time_ns;  /* of a timeout: how long, or until when; else how long until a retry */
-	unsigned char *at; /* where its bytes are: as the SQE says, or a buffer that was picked */
+	union {
+		uint64_t time_ns; /* of a timeout: how long, or until when */
+		/* Where its bytes are: as the SQE says, or a buffer that was picked. */
+		unsigned char *at;
+	};
 	uint32_t len;
 	uint32_t done; /* bytes of it transferred by earlier attempts */
 	int fd;        /* what sqe.fd stands for */
 	int fd_in;     /* of a splice: what sqe.splice_fd_in stands for */
-	unsigned step; /* how far it has come: see sqe/step.h; 0 is the beginning */
 	uint32_t told; /* what its descriptor is ready for, of a POLL_ADD; 0: nobody said, ask */
+	uint8_t step;  /* how far it has come: see sqe/step.h; 0 is the beginning */
 	bool no_more;  /* of a message: what was transferred is all that there is */
 };
 

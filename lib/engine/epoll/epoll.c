@@ -25,14 +25,6 @@
 
 #define SHORT_OF_MEMORY_NS 1000000 /* entries that could not be taken are tried again after this */
 
-/* A request, as it waits here. */
-struct waiting {
-	struct sfr__waiter waiter; /* for its descriptor */
-	struct sfr__work work;     /* or for a worker */
-	bool with_workers;
-	bool has_copy; /* its descriptor is one of ours, for its file must stay open */
-};
-
 struct epoll {
 	struct sfr__interpreter interpreter;
 	struct sfr__watches watches;
@@ -48,9 +40,9 @@ struct epoll {
 	struct epoll_event events[EVENTS_MAX];
 };
 
-static struct waiting *waiting_of(const struct sfr__flight *flight)
+static struct sfr__waiter *waiter_of(const struct sfr__flight *flight)
 {
-	return (struct waiting *)(uintptr_t)flight;
+	return (struct sfr__waiter *)(uintptr_t)flight;
 }
 
 static struct epoll *epoll_of(const struct sfr__engine *engine)
@@ -62,13 +54,13 @@ static struct epoll *epoll_of(const struct sfr__engine *engine)
  * Work.
  */
 
-static void work_run(struct sfr__work *work)
+static void work_run(struct sfr__workers *workers, struct sfr__work *work)
 {
-	struct sfr__flight *flight = &sfr__container(work, struct waiting, work)->waiter.flight;
-	struct epoll *epoll = epoll_of(&flight->interpreter->engine);
+	struct sfr__flight *flight = sfr__container(work, struct sfr__flight, work);
+	struct epoll *epoll = sfr__container(workers, struct epoll, workers);
 	uint64_t before = sfr__calls;
 
-	flight->result = sfr__syscall_do(&flight->request);
+	work->result = sfr__syscall_do(&flight->request);
 	atomic_fetch_add_explicit(&epoll->worker_calls, sfr__calls - before, memory_order_relaxed);
 }
 
@@ -119,7 +111,7 @@ static int request_copy(struct epoll *epoll, struct sfr__flight *flight)
 	int copy, copy_in = -1;
 
 	if (flight->request.fd < 0 || flight->request.sqe.opcode == IORING_OP_CLOSE ||
-	    waiting_of(flight)->has_copy)
+	    waiter_of(flight)->has_copy)
 		return 0;
 	copy = descriptor_copy(epoll, flight->request.fd);
 	if (copy >= 0 && two)
@@ -130,15 +122,15 @@ static int request_copy(struct epoll *epoll, struct sfr__flight *flight)
 		return copy < 0 ? copy : copy_in;
 	flight->request.fd = copy;
 	flight->request.fd_in = copy_in;
-	waiting_of(flight)->has_copy = true;
+	waiter_of(flight)->has_copy = true;
 	return 0;
 }
 
 static void request_forget_copy(struct epoll *epoll, struct sfr__flight *flight)
 {
-	if (!waiting_of(flight)->has_copy)
+	if (!waiter_of(flight)->has_copy)
 		return;
-	waiting_of(flight)->has_copy = false;
+	waiter_of(flight)->has_copy = false;
 	descriptor_drop(epoll, flight->request.fd);
 	if (flight->request.fd_in >= 0)
 		descriptor_drop(epoll, flight->request.fd_in);
@@ -152,8 +144,8 @@ static int request_give(struct epoll *epoll, struct sfr__flight *flight)
 	if (r == 0)
 		r = request_copy(epoll, flight);
 	if (r == 0)
-		r = sfr__workers_give(&epoll->workers, &waiting_of(flight)->work);
-	waiting_of(flight)->with_workers = r == 0;
+		r = sfr__workers_give(&epoll->workers, &flight->work);
+	waiter_of(flight)->with_workers = r == 0;
 	return r;
 }
 
@@ -168,17 +160,16 @@ static void work_collect(struct epoll *epoll)
 								       memory_order_relaxed);
 	sfr__workers_collect(&epoll->workers, &done);
 	while (!sfr__list_empty(&done)) {
-		struct waiting *waiting = sfr__container(done.next, struct waiting, work.hook);
-		struct sfr__flight *flight = &waiting->waiter.flight;
+		struct sfr__flight *flight = sfr__container(done.next, struct sfr__flight, hook);
 
-		sfr__list_remove(&waiting->work.hook);
-		waiting->with_workers = false;
+		sfr__list_remove(&flight->hook);
+		waiter_of(flight)->with_workers = false;
 		if (sfr__syscall_is_for_later(&flight->request))
 			sfr__interpreter_retry(&epoll->interpreter, flight);
-		else if (flight->result == SFR__NOT_YET)
+		else if (flight->work.result == SFR__NOT_YET)
 			(void)sfr__interpreter_go_on(&epoll->interpreter, flight);
 		else
-			sfr__interpreter_finish(&epoll->interpreter, flight, flight->result);
+			sfr__interpreter_finish(&epoll->interpreter, flight, flight->work.result);
 	}
 }
 
@@ -240,7 +231,7 @@ static int request_wait(struct epoll *epoll, struct sfr__flight *flight)
 static int epoll_attempt(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
 	(void)interpreter;
-	if (waiting_of(flight)->with_workers)
+	if (waiter_of(flight)->with_workers)
 		return SFR__NOT_YET;
 	return sfr__syscall_try(&flight->request);
 }
@@ -250,14 +241,14 @@ static int epoll_wait_for(struct sfr__interpreter *interpreter, struct sfr__flig
 {
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 
-	if (waiting_of(flight)->with_workers) /* how far it is by now is the worker's to write */
+	if (waiter_of(flight)->with_workers) /* how far it is by now is the worker's to write */
 		return SFR__NOT_YET;
 	if (sfr__syscall_blocks(&flight->request) ||
-	    waiting_of(flight)->waiter.fd != sfr__syscall_fd(&flight->request))
+	    waiter_of(flight)->fd != sfr__syscall_fd(&flight->request))
 		sfr__watch_remove(&epoll->watches, flight); /* it waits for something else now */
-	if (waiting_of(flight)->waiter.watched && forward)
+	if (waiter_of(flight)->watched && forward)
 		sfr__watch_revive(&epoll->watches, flight);
-	if (waiting_of(flight)->waiter.watched)
+	if (waiter_of(flight)->watched)
 		return SFR__NOT_YET;
 	return request_wait(epoll, flight);
 }
@@ -266,10 +257,10 @@ static bool epoll_forget(struct sfr__interpreter *interpreter, struct sfr__fligh
 {
 	struct epoll *epoll = epoll_of(&interpreter->engine);
 
-	if (waiting_of(flight)->with_workers &&
-	    !sfr__workers_take_back(&epoll->workers, &waiting_of(flight)->work))
+	if (waiter_of(flight)->with_workers &&
+	    !sfr__workers_take_back(&epoll->workers, &flight->work))
 		return false;
-	waiting_of(flight)->with_workers = false;
+	waiter_of(flight)->with_workers = false;
 	sfr__watch_remove(&epoll->watches, flight);
 	return true;
 }
@@ -552,7 +543,7 @@ int sfr__epoll_open(struct sfr__engine **out, const struct sfr__settings *settin
 	if (!epoll)
 		return -ENOMEM;
 	epoll->interpreter.calls = &interpreter_calls;
-	epoll->interpreter.flight_size = sizeof(struct waiting);
+	epoll->interpreter.flight_size = sizeof(struct sfr__waiter);
 	epoll->interpreter.engine.calls = &epoll_calls;
 	epoll->interpreter.engine.system = &sfr__plain_system;
 	epoll->interpreter.engine.features = features_offered(settings);

@@ -301,7 +301,7 @@ static int watch_move(struct sfr__watches *watches, struct watch *watch, int fd,
 		sfr__list_remove(&flight->hook);
 		sfr__list_append(&kept->requests, &flight->hook);
 		flight->request.fd = waiter_of(flight)->fd = copy;
-		flight->number = -1;
+		flight->request.sqe.fd = -1;
 	}
 	watch_drop(watches, watch, fd);
 	kept->outlives = true;

@@ -24,6 +24,8 @@ struct sfr__waiter {
 	uint32_t events; /* of it */
 	uint32_t since;  /* the round in which it began to */
 	bool watched;
+	bool with_workers; /* the engine's: it waits for one instead */
+	bool has_copy;     /* its descriptor is one of ours, for its file must stay open */
 };
 
 struct sfr__watches {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Flight: requests in chunks of growing size, and a hash table of those in flight.
+ * Flight: requests in an array that grows, and a hash table of those in flight.
  *
- * Chunks are never given back before the end, so taking a request after a reserve cannot fail. If
+ * The array never shrinks before the end, so taking a request after a reserve cannot fail. If
  * the table cannot grow for want of memory, its buckets get longer and nothing else happens.
  */
 #include "engine/interpreter/flight.h"
@@ -10,37 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_MIN 64
-#define CHUNK_MAX 8192
+#define FLIGHTS_MAX ((size_t)1 << 31)
+#define PER_PLACE 2 /* of the table, on average, when it grows */
 
-struct sfr__flights {
-	struct sfr__flights *next;
-	unsigned count;
-	_Alignas(struct sfr__flight) unsigned char memory[]; /* zero, but for what requests keep */
-};
-
-/* Each chunk is as large as all before it. False without memory. */
-static bool chunk_add(struct sfr__interpreter *interpreter, unsigned count_min)
+void sfr__flights_init(struct sfr__interpreter *interpreter)
 {
-	struct sfr__flights *last = interpreter->chunks, *chunk;
-	unsigned count = last ? 2 * last->count : CHUNK_MIN, i;
-
-	count = count > CHUNK_MAX ? CHUNK_MAX : count;
-	count = count < count_min ? count_min : count;
-	chunk = calloc(1, sizeof(*chunk) + count * interpreter->flight_size);
-	if (!chunk)
-		return false;
-	chunk->count = count;
-	chunk->next = last;
-	interpreter->chunks = chunk;
-	for (i = 0; i < count; i++) {
-		struct sfr__flight *flight = (void *)(chunk->memory + i * interpreter->flight_size);
-
-		flight->interpreter = interpreter;
-		sfr__list_init(&flight->timer.hook);
-		sfr__flight_give(interpreter, flight);
-	}
-	return true;
+	sfr__array_init(&interpreter->flights, interpreter->flight_size, FLIGHTS_MAX);
+	sfr__array_init(&interpreter->alarms, sizeof(struct sfr__alarm), FLIGHTS_MAX);
 }
 
 /* The free ones are not counted: a reserve looks at no more of them than it asks for. */
@@ -50,37 +26,45 @@ bool sfr__flights_reserve(struct sfr__interpreter *interpreter, unsigned count)
 
 	for (; flight && count; flight = flight->next)
 		count--;
-	return !count || chunk_add(interpreter, count);
+	return !count || (sfr__array_grow(&interpreter->flights, interpreter->made + count) == 0 &&
+			  sfr__array_grow(&interpreter->alarms, interpreter->made + count) == 0);
 }
 
 void sfr__flights_free_all(struct sfr__interpreter *interpreter)
 {
-	while (interpreter->chunks) {
-		struct sfr__flights *chunk = interpreter->chunks;
-
-		interpreter->chunks = chunk->next;
-		free(chunk);
-	}
+	sfr__array_fini(&interpreter->flights);
+	sfr__array_fini(&interpreter->alarms);
 	free(interpreter->table);
+}
+
+static struct sfr__flight *flight_get(struct sfr__interpreter *interpreter)
+{
+	struct sfr__flight *flight = interpreter->free;
+
+	if (sfr__likely(flight != NULL))
+		interpreter->free = flight->next;
+	else
+		flight = sfr__array_at(&interpreter->flights, interpreter->made++);
+	return flight;
 }
 
 struct sfr__flight *sfr__flight_take(struct sfr__interpreter *interpreter,
 				     const struct io_uring_sqe *sqe)
 {
-	struct sfr__flight *flight = interpreter->free;
+	struct sfr__flight *flight = flight_get(interpreter);
 
-	interpreter->free = flight->next;
 	flight->request.sqe = *sqe;
 	flight->next = NULL;
 	flight->request.done = 0;
-	flight->request.fd = flight->number = sqe->fd;
+	flight->request.fd = sqe->fd;
 	flight->request.fd_in = sqe->splice_fd_in;
 	flight->request.no_more = false;
-	flight->request.time_ns = 0;
-	flight->flags = 0;
-	atomic_store_explicit(&flight->cancelled, false, memory_order_relaxed);
 	flight->request.step = 0;
 	flight->request.told = 0;
+	flight->flags = 0;
+	atomic_store_explicit(&flight->cancelled, false, memory_order_relaxed);
+	flight->timed = false;
+	flight->retries = 0;
 	sfr__list_init(&flight->hook);
 	return flight;
 }
@@ -89,6 +73,13 @@ void sfr__flight_give(struct sfr__interpreter *interpreter, struct sfr__flight *
 {
 	flight->next = interpreter->free;
 	interpreter->free = flight;
+}
+
+struct sfr__alarm *sfr__flight_alarm(const struct sfr__interpreter *interpreter,
+				     const struct sfr__flight *flight)
+{
+	return sfr__array_at(&interpreter->alarms,
+			     sfr__array_index(&interpreter->flights, flight, interpreter->made));
 }
 
 static struct sfr__flight **place_of(struct sfr__interpreter *interpreter, uint64_t user_data)
@@ -131,7 +122,7 @@ static void table_grow(struct sfr__interpreter *interpreter)
 
 void sfr__flight_enter(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	if (interpreter->in_flight == interpreter->table_size)
+	if (interpreter->in_flight == PER_PLACE * interpreter->table_size)
 		table_grow(interpreter);
 	table_put(interpreter, flight);
 	interpreter->in_flight++;

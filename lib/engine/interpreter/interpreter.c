@@ -22,8 +22,8 @@
 #define TABLE_SIZE 64
 
 /* The times between attempts that were in vain. */
-#define RETRY_MIN_NS 1000000
-#define RETRY_MAX_NS 100000000
+#define RETRY_MIN_NS UINT64_C(1000000)
+#define RETRY_MAX_NS UINT64_C(100000000)
 
 static uint64_t time_now(const struct sfr__interpreter *interpreter)
 {
@@ -43,7 +43,7 @@ static void request_post(struct sfr__interpreter *interpreter, struct sfr__fligh
 		sfr__flight_give(interpreter, flight);
 		return;
 	}
-	flight->result = result;
+	flight->work.result = result;
 	interpreter->engine.overflows++;
 	sfr__list_append(&interpreter->late, &flight->hook);
 }
@@ -55,7 +55,7 @@ static void late_post(struct sfr__interpreter *interpreter)
 							    struct sfr__flight, hook);
 
 		sfr__list_remove(&flight->hook);
-		sfr__cq_write(interpreter, flight, flight->result, flight->flags);
+		sfr__cq_write(interpreter, flight, flight->work.result, flight->flags);
 		sfr__flight_give(interpreter, flight);
 	}
 }
@@ -67,8 +67,10 @@ static void late_post(struct sfr__interpreter *interpreter)
 /* Its timer, if that runs. */
 static void timer_stop(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	if (!sfr__list_empty(&flight->timer.hook))
-		sfr__wheel_remove(&interpreter->wheel, &flight->timer);
+	if (sfr__likely(!flight->timed))
+		return;
+	flight->timed = false;
+	sfr__wheel_remove(&interpreter->wheel, &sfr__flight_alarm(interpreter, flight)->timer);
 }
 
 static void limit_stop(struct sfr__interpreter *interpreter, struct sfr__flight *limit)
@@ -143,7 +145,7 @@ static bool cancel_matches(const struct io_uring_sqe *cancel, const struct sfr__
 		return true;
 	if (cancel->cancel_flags & IORING_ASYNC_CANCEL_FD)
 		return flight->request.sqe.opcode != IORING_OP_TIMEOUT &&
-		       flight->number == cancel->fd;
+		       flight->request.sqe.fd == cancel->fd;
 	return flight->request.sqe.user_data == cancel->addr;
 }
 
@@ -201,41 +203,57 @@ static int cancel_run(struct sfr__interpreter *interpreter, const struct io_urin
  * Timeouts.
  */
 
-static void timer_arm(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
-		      uint64_t now, uint64_t at, void (*fire)(struct sfr__timer *))
+static struct sfr__alarm *timer_arm(struct sfr__interpreter *interpreter,
+				    struct sfr__flight *flight, uint64_t now, uint64_t at,
+				    void (*fire)(struct sfr__timer *))
 {
-	flight->timer.fire = fire;
+	struct sfr__alarm *alarm = sfr__flight_alarm(interpreter, flight);
+
+	alarm->interpreter = interpreter;
+	alarm->flight = flight;
+	alarm->timer.fire = fire;
+	flight->timed = true;
 	if (!interpreter->wheel.count) /* nobody turned it while it was empty */
 		sfr__wheel_advance(&interpreter->wheel, now);
-	sfr__wheel_add(&interpreter->wheel, &flight->timer, at);
+	sfr__wheel_add(&interpreter->wheel, &alarm->timer, at);
+	return alarm;
 }
 
-static void timeout_arm(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
-			void (*fire)(struct sfr__timer *))
+/* One that fires is off the wheel. */
+static struct sfr__alarm *alarm_of(struct sfr__timer *timer)
+{
+	struct sfr__alarm *alarm = sfr__container(timer, struct sfr__alarm, timer);
+
+	alarm->flight->timed = false;
+	return alarm;
+}
+
+static struct sfr__alarm *timeout_arm(struct sfr__interpreter *interpreter,
+				      struct sfr__flight *flight, void (*fire)(struct sfr__timer *))
 {
 	uint64_t now = time_now(interpreter), at = flight->request.time_ns;
 
 	if (!(flight->request.sqe.timeout_flags & IORING_TIMEOUT_ABS))
 		at = sfr__time_after(now, at);
-	timer_arm(interpreter, flight, now, at, fire);
+	return timer_arm(interpreter, flight, now, at, fire);
 }
 
 static void timeout_fired(struct sfr__timer *timer)
 {
-	struct sfr__flight *flight = sfr__container(timer, struct sfr__flight, timer);
+	struct sfr__alarm *alarm = alarm_of(timer);
 
-	flight_end(flight->interpreter, flight, -ETIME);
+	flight_end(alarm->interpreter, alarm->flight, -ETIME);
 }
 
 /* The op before a LINK_TIMEOUT took too long. The timeout completes first, then the op. */
 static void limit_fired(struct sfr__timer *timer)
 {
-	struct sfr__flight *limit = sfr__container(timer, struct sfr__flight, timer);
-	struct sfr__flight *flight = limit->limits;
-	struct sfr__interpreter *interpreter = limit->interpreter;
+	struct sfr__alarm *alarm = alarm_of(timer);
+	struct sfr__flight *flight = alarm->limits;
+	struct sfr__interpreter *interpreter = alarm->interpreter;
 
-	flight->next = limit->next;
-	request_post(interpreter, limit, -ETIME);
+	flight->next = alarm->flight->next;
+	request_post(interpreter, alarm->flight, -ETIME);
 	(void)request_cancel(interpreter, flight); /* if it cannot be stopped, it ends late */
 }
 
@@ -252,10 +270,8 @@ static int request_fly(struct sfr__interpreter *interpreter, struct sfr__flight 
 	if (r != SFR__NOT_YET)
 		return r;
 	sfr__flight_enter(interpreter, flight);
-	if (limit && limit->request.sqe.opcode == IORING_OP_LINK_TIMEOUT) {
-		limit->limits = flight;
-		timeout_arm(interpreter, limit, limit_fired);
-	}
+	if (limit && limit->request.sqe.opcode == IORING_OP_LINK_TIMEOUT)
+		timeout_arm(interpreter, limit, limit_fired)->limits = flight;
 	return SFR__NOT_YET;
 }
 
@@ -305,7 +321,7 @@ static void due_start(struct sfr__interpreter *interpreter)
 static void retry_stop(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
 	timer_stop(interpreter, flight);
-	flight->request.time_ns = 0;
+	flight->retries = 0;
 }
 
 /* A full completion queue holds it up, too: that is not in vain. */
@@ -338,26 +354,24 @@ bool sfr__interpreter_go_on(struct sfr__interpreter *interpreter, struct sfr__fl
 
 static void retry_fired(struct sfr__timer *timer)
 {
-	struct sfr__flight *flight = sfr__container(timer, struct sfr__flight, timer);
-	struct sfr__interpreter *interpreter = flight->interpreter;
+	struct sfr__alarm *alarm = alarm_of(timer);
 
-	if (!sfr__interpreter_go_on(interpreter, flight))
-		sfr__interpreter_retry(interpreter, flight);
+	if (!sfr__interpreter_go_on(alarm->interpreter, alarm->flight))
+		sfr__interpreter_retry(alarm->interpreter, alarm->flight);
 }
 
 void sfr__interpreter_retry(struct sfr__interpreter *interpreter, struct sfr__flight *flight)
 {
-	uint64_t now;
+	uint64_t now, wait_ns = RETRY_MIN_NS << flight->retries;
 
-	if (!sfr__list_empty(&flight->timer.hook))
+	if (flight->timed)
 		return;
+	if (wait_ns < RETRY_MAX_NS)
+		flight->retries++;
+	else
+		wait_ns = RETRY_MAX_NS;
 	now = time_now(interpreter);
-	flight->request.time_ns = flight->request.time_ns ? 2 * flight->request.time_ns
-							  : RETRY_MIN_NS;
-	if (flight->request.time_ns > RETRY_MAX_NS)
-		flight->request.time_ns = RETRY_MAX_NS;
-	timer_arm(interpreter, flight, now, sfr__time_after(now, flight->request.time_ns),
-		  retry_fired);
+	timer_arm(interpreter, flight, now, sfr__time_after(now, wait_ns), retry_fired);
 }
 
 void sfr__interpreter_finish(struct sfr__interpreter *interpreter, struct sfr__flight *flight,
@@ -473,6 +487,7 @@ int sfr__interpreter_init(struct sfr__interpreter *interpreter, unsigned sq_entr
 {
 	struct sfr__queue *queue = &interpreter->engine.queue;
 
+	sfr__flights_init(interpreter);
 	sfr__list_init(&interpreter->due);
 	sfr__list_init(&interpreter->late);
 	*queue = (struct sfr__queue){

@@ -19,28 +19,46 @@
 #ifndef SFR_LIB_ENGINE_INTERPRETER_INTERPRETER_H
 #define SFR_LIB_ENGINE_INTERPRETER_INTERPRETER_H
 
+#include "base/array.h"
 #include "base/list.h"
 #include "base/timer.h"
+#include "base/workers.h"
 #include "engine/engine.h"
 #include "sqe/request.h"
 #include <stdatomic.h>
 
 struct sfr__interpreter;
 
-/* A request from being taken to its completion. What an engine wants to know besides it keeps behind, in a
- * structure of its own that begins with this one. */
+/*
+ * A request from being taken to its completion. What an engine wants to know besides it keeps behind, in a structure of
+ * its own that begins with this one.
+ *
+ * Most of them are receives of connections on which nothing happens. So it has what these need, and the time is kept
+ * elsewhere: see struct sfr__alarm. By request.sqe.fd it can be cancelled: -1 once that descriptor was closed.
+ */
 struct sfr__flight {
 	struct sfr__request request;
 	struct sfr__flight *next;   /* the member of its row that comes after it */
 	struct sfr__flight *bucket; /* the next one in its place of the table */
-	struct sfr__interpreter *interpreter;
-	struct sfr__flight *limits; /* a LINK_TIMEOUT: the op it limits */
-	struct sfr__timer timer;    /* of a timeout, or a retry */
-	struct sfr__hook hook; /* where it waits: the engine's while that has it, else the core's */
-	int number;     /* the descriptor by which it can be cancelled; -1 once that was closed */
-	int32_t result; /* the CQE: */
-	uint32_t flags;
+	union {
+		/* Where it waits: the engine's while that has it, else the core's. */
+		struct sfr__hook hook;
+		struct sfr__work
+			work; /* the same, for engines with workers; and the result of the CQE */
+	};
+	uint32_t flags;        /* of the CQE */
 	atomic_bool cancelled; /* wanted to end while it could not: it does at the next chance */
+	bool timed;            /* its alarm is set */
+	uint8_t retries;       /* how many there were in succession */
+};
+
+/* The time of a request that is a timeout, or is retried. Each request has one, by its index. Memory that is not used
+ * is not taken, so those that are never set cost nothing. */
+struct sfr__alarm {
+	struct sfr__timer timer;
+	struct sfr__interpreter *interpreter;
+	struct sfr__flight *flight;
+	struct sfr__flight *limits; /* a LINK_TIMEOUT: the op it limits */
 };
 
 static inline bool sfr__is_cancelled(const struct sfr__flight *flight)
@@ -86,10 +104,12 @@ struct sfr__buf_group {
 struct sfr__interpreter {
 	struct sfr__engine engine;
 	const struct sfr__interpreter_calls *calls;
-	size_t flight_size;        /* of the engine's structure that begins with a request */
-	unsigned cq_head, cq_tail; /* what the queue points to */
-	struct sfr__flight *free;
-	struct sfr__flights *chunks;  /* all memory of requests */
+	size_t flight_size;           /* of the engine's structure that begins with a request */
+	unsigned cq_head, cq_tail;    /* what the queue points to */
+	struct sfr__array flights;    /* all memory of requests */
+	struct sfr__array alarms;     /* by the index of a request */
+	size_t made;                  /* requests used at least once */
+	struct sfr__flight *free;     /* of these */
 	struct sfr__flight **table;   /* in flight, by user_data */
 	size_t table_size, in_flight; /* a power of two; how many */
 	struct sfr__hook due;         /* members whose turn has come, through `hook` */

@@ -35,7 +35,7 @@ static int files_resolve(const struct sfr__interpreter *interpreter, struct sfr_
 {
 	if (flight->request.sqe.flags & IOSQE_FIXED_FILE) {
 		flight->request.fd = fixed_file(interpreter, (unsigned)flight->request.sqe.fd);
-		flight->number = -1;
+		flight->request.sqe.fd = -1;
 		if (flight->request.fd < 0)
 			return flight->request.fd;
 	}
