@@ -13,7 +13,6 @@
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>
-#include <stdlib.h>
 
 const char *const sfr__conn_states[] = {
 	[SFR__CONN_CONNECTING] = "connecting", [SFR__CONN_OPEN] = "open",
@@ -79,8 +78,8 @@ static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	sfr__conn_move(conn, SFR__CONN_CLOSED, sfr_errname(conn->reason));
 	conn->fd = -1; /* the number may be somebody else's already */
 	conn->other = 0;
-	if (conn->handlers.on_close)
-		conn->handlers.on_close(conn, conn->reason, conn->arg);
+	if (conn->handlers->on_close)
+		conn->handlers->on_close(conn, conn->reason, conn->arg);
 	conn_free(conn);
 	if (server)
 		net->conn_closed(server);
@@ -133,13 +132,13 @@ sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
 		conn = sfr__container(net->spare.next, sfr_conn, hook);
 		sfr__list_remove(&conn->hook);
 	} else {
-		conn = malloc(sizeof(*conn));
+		conn = sfr__array_get(&net->memory, net->made);
 		if (!conn)
 			return NULL;
-		net->loop->stats.heap_allocs++;
+		net->made++;
 	}
 	*conn = (sfr_conn){
-		.net = net, .server = server, .fd = fd, .handlers = *handlers, .arg = arg};
+		.net = net, .server = server, .fd = fd, .handlers = handlers, .arg = arg};
 	sfr__list_append(&net->conns, &conn->hook);
 	net->conn_count++;
 	sfr__list_init(&conn->dirty);
@@ -150,8 +149,8 @@ static void conn_open(sfr_conn *conn)
 {
 	sfr__conn_move(conn, SFR__CONN_OPEN, conn->server ? "accepted" : "dialled");
 	sfr__conn_touch(conn);
-	if (conn->handlers.on_open)
-		conn->handlers.on_open(conn, conn->arg);
+	if (conn->handlers->on_open)
+		conn->handlers->on_open(conn, conn->arg);
 }
 
 bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,

@@ -30,7 +30,7 @@ struct sfr_conn {
 	struct sfr__net *net;
 	sfr_server *server; /* NULL if dialled */
 	void *data;
-	sfr_handlers handlers;
+	const sfr_handlers *handlers; /* of sfr__net_handlers() */
 	void *arg;
 	int fd;
 	int reason;
@@ -41,12 +41,12 @@ struct sfr_conn {
 	bool local_finished; /* nothing more will be sent */
 	bool told_peer;      /* the peer knows that */
 	bool unread_known;   /* FAILED: all else has ended, and `unread` counts down */
-	uint32_t unread;     /* bytes that the kernel had then */
 	bool asked;          /* the send in flight is cancelled to know how far it got */
 	bool held;           /* `dirty` is on the list of those that receive nothing for now */
 	bool single;         /* its receive was armed for one buffer each */
 	uint16_t round;      /* of the net's relief, to which `kept` belongs */
 	uint32_t kept;       /* bytes that on_data kept or gave to others in that round */
+	uint32_t unread;     /* FAILED: bytes that the kernel had then */
 	uint32_t sent_at;    /* when the send in flight began, in ticks */
 	sfr_ticket recv, send, other; /* what is in flight; other: connect, shutdown or close */
 	struct sfr__send_queue queue;
@@ -56,7 +56,7 @@ struct sfr_conn {
 bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,
 			const sfr_handlers *handlers, void *arg);
 
-/* A connection on a descriptor that is not connected yet. NULL without memory. */
+/* A connection on a descriptor that is not connected yet. `handlers` are of sfr__net_handlers(). NULL without memory. */
 sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
 			const sfr_handlers *handlers, void *arg);
 

@@ -11,6 +11,9 @@
 #include "net/server.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define CONNS_MAX ((size_t)1 << 31)
 
 /*
  * Connections.
@@ -60,6 +63,41 @@ static void conn_settle(sfr_conn *conn)
 	case SFR__CONN_CLOSING:
 		conn_settle_closing(conn);
 		break;
+	}
+}
+
+/*
+ * Handlers.
+ */
+
+struct sfr__handler_set {
+	struct sfr__handler_set *next;
+	sfr_handlers handlers;
+};
+
+const sfr_handlers *sfr__net_handlers(struct sfr__net *net, const sfr_handlers *handlers)
+{
+	struct sfr__handler_set *set = net->handlers;
+
+	while (set && memcmp(&set->handlers, handlers, sizeof(*handlers)) != 0)
+		set = set->next;
+	if (set)
+		return &set->handlers;
+	set = malloc(sizeof(*set));
+	if (!set)
+		return NULL;
+	*set = (struct sfr__handler_set){net->handlers, *handlers};
+	net->handlers = set;
+	return &set->handlers;
+}
+
+static void handler_sets_free(struct sfr__net *net)
+{
+	while (net->handlers) {
+		struct sfr__handler_set *set = net->handlers;
+
+		net->handlers = set->next;
+		free(set);
 	}
 }
 
@@ -125,12 +163,8 @@ static void net_free(struct sfr__resident *resident)
 
 	sfr__servers_free(net);
 	sfr__relief_fini(net);
-	while (!sfr__list_empty(&net->spare)) {
-		sfr_conn *conn = sfr__container(net->spare.next, sfr_conn, hook);
-
-		sfr__list_remove(&conn->hook);
-		free(conn);
-	}
+	sfr__array_fini(&net->memory);
+	handler_sets_free(net);
 	free(net);
 }
 
@@ -154,6 +188,7 @@ struct sfr__net *sfr__net_of(sfr_loop *loop)
 	sfr__list_init(&net->conns);
 	sfr__list_init(&net->dirty);
 	sfr__list_init(&net->spare);
+	sfr__array_init(&net->memory, sizeof(sfr_conn), CONNS_MAX);
 	sfr__list_init(&net->servers);
 	sfr__relief_init(net);
 	loop->resident = &net->resident;

@@ -16,6 +16,9 @@ struct sfr__net {
 	struct sfr__hook conns;
 	struct sfr__hook dirty; /* connections with something to do before the engine is entered */
 	struct sfr__hook spare; /* closed ones, for reuse */
+	struct sfr__array memory; /* of all of them */
+	size_t made;              /* used at least once */
+	struct sfr__handler_set *handlers;
 	struct sfr__hook servers;
 	/* Upcall to the servers: one of them has one connection less. */
 	void (*conn_closed)(sfr_server *server);
@@ -23,6 +26,9 @@ struct sfr__net {
 	size_t conn_count;
 	struct sfr__relief relief;
 };
+
+/* These handlers, kept until the net is freed: a program has few sets of them and many connections. NULL without memory. */
+const sfr_handlers *sfr__net_handlers(struct sfr__net *net, const sfr_handlers *handlers);
 
 /* The net of a loop, made when first asked for. NULL without memory. */
 struct sfr__net *sfr__net_of(sfr_loop *loop);

@@ -28,8 +28,8 @@ static void conn_peer_finished(sfr_conn *conn)
 	conn->peer_finished = true;
 	if (!sfr__conn_settings(conn)->server.half_open)
 		conn->local_finished = true;
-	else if (conn->handlers.on_data)
-		conn->handlers.on_data(conn, 0, NULL, conn->arg);
+	else if (conn->handlers->on_data)
+		conn->handlers->on_data(conn, 0, NULL, conn->arg);
 }
 
 /* Bytes came that the kernel had when a send failed. */
@@ -44,8 +44,8 @@ static void conn_heard(sfr_conn *conn, uint32_t count)
 
 static void conn_deliver(sfr_conn *conn, int result, sfr_buf *buf)
 {
-	if (conn->state <= SFR__CONN_FAILED && conn->handlers.on_data)
-		conn->handlers.on_data(conn, result, buf, conn->arg);
+	if (conn->state <= SFR__CONN_FAILED && conn->handlers->on_data)
+		conn->handlers->on_data(conn, result, buf, conn->arg);
 	else
 		sfr_buf_release(buf);
 }

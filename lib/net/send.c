@@ -45,8 +45,8 @@ static void conn_unchoke(sfr_conn *conn)
 	if (!conn->choked || conn->queue.memory > sfr__conn_settings(conn)->server.low_water)
 		return;
 	conn->choked = false;
-	if (conn->handlers.on_drain)
-		conn->handlers.on_drain(conn, conn->arg);
+	if (conn->handlers->on_drain)
+		conn->handlers->on_drain(conn, conn->arg);
 }
 
 /*

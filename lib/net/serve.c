@@ -95,12 +95,13 @@ int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers,
 	if (r < 0)
 		return r;
 	net = sfr__net_of(loop);
+	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
 	server = calloc(1, sizeof(*server));
 	refusal_clear(loop);
-	r = net && server ? socket_for(loop, address, &parsed) : -ENOMEM;
+	r = handlers && server ? socket_for(loop, address, &parsed) : -ENOMEM;
 	if (r < 0)
 		goto free_server;
-	*server = (sfr_server){.net = net, .fd = r, .handlers = *handlers, .arg = arg};
+	*server = (sfr_server){.net = net, .fd = r, .handlers = handlers, .arg = arg};
 	r = socket_listen(loop, server->fd, address, &parsed);
 	if (r < 0)
 		goto close_fd;
@@ -127,8 +128,9 @@ int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, 
 	if (fd < 0)
 		return fd;
 	net = sfr__net_of(loop);
+	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
 	refusal_clear(loop);
-	fd = net ? socket_for(loop, address, &parsed) : -ENOMEM;
+	fd = handlers ? socket_for(loop, address, &parsed) : -ENOMEM;
 	if (fd < 0)
 		return fd;
 	conn = sfr__conn_new(net, NULL, fd, handlers, arg);

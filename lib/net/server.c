@@ -151,7 +151,7 @@ static void server_accepted(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 		return;
 	}
 	server->conns++;
-	if (!sfr__conn_accepted(server->net, server, result, &server->handlers, server->arg))
+	if (!sfr__conn_accepted(server->net, server, result, server->handlers, server->arg))
 		sfr__server_conn_closed(server);
 }
 

@@ -18,7 +18,7 @@ struct sfr_server {
 	bool complained;   /* about the accept error that lasts */
 	sfr_ticket accept; /* or the wait before the next */
 	size_t conns;
-	sfr_handlers handlers;
+	const sfr_handlers *handlers; /* of sfr__net_handlers() */
 	void *arg;
 };
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /*
@@ -569,4 +570,40 @@ void assert_recovered(sfr_loop *loop, const sfr_server *server, const struct tol
 	swarm_run(&swarm, loop, server);
 	assert_deserted(loop, server, told);
 	ck_assert_int_eq(open_descriptors(), before);
+}
+
+/*
+ * The process.
+ */
+
+long memory_now(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	long all, resident = 0, of_files = 0;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%ld %ld %ld", &all, &resident, &of_files), 3);
+	fclose(file);
+	return (resident - of_files) * sysconf(_SC_PAGESIZE);
+}
+
+bool memory_tells(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return false;
+#else
+	return !under_valgrind();
+#endif
+}
+
+int descriptors_for(int wanted, int each)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_cur < (rlim_t)each * (rlim_t)wanted + 100)
+		wanted = (int)(limit.rlim_cur - 100) / each;
+	return wanted;
 }

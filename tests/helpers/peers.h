@@ -135,4 +135,12 @@ void swarm_run(struct swarm *swarm, sfr_loop *loop, const sfr_server *server);
 /* The server is as new: nobody is there, every buffer and descriptor is back, and it serves. */
 void assert_recovered(sfr_loop *loop, const sfr_server *server, const struct told *told);
 
+/* Bytes of memory that the process has, without those of files; and whether they say what the library takes:
+ * instruments take some, too. */
+long memory_now(void);
+bool memory_tells(void);
+
+/* How many peers this process may have descriptors for, `each` of them: as many as `wanted`, if possible. */
+int descriptors_for(int wanted, int each);
+
 #endif

@@ -8,7 +8,6 @@
 #include <safer_ring/error.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define KIB 1024
@@ -20,41 +19,7 @@
 
 static char zeros[64 * KIB];
 static int peers[GUESTS_MAX];
-static long pages_before;
-
-/* Pages of memory that the process has. */
-static long pages_now(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	long all, resident = 0;
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_eq(fscanf(file, "%ld %ld", &all, &resident), 2);
-	fclose(file);
-	return resident;
-}
-
-static bool pages_tell(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	return false;
-#else
-	return !under_valgrind();
-#endif
-}
-
-/* How many guests this process may have descriptors for, two each. */
-static int guests_of(int wanted)
-{
-	struct rlimit limit;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = limit.rlim_max;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	if (limit.rlim_cur < (rlim_t)(2 * wanted + 100))
-		wanted = (int)(limit.rlim_cur - 100) / 2;
-	return wanted;
-}
+static long memory_before;
 
 static void guests_come(sfr_loop *loop, const sfr_server *server, int count)
 {
@@ -65,7 +30,7 @@ static void guests_come(sfr_loop *loop, const sfr_server *server, int count)
 		peer_narrow(peers[i]);
 		turns_until(loop, here.opened >= i + 1);
 	}
-	pages_before = pages_now();
+	memory_before = memory_now();
 }
 
 static void guests_go(sfr_loop *loop, int count)
@@ -82,11 +47,11 @@ static void guests_go(sfr_loop *loop, int count)
 static void assert_within_budget(sfr_loop *loop, int conns)
 {
 	sfr_loop_stats stats = stats_of(loop);
-	long grown = (pages_now() - pages_before) * sysconf(_SC_PAGESIZE);
 
 	ck_assert_uint_le(stats.bytes_max, stats.budget);
-	if (pages_tell())
-		ck_assert_int_le(grown, (long)stats.budget + conns * KIB + 16 * MIB);
+	if (memory_tells())
+		ck_assert_int_le(memory_now() - memory_before,
+				 (long)stats.budget + conns * KIB + 16 * MIB);
 }
 
 /* As much as the peer's end takes. True if it took something. */
@@ -137,7 +102,7 @@ START_TEST(peers_that_pour_and_never_read_take_no_more_than_the_budget)
 {
 	sfr_loop *loop = loop_in(_i, BUDGET SOON);
 	sfr_server *server = serve(loop, &echo_narrow, &here);
-	int count = guests_of(60), round, honest;
+	int count = descriptors_for(60, 2), round, honest;
 
 	guests_come(loop, server, count);
 	while (!stats_of(loop).shortages) /* what the kernel has room for comes first */
@@ -405,7 +370,7 @@ START_TEST(chat_guests_that_never_read_are_ended_and_nothing_is_copied_for_them)
 {
 	sfr_loop *loop = loop_in(_i, BUDGET SOON "server.queue_max=1GiB");
 	sfr_server *server = serve(loop, &chat, &here);
-	int count = guests_of(GUESTS_MAX), talker;
+	int count = descriptors_for(GUESTS_MAX, 2), talker;
 	static char heard[64 * KIB];
 	uint64_t said = 0;
 	ssize_t n;
