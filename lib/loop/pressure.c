@@ -39,9 +39,14 @@ static void pressure_begin(sfr_loop *loop)
 void sfr__pressure_look(sfr_loop *loop)
 {
 	struct sfr__pressure *pressure = &loop->pressure;
-	uint64_t left = sfr__pressure_left(loop), low;
+	const uint64_t quarter = sfr__pool_limit(loop->pool) / 4;
+	uint64_t left, low;
 
-	if (sfr__likely(!pressure->on && left > sfr__pool_limit(loop->pool) / 4))
+	/* What was never taken is often enough by itself. */
+	if (sfr__likely(!pressure->on && sfr__pool_room(loop->pool) > quarter))
+		return;
+	left = sfr__pressure_left(loop);
+	if (!pressure->on && left > quarter)
 		return;
 	low = low_mark(loop->pool);
 	if (!pressure->on && left <= low)
