@@ -117,9 +117,8 @@ static bool net_flush(struct sfr__resident *resident)
 
 	sfr__servers_flush(net);
 	sfr__relief_turn(net);
-	if (sfr__list_empty(&net->dirty))
-		return false;
-	net->now_ns = sfr__loop_clock_ns(net->loop);
+	if (!sfr__list_empty(&net->dirty))
+		net->now_ns = sfr__loop_clock_ns(net->loop);
 	sfr__list_move(&dirty, &net->dirty);
 	while (!sfr__list_empty(&dirty)) {
 		sfr_conn *conn = sfr__container(dirty.next, sfr_conn, dirty);
@@ -127,6 +126,7 @@ static bool net_flush(struct sfr__resident *resident)
 		sfr__list_remove(&conn->dirty);
 		conn_settle(conn);
 	}
+	sfr__relief_wait(net);
 	return !sfr__list_empty(&net->dirty);
 }
 

@@ -85,7 +85,6 @@ static void slow_ask(struct sfr__net *net)
 	}
 	for (i = 0; i < count; i++)
 		sfr__conn_ask(slow[i].conn);
-	relief->asked += count;
 	if (count == relief->batch && relief->batch < BATCH_MAX)
 		relief->batch *= 2;
 	if (!count)
@@ -95,22 +94,6 @@ static void slow_ask(struct sfr__net *net)
 /*
  * The life of a shortage.
  */
-
-static void timer_set(struct sfr__net *net)
-{
-	struct sfr__relief *relief = &net->relief;
-	uint64_t due = UINT64_MAX;
-
-	if (!relief->asked) /* else their answers wake the loop */
-		due = relief->slow_at_ns;
-	if (!sfr__list_empty(&relief->held) && relief->round_end_ns < due)
-		due = relief->round_end_ns;
-	if (relief->timed)
-		sfr__wheel_remove(&net->loop->wheel, &relief->timer);
-	relief->timed = due != UINT64_MAX;
-	if (relief->timed)
-		sfr__wheel_add(&net->loop->wheel, &relief->timer, due);
-}
 
 /* Its wake-up is all there is to it. */
 static void timer_fired(struct sfr__timer *timer)
@@ -167,7 +150,24 @@ void sfr__relief_turn(struct sfr__net *net)
 		round_begin(net, now);
 	if (!relief->asked && now >= relief->slow_at_ns)
 		slow_ask(net);
-	timer_set(net);
+}
+
+void sfr__relief_wait(struct sfr__net *net)
+{
+	struct sfr__relief *relief = &net->relief;
+	uint64_t due = UINT64_MAX;
+
+	if (sfr__likely(!relief->on))
+		return;
+	if (!relief->asked) /* else their answers wake the loop */
+		due = relief->slow_at_ns;
+	if (!sfr__list_empty(&relief->held) && relief->round_end_ns < due)
+		due = relief->round_end_ns;
+	if (relief->timed)
+		sfr__wheel_remove(&net->loop->wheel, &relief->timer);
+	relief->timed = due != UINT64_MAX;
+	if (relief->timed)
+		sfr__wheel_add(&net->loop->wheel, &relief->timer, due);
 }
 
 void sfr__relief_init(struct sfr__net *net)

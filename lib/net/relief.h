@@ -6,7 +6,8 @@
  *
  *	share   In each round, of 10 ms, a connection receives no more when what is queued for it, or what its on_data has
  *	        kept or given to others in that round, exceeds its part of half of what is left. So however many pour, a
- *	        round leaves the other half, and those who read what they asked for are served.
+ *	        round leaves the other half, unless each of them takes a first buffer of more than its part, and those
+ *	        who read what they asked for are served.
  *	        Receives that begin meanwhile are armed for one buffer each, so that none takes more before it is
  *	        looked at.
  *	slow    A connection whose send has made no progress for server.slow_after is ended, the longest first: one, then
@@ -40,7 +41,10 @@ struct sfr__relief {
 void sfr__relief_init(struct sfr__net *net);
 void sfr__relief_fini(struct sfr__net *net);
 
-/* Once a turn: begin, go on, or end. */
+/* Once a turn, before connections are settled: begin, go on, or end. */
 void sfr__relief_turn(struct sfr__net *net);
+
+/* And after that: have the loop woken for what is next. */
+void sfr__relief_wait(struct sfr__net *net);
 
 #endif

@@ -66,6 +66,7 @@ uint64_t sfr__conn_waited(const sfr_conn *conn, uint64_t now_ns)
 void sfr__conn_ask(sfr_conn *conn)
 {
 	conn->asked = true;
+	conn->net->relief.asked++;
 	sfr__ticket_cancel(sfr__conn_loop(conn), conn->send);
 }
 
@@ -75,6 +76,7 @@ static int conn_answered(sfr_conn *conn, int result)
 	sfr_loop *loop = sfr__conn_loop(conn);
 
 	conn->asked = false;
+	sfr__invariant(conn->net->relief.asked > 0);
 	conn->net->relief.asked--;
 	if (loop->draining || (result != 0 && result != -ECANCELED))
 		return result;
