@@ -556,7 +556,7 @@ static void events_await(uint64_t until)
 {
 	static struct epoll_event events[EVENTS_MAX];
 	uint64_t now = clock_now();
-	uint64_t left = until > now ? until - now : 0;
+	uint64_t left = until > now && !options.spin ? until - now : 0;
 	struct __kernel_timespec timeout = {.tv_sec = (long long)(left / SECOND),
 					    .tv_nsec = (long long)(left % SECOND)};
 	/* The C library may be older than the call: musl got it late. */

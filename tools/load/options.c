@@ -38,6 +38,8 @@ static const char help[] =
 	"                             at its own time, and its latency counts from that time even if\n"
 	"                             it had to wait for --pipeline. Default: a new message as soon as\n"
 	"                             one is back.\n"
+	"  --spin                     never sleep: look for answers all the time. Waking a load that\n"
+	"                             sleeps costs the server more than a small message does.\n"
 	"\n"
 	"What to show:\n"
 	"  --pid PID                  the server's process: tells its CPU time per message\n"
@@ -174,6 +176,7 @@ enum option_name {
 	OPTION_MESSAGES,
 	OPTION_WARMUP,
 	OPTION_RATE,
+	OPTION_SPIN,
 	OPTION_PID,
 	OPTION_JSON,
 	OPTION_QUIET,
@@ -190,6 +193,7 @@ static const struct option names[] = {
 	{"messages", required_argument, NULL, OPTION_MESSAGES},
 	{"warmup", required_argument, NULL, OPTION_WARMUP},
 	{"rate", required_argument, NULL, OPTION_RATE},
+	{"spin", no_argument, NULL, OPTION_SPIN},
 	{"pid", required_argument, NULL, OPTION_PID},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
@@ -224,6 +228,9 @@ static void option_take(load_options *options, int name)
 		break;
 	case OPTION_RATE:
 		options->rate = positive_of("rate", optarg, 1e9);
+		break;
+	case OPTION_SPIN:
+		options->spin = true;
 		break;
 	case OPTION_PID:
 		options->pid = (pid_t)whole_of("pid", optarg, INT32_MAX);

@@ -22,6 +22,7 @@ typedef struct load_options {
 	uint64_t messages; /* per connection; 0: no limit */
 	double warmup;     /* seconds */
 	double rate;       /* messages per second, all connections together; 0: closed loop */
+	bool spin;         /* never sleep */
 	pid_t pid;         /* 0: no server process to look at */
 	bool json;
 	bool quiet;
