@@ -25,9 +25,14 @@
 
 enum sfr__recv_group { SFR__RECV_COMMON, SFR__RECV_STREAM, SFR__RECV_GROUPS };
 
-/* Of the stream ring, where the budget has them to spare: the largest that a block may be, and how many. */
+/* The largest that a block for streams may be. They are smaller where so many of them would take more than a quarter of
+ * the memory that is left. */
 #define SFR__RECV_BLOCK ((uint32_t)256 * 1024)
 #define SFR__RECV_BLOCKS 8U
+
+/* Bytes that an incremental ring holds. What a turn receives is then still in the processor's cache when it is sent, and
+ * so are the blocks that come back. Running dry costs less than memory that is not. */
+#define SFR__RECV_WARM ((uint32_t)512 * 1024)
 
 /* What a receive that is armed counts for: it may take more, but most take less. */
 #define SFR__RECV_SHARE ((uint32_t)64 * 1024)

@@ -199,6 +199,14 @@ static int common_open(sfr_loop *loop)
 						false);
 }
 
+/* How many blocks an incremental ring holds. */
+static uint32_t stream_capacity(uint32_t block_size)
+{
+	uint32_t count = SFR__RECV_WARM / block_size;
+
+	return count < SFR__RECV_BLOCKS ? count : SFR__RECV_BLOCKS;
+}
+
 static int stream_open(sfr_loop *loop, struct sfr__recv_ring *recv)
 {
 	const bool parts = sfr__has(loop->engine->features, SFR__FEATURE_INCREMENTAL);
@@ -212,7 +220,9 @@ static int stream_open(sfr_loop *loop, struct sfr__recv_ring *recv)
 		r = sfr__kept_init(&loop->kept, loop->engine->queue.cq_mask + 1);
 	if (r == 0)
 		r = sfr__recv_ring_open(recv, loop->engine, SFR__RECV_STREAM, &loop->pool->stream,
-					(uint32_t)(total / block_max), parts);
+					parts ? stream_capacity(loop->pool->stream.block_size)
+					      : (uint32_t)(total / block_max),
+					parts);
 	if (r < 0)
 		return r;
 	sfr__recv_ring_fill(recv, loop->pool);

@@ -289,6 +289,23 @@ START_TEST(the_count_of_used_blocks_is_the_kernels)
 }
 END_TEST
 
+START_TEST(an_incremental_ring_holds_what_a_cache_does)
+{
+	int count = 3, i;
+	sfr_loop *loop = loop_with_channels(_i, ROOMY, count);
+	const struct sfr__recv_ring *recv = &loop->recv[SFR__RECV_STREAM];
+
+	keep_most = 4;
+	for (i = 0; i < 30; i++) {
+		channel_send(i % count, 60000);
+		turn_until_true(loop, all_arrived, &count);
+		if (is_incremental(loop))
+			ck_assert_uint_le(recv->room, SFR__RECV_WARM);
+	}
+	kept_release_all();
+}
+END_TEST
+
 START_TEST(an_idle_receive_holds_no_buffer)
 {
 	sfr_loop *loop = loop_with_channels(_i, ROOMY, 20);
@@ -583,6 +600,7 @@ int main(void)
 	tc = world_case(suite, "blocks");
 	world_test(tc, ends_and_cancelled_receives_use_up_nothing);
 	world_test(tc, the_count_of_used_blocks_is_the_kernels);
+	world_test(tc, an_incremental_ring_holds_what_a_cache_does);
 	world_test(tc, an_idle_receive_holds_no_buffer);
 	world_test(tc, messages_of_a_seqpacket_socket_stay_whole);
 	tc = world_case(suite, "parts");
