@@ -198,15 +198,16 @@ typedef struct sfr_loop_stats {
 	uint64_t ops;       /**< Operations submitted. */
 	uint64_t parked;    /**< Times a receive had to wait for a buffer. */
 	uint64_t overflows; /**< Turns that found the completion queue overflown. */
-	uint64_t
-		bufs_total; /**< Buffers that were made, of all sizes; without those of the heap. */
+	/** Buffers that were made, of all sizes; without those of the heap. */
+	uint64_t bufs_total;
 	uint64_t bufs_free; /**< Of these, to be had. */
-	uint64_t
-		bufs_ring; /**< Of these, with the kernel for whatever arrives next, and nothing else. */
+	/** Of these, with the kernel for whatever arrives next, and nothing else. */
+	uint64_t bufs_ring;
 	uint64_t bufs_held;     /**< Of these, with callers, in operations or in send queues. */
 	uint64_t bufs_held_max; /**< The most that were held so at the end of a turn. */
 	/** Times the heap was asked, for buffers, connections, gathered sends. */
 	uint64_t heap_allocs;
+	uint64_t copied_out; /**< 0: since 0.2 nothing is copied to make room for others. */
 	uint64_t budget; /**< Bytes that all buffers may take together; 0: see buffers.budget. */
 	uint64_t bytes_made; /**< Bytes that those of bufs_total take; they stay until the end. */
 	uint64_t bytes_heap; /**< Bytes of buffers of the heap that are out. */

@@ -281,8 +281,9 @@ static void receive_size_note(sfr_op *op, uint32_t len)
 		run = 0;
 		if (is_large || (!op->loop->pressure.on && stream_is_open(op->loop)))
 			op->sqe.user_data ^= DRAWS_ON_STREAM;
-		if (op->loop->recv[SFR__RECV_STREAM].incremental)
-			op->sqe.user_data &= ~(uint64_t)MAY_MOVE; /* a part is as small as its bytes */
+		if (op->loop->recv[SFR__RECV_STREAM]
+			    .incremental) /* a part is as small as its bytes */
+			op->sqe.user_data &= ~(uint64_t)MAY_MOVE;
 	}
 	op->sqe.user_data = (op->sqe.user_data & ((1U << RUN_SHIFT) - 1)) | run << RUN_SHIFT;
 }
