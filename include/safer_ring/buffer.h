@@ -92,7 +92,7 @@ SFR_API sfr_buf *sfr_buf_share(sfr_buf *buf);
 
 /**
  * Make a chain: sent and written as if it were one buffer. Its parts are at head, head->next and so on.
- * Costs a walk along head's chain: to build a long one, begin at its end.
+ * What it costs does not depend on how long they are, but for the first time after a chain came back.
  *
  * @param head Taken, and given back as the result. NULL: the result is tail.
  * @param tail Taken: from now on it is head's, to be touched and not to be released or given. A chain

@@ -39,8 +39,15 @@ static bool give_one(struct sfr__buf *b)
 	return inside;
 }
 
-/* The parts behind the head. Callers can write to `next`: a chain ends where it does not lead to one of
- * its parts. */
+/* Whether this is the last part of a chain, as far as is known of it without a walk. */
+static bool is_last(const struct sfr__buf *b)
+{
+	return b && sfr__buf_state_of(b) == SFR__BUF_PART && !b->view.next && b->before &&
+	       b->before->view.next == &b->view;
+}
+
+/* The parts behind the head, which is not given yet. Callers can write to `next`: a chain ends where it does not lead
+ * to one of its parts, and its end must be the one that is known. */
 static int give_parts(struct sfr__buf *head)
 {
 	struct sfr__buf *b = head;
@@ -56,7 +63,7 @@ static int give_parts(struct sfr__buf *head)
 		r = give_one(next) ? r : -EINVAL;
 		b = next;
 	}
-	return r;
+	return sfr__unlikely(b != head->last && is_last(head->last)) ? -EINVAL : r;
 }
 
 static const char *not_owned(const struct sfr__buf *b)
@@ -76,32 +83,31 @@ int sfr__buf_give(struct sfr__pool *pool, sfr_buf *buf)
 	if (sfr__unlikely(sfr__buf_state_of(b) != SFR__BUF_OWNED))
 		return sfr__misuse(pool->abort, -SFR_EINFLIGHT, "a buffer was given that is %s",
 				   not_owned(b));
-	if (sfr__unlikely(!give_one(b)))
-		r = sfr__misuse(pool->abort, -EINVAL, "a buffer was given whose data left it");
 	if (sfr__unlikely(buf->next != NULL) && give_parts(b) < 0)
 		r = sfr__misuse(pool->abort, -EINVAL,
 				"a chain was given whose `next` was written to, or a part's data "
 				"left it");
+	if (sfr__unlikely(!give_one(b)))
+		r = sfr__misuse(pool->abort, -EINVAL, "a buffer was given whose data left it");
 	if (sfr__unlikely(b->pool != pool) && !sfr__pool_is_alone(b->pool) && r == 0)
 		r = sfr__misuse(pool->abort, -EINVAL, "a buffer was given to another loop");
 	return r;
 }
 
-static void return_one(struct sfr__buf *b, enum sfr__buf_state state)
+static void return_one(struct sfr__buf *b, uint32_t len, enum sfr__buf_state state)
 {
 	sfr__invariant(sfr__buf_state_of(b) == SFR__BUF_GIVEN);
 	sfr__buf_set_state(b, state);
 	b->view.data = b->base + b->given_at;
+	b->view.len = len;
+	b->last = NULL; /* and `before` */
 }
 
 void sfr__buf_return(sfr_buf *buf, uint32_t len)
 {
-	return_one(sfr__buf(buf), SFR__BUF_OWNED);
-	buf->len = len;
-	while (sfr__unlikely((buf = buf->next) != NULL)) {
-		return_one(sfr__buf(buf), SFR__BUF_PART);
-		buf->len = sfr__buf_len(buf);
-	}
+	return_one(sfr__buf(buf), len, SFR__BUF_OWNED);
+	while (sfr__unlikely((buf = buf->next) != NULL))
+		return_one(sfr__buf(buf), sfr__buf_len(buf), SFR__BUF_PART);
 }
 
 void sfr__buf_drop(sfr_buf *buf)
@@ -143,37 +149,61 @@ uint64_t sfr__chain_measure(const sfr_buf *chain, size_t *parts_out)
 	return len;
 }
 
-/* The last part of a chain that is the caller's; NULL if it is not, or was tampered with. */
-static struct sfr__buf *chain_end(sfr_buf *head)
+/* The last part of a chain that is the caller's; NULL if it is not, or was tampered with. Each part is looked at. */
+static struct sfr__buf *chain_walk(sfr_buf *head)
 {
-	struct sfr__buf *b = sfr__buf(head);
+	struct sfr__buf *b = sfr__buf(head), *before = NULL;
 	size_t parts = 0;
 
 	if (sfr__buf_state_of(b) != SFR__BUF_OWNED)
 		return NULL;
 	while (b->view.next) {
+		before = b;
 		b = sfr__buf(b->view.next);
 		if (!sfr__pool_has(sfr__buf(head)->pool, b) ||
 		    sfr__buf_state_of(b) != SFR__BUF_PART || ++parts > b->pool->made)
 			return NULL;
 	}
+	if (before)
+		b->before = before;
 	return b;
+}
+
+/* The same. A walk is spared where the end is known: each append would cost one, and a long chain the square of its
+ * length. */
+static struct sfr__buf *chain_end(sfr_buf *head)
+{
+	const struct sfr__buf *b = sfr__buf(head);
+
+	return sfr__buf_state_of(b) == SFR__BUF_OWNED && b->view.next && is_last(b->last)
+		       ? b->last
+		       : chain_walk(head);
+}
+
+/* Parts behind the end of a chain that is the caller's. */
+static void chain_join(struct sfr__buf *head, struct sfr__buf *end, struct sfr__buf *tail,
+		       struct sfr__buf *tail_end)
+{
+	sfr__buf_set_state(tail, SFR__BUF_PART);
+	tail->before = end;
+	end->view.next = &tail->view;
+	head->last = tail_end;
 }
 
 sfr_buf *sfr_buf_append(sfr_buf *head, sfr_buf *tail)
 {
+	struct sfr__buf *end, *tail_end;
 	struct sfr__pool *pool;
-	struct sfr__buf *end;
 	bool sound;
 
 	if (!head || !tail)
 		return head ? head : tail;
 	pool = sfr__buf(head)->pool;
 	end = chain_end(head);
-	sound = tail != head && chain_end(tail);
+	tail_end = chain_end(tail);
+	sound = tail != head && tail_end;
 	if (end && sound && sfr__buf(tail)->pool == pool) {
-		sfr__buf_set_state(sfr__buf(tail), SFR__BUF_PART);
-		end->view.next = tail;
+		chain_join(sfr__buf(head), end, sfr__buf(tail), tail_end);
 		return head;
 	}
 	(void)sfr__misuse(pool->abort, -SFR_EINFLIGHT, "a buffer was appended %s",
@@ -205,7 +235,7 @@ sfr_buf *sfr_buf_share(sfr_buf *buf)
 {
 	sfr_buf *head, *last, *part;
 
-	if (!buf || !chain_end(buf)) {
+	if (!buf || !chain_walk(buf)) {
 		errno = SFR_EINFLIGHT;
 		return NULL;
 	}

@@ -49,12 +49,19 @@ struct sfr__buf {
 		size_t shares; /* SFR__SHARED: so many see its window, perhaps not it */
 	};
 	uint32_t size;      /* bytes of the window */
-	uint32_t given_at;  /* where its contents begin, from base */
-	uint32_t given_len; /* and how many there are */
 	atomic_uchar state; /* enum sfr__buf_state; see sfr__buf_state_of */
 	uint8_t kind;       /* enum sfr__buf_kind */
 	uint8_t was_shared; /* enum sfr__buf_shared: others see its window, or did */
 	uint8_t datagram;   /* it begins with the head of one: see op/datagram.h */
+	union {
+		struct {
+			uint32_t given_at;  /* GIVEN: where its contents begin, from base, */
+			uint32_t given_len; /* and how many there are */
+		};
+		struct sfr__buf *last; /* OWNED: the end of its chain; NULL: that is not known */
+		struct sfr__buf
+			*before; /* PART: the one in front of the last part, when it became that */
+	};
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct sfr__buf) == 64, "a descriptor is one cache line");

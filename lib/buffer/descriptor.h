@@ -51,6 +51,7 @@ static inline sfr_buf *sfr__descriptor_fill(struct sfr__buf *b, enum sfr__buf_ki
 	b->kind = (uint8_t)kind;
 	b->was_shared = SFR__UNSHARED;
 	b->datagram = 0;
+	b->last = NULL;
 	sfr__buf_set_state(b, SFR__BUF_OWNED);
 	return &b->view;
 }
