@@ -59,6 +59,8 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(size_t, sfr_loop_orphans, (const sfr_loop *loop), 0)                                     \
 	X(size_t, sfr_loop_orphan_list, (const sfr_loop *loop, sfr_orphan *out, size_t max), 0)    \
 	X(uint64_t, sfr_loop_now, (const sfr_loop *loop), 0)                                       \
+	X(bool, sfr_loop_is_draining, (const sfr_loop *loop), false)                               \
+	X(void *, sfr_loop_data, (const sfr_loop *loop), NULL)                                     \
 	X(const char *, sfr_loop_engine, (const sfr_loop *loop), "none")                           \
 	X(const char *, sfr_loop_engine_reason, (const sfr_loop *loop), "")                        \
 	X(const char *, sfr_loop_refusal, (const sfr_loop *loop), "")                              \
@@ -134,6 +136,9 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 
 #define SILENT(X)                                                         \
 	X(sfr_loop_stop, (sfr_loop * loop))                               \
+	X(sfr_loop_hold, (sfr_loop * loop))                               \
+	X(sfr_loop_unhold, (sfr_loop * loop))                             \
+	X(sfr_loop_set_data, (sfr_loop * loop, void *data))               \
 	X(sfr_loop_dump, (const sfr_loop *loop, FILE *out))               \
 	X(sfr_loop_on_msg, (sfr_loop * loop, sfr_msg_fn * fn, void *arg)) \
 	X(sfr_buf_release, (sfr_buf * buf))                               \

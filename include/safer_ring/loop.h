@@ -45,7 +45,7 @@ SFR_API int sfr_loop_new(sfr_loop **out, const sfr_config *cfg);
 
 /**
  * Run until sfr_loop_stop(), or until nothing is left to wait for: no operation, no posted function. (A
- * connection that neither receives, being paused or half open, nor sends waits for nothing.)
+ * connection that neither receives, being paused or half open, nor sends waits for nothing, nor does a loop that only takes messages: sfr_loop_hold().)
  *
  * @return 0; -SFR_ENESTED in a callback; -ENOTRECOVERABLE after a callback was left; -SFR_ETHREAD on a
  *         wrong thread; -SFR_EFORKED in a child of fork, which harms nothing; an error of the engine.
@@ -136,6 +136,39 @@ SFR_API int sfr_loop_fd(sfr_loop *loop);
  * @since 0.1
  */
 SFR_API int64_t sfr_loop_prepare(sfr_loop *loop);
+
+/**
+ * Keep sfr_loop_run() running though no operation is in flight: what will come is not the loop's to know, such as a
+ * message or a posted function from another thread. Holds are counted. They do not keep sfr_loop_drain() from ending,
+ * nor sfr_loop_free() from freeing.
+ *
+ * @thread The loop's; another one is refused, and the log says so.
+ * @since 0.2
+ */
+SFR_API void sfr_loop_hold(sfr_loop *loop);
+
+/**
+ * Take one sfr_loop_hold() back. Without one, nothing happens but a line in the log.
+ *
+ * @thread The loop's; for another one see sfr_loop_post().
+ * @since 0.2
+ */
+SFR_API void sfr_loop_unhold(sfr_loop *loop);
+
+/**
+ * Whether sfr_loop_drain() is at work. A callback that would begin an operation anew after -ECANCELED does not, then:
+ * it would be cancelled again, for ever.
+ *
+ * @thread The loop's.
+ * @since 0.2
+ */
+SFR_API bool sfr_loop_is_draining(const sfr_loop *loop);
+
+/** A pointer of yours, which the loop does not look at; NULL at first. @thread The loop's. @since 0.2 */
+SFR_API void *sfr_loop_data(const sfr_loop *loop);
+
+/** Set the pointer that sfr_loop_data() returns. @thread The loop's; another one is refused. @since 0.2 */
+SFR_API void sfr_loop_set_data(sfr_loop *loop, void *data);
 
 /** Operations submitted and not yet called back for the last time. @thread The loop's. @since 0.1 */
 SFR_API size_t sfr_loop_inflight(const sfr_loop *loop);

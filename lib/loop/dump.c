@@ -38,10 +38,10 @@ void sfr__loop_dump_head(const struct sfr__dump *dump)
 
 	sfr__dump_say(dump,
 		      "loop %p: engine %s, turn %" PRIu64
-		      ", %zu operations in flight, %zu of them abandoned%s%s\n",
+		      ", %zu operations in flight, %zu of them abandoned%s%s%s\n",
 		      (const void *)loop, loop->engine->calls->name, loop->stats.turns,
 		      loop->inflight, loop->orphans, loop->nesting.mark ? ", in a turn" : "",
-		      loop->draining ? ", draining" : "");
+		      loop->holds ? ", held" : "", loop->draining ? ", draining" : "");
 }
 
 /*

@@ -62,6 +62,38 @@ int sfr__loop_nested(const sfr_loop *loop, const void *frame, const char *what)
 		"on, and is not freed, as the kernel may still write to its buffers");
 }
 
+void sfr_loop_hold(sfr_loop *loop)
+{
+	if (sfr__loop_check(loop, "a loop was held") == 0)
+		loop->holds++;
+}
+
+void sfr_loop_unhold(sfr_loop *loop)
+{
+	if (sfr__loop_check(loop, "a loop was let go") < 0)
+		return;
+	if (loop->holds)
+		loop->holds--;
+	else
+		(void)sfr__loop_misuse(loop, -EINVAL, "a loop was let go that nobody held");
+}
+
+bool sfr_loop_is_draining(const sfr_loop *loop)
+{
+	return loop->draining;
+}
+
+void *sfr_loop_data(const sfr_loop *loop)
+{
+	return loop->data;
+}
+
+void sfr_loop_set_data(sfr_loop *loop, void *data)
+{
+	if (sfr__loop_check(loop, "a loop's data was set") == 0)
+		loop->data = data;
+}
+
 size_t sfr_loop_inflight(const sfr_loop *loop)
 {
 	return loop->inflight;

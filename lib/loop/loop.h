@@ -59,6 +59,8 @@ struct sfr_loop {
 	unsigned called;             /* callbacks in this turn */
 	atomic_bool bound;           /* the engine belongs to pool->thread */
 	struct sfr__nesting nesting; /* who takes turns, or has left in one */
+	size_t holds;                /* while there are some, a run goes on */
+	void *data;                  /* the program's */
 	bool draining;               /* what is submitted is cancelled at once */
 	bool row_first;              /* a row found no room: it goes before requests to cancel */
 	uint16_t batch_serial;       /* of the last one that was made */

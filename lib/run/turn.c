@@ -308,6 +308,12 @@ static bool ops_left(sfr_loop *loop)
 	return loop->inflight || resident_flush(loop) || loop->inflight || resident_waits(loop);
 }
 
+/* Whether a run goes on. */
+static bool run_goes_on(sfr_loop *loop)
+{
+	return loop->holds || ops_left(loop) || sfr__mailbox_full(&loop->mailbox);
+}
+
 int sfr_loop_step(sfr_loop *loop, int64_t timeout_ns)
 {
 	struct sfr__mark mark;
@@ -327,8 +333,7 @@ int sfr_loop_run(sfr_loop *loop)
 
 	if (r < 0)
 		return r;
-	while (r >= 0 && !atomic_exchange(&loop->mailbox.stop, false) &&
-	       (ops_left(loop) || sfr__mailbox_full(&loop->mailbox)))
+	while (r >= 0 && !atomic_exchange(&loop->mailbox.stop, false) && run_goes_on(loop))
 		r = turn(loop, -1);
 	run_end(loop);
 	return r < 0 ? r : 0;

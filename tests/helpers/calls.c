@@ -359,6 +359,11 @@ DOES(loop_stop, IN)
 DOES(loop_inflight, IN)
 DOES(loop_orphans, IN)
 DOES(loop_now, IN)
+DOES(loop_hold, IN)
+DOES(loop_unhold, IN)
+DOES(loop_is_draining, IN)
+DOES(loop_data, IN)
+DOES(loop_set_data, IN, caller)
 DOES(loop_engine, IN)
 DOES(loop_engine_reason, IN)
 DOES(loop_refusal, IN)
@@ -504,6 +509,11 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(READS, loop_orphans),
 			     ROW(READS, loop_orphan_list),
 			     ROW(READS, loop_now),
+			     ROW(SILENT, loop_hold),
+			     ROW(SILENT, loop_unhold),
+			     ROW(READS, loop_is_draining),
+			     ROW(READS, loop_data),
+			     ROW(SILENT, loop_set_data),
 			     ROW(OPEN, loop_engine),
 			     ROW(OPEN, loop_engine_reason),
 			     ROW(READS, loop_refusal),

@@ -53,6 +53,103 @@ START_TEST(a_step_without_work_lasts_as_long_as_it_may)
 }
 END_TEST
 
+static void *post_later(void *arg)
+{
+	ck_assert_int_eq(sfr_loop_post(arg, record_post, &seen), 0);
+	return NULL;
+}
+
+static void unhold(sfr_loop *loop, void *arg)
+{
+	(void)arg;
+	sfr_loop_unhold(loop);
+}
+
+static void *unhold_later(void *arg)
+{
+	post_later(arg);
+	ck_assert_int_eq(sfr_loop_post(arg, unhold, NULL), 0);
+	return NULL;
+}
+
+/* A loop that waits for messages alone. */
+START_TEST(a_held_loop_runs_until_it_is_let_go)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	pthread_t thread;
+
+	seen = (struct seen){0};
+	sfr_loop_hold(loop);
+	sfr_loop_hold(loop);
+	sfr_loop_unhold(loop);
+	ck_assert_int_eq(pthread_create(&thread, NULL, unhold_later, loop), 0);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_eq(seen.calls, 1);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+}
+END_TEST
+
+START_TEST(a_held_loop_can_be_stopped_drained_and_freed)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+
+	sfr_loop_hold(loop);
+	sfr_loop_stop(loop);
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
+}
+END_TEST
+
+START_TEST(a_loop_that_nobody_holds_is_not_let_go)
+{
+	sfr_loop *loop = loop_in(_i, "safety.abort=off");
+
+	log_listen();
+	sfr_loop_unhold(loop);
+	ck_assert_int_eq(log_lines, 1);
+	ck_assert_ptr_nonnull(strstr(log_line, "that nobody held"));
+	ck_assert_int_eq(sfr_loop_run(loop), 0);
+}
+END_TEST
+
+START_TEST(a_loop_carries_a_pointer_of_the_programs)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+
+	ck_assert_ptr_null(sfr_loop_data(loop));
+	sfr_loop_set_data(loop, &seen);
+	ck_assert_ptr_eq(sfr_loop_data(loop), &seen);
+}
+END_TEST
+
+/* What it says when it is asked in the callback of an op that is cancelled. */
+static bool said_draining;
+
+static void begin_anew_unless_draining(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	(void)buf;
+	ck_assert_int_eq(result, -ECANCELED);
+	said_draining = sfr_loop_is_draining(loop);
+	if (!said_draining)
+		sfr_submit(sfr_timeout(loop, 1000000000), begin_anew_unless_draining, arg);
+}
+
+START_TEST(a_callback_sees_that_the_loop_drains)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_ticket ticket = sfr_submit(sfr_timeout(loop, 1000000000), begin_anew_unless_draining,
+				       NULL);
+
+	sfr_cancel(loop, ticket);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 1);
+	ck_assert(!said_draining);
+	ck_assert_uint_eq(sfr_loop_inflight(loop), 1);
+	ck_assert_int_eq(sfr_loop_drain(loop, -1), 0);
+	ck_assert(said_draining && !sfr_loop_is_draining(loop));
+}
+END_TEST
+
 START_TEST(a_run_ends_when_it_is_told_to_and_the_ops_go_on)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
@@ -476,6 +573,11 @@ int main(void)
 	world_test(tc, a_loop_with_nothing_to_wait_for_returns_at_once);
 	world_test(tc, a_step_says_how_many_callbacks_ran);
 	world_test(tc, a_step_without_work_lasts_as_long_as_it_may);
+	world_test(tc, a_held_loop_runs_until_it_is_let_go);
+	world_test(tc, a_held_loop_can_be_stopped_drained_and_freed);
+	world_test(tc, a_loop_that_nobody_holds_is_not_let_go);
+	world_test(tc, a_loop_carries_a_pointer_of_the_programs);
+	world_test(tc, a_callback_sees_that_the_loop_drains);
 	world_test(tc, a_run_ends_when_it_is_told_to_and_the_ops_go_on);
 	world_test(tc, a_callback_may_stop_the_run);
 	world_test(tc, posted_functions_run_once_and_in_order);
