@@ -18,7 +18,7 @@
  * Refusals.
  */
 
-int sfr__batch_check(const sfr_batch *batch)
+int sfr__batch_check(const struct sfr__batch *batch)
 {
 	if (sfr__unlikely(!batch))
 		return -ENOMEM; /* it could not be made */
@@ -27,7 +27,7 @@ int sfr__batch_check(const sfr_batch *batch)
 	return sfr__loop_check(batch->loop, "a batch was used");
 }
 
-int sfr__batch_check_building(const sfr_batch *batch)
+int sfr__batch_check_building(const struct sfr__batch *batch)
 {
 	int r = sfr__batch_check(batch);
 
@@ -37,7 +37,7 @@ int sfr__batch_check_building(const sfr_batch *batch)
 }
 
 /* Of errors in building, the first is what submitting says. */
-static int batch_fail(sfr_batch *batch, int err)
+static int batch_fail(struct sfr__batch *batch, int err)
 {
 	if (batch->error == 0)
 		batch->error = err;
@@ -51,7 +51,7 @@ static int batch_fail(sfr_batch *batch, int err)
 sfr_batch *sfr_batch_new(sfr_loop *loop)
 {
 	int r = sfr__loop_check(loop, "a batch was made");
-	sfr_batch *batch = r == 0 ? calloc(1, sizeof(*batch)) : NULL;
+	struct sfr__batch *batch = r == 0 ? calloc(1, sizeof(*batch)) : NULL;
 
 	if (!batch) {
 		errno = r < 0 ? -r : ENOMEM;
@@ -64,10 +64,10 @@ sfr_batch *sfr_batch_new(sfr_loop *loop)
 	batch->ended = SFR__PLAN_NO_NODE;
 	sfr__list_init(&batch->hook);
 	sfr__list_append(&loop->batches, &batch->hook);
-	return batch;
+	return sfr__batch_handle(batch);
 }
 
-static int nodes_reserve(sfr_batch *batch)
+static int nodes_reserve(struct sfr__batch *batch)
 {
 	int32_t room = batch->node_room ? 2 * batch->node_room : 8;
 
@@ -84,7 +84,7 @@ static int nodes_reserve(sfr_batch *batch)
 }
 
 /* Its index, or why it cannot be added; it is the batch's then, too. */
-static int op_adopt(sfr_batch *batch, sfr_op *op)
+static int op_adopt(struct sfr__batch *batch, sfr_op *op)
 {
 	int32_t index = batch->plan.node_count;
 	int r = nodes_reserve(batch);
@@ -112,7 +112,7 @@ static int op_adopt(sfr_batch *batch, sfr_op *op)
 }
 
 /* 0; or the op is not one for this batch. */
-static int op_fits(const sfr_batch *batch, const sfr_op *op)
+static int op_fits(const struct sfr__batch *batch, const sfr_op *op)
 {
 	return op->loop == batch->loop && !sfr__op_is(op, SFR__KIND_MULTI) &&
 			       op->kind != SFR__OP_RAW
@@ -120,8 +120,9 @@ static int op_fits(const sfr_batch *batch, const sfr_op *op)
 		       : -EINVAL;
 }
 
-int sfr_batch_add(sfr_batch *batch, sfr_op *op)
+int sfr_batch_add(sfr_batch *handle, sfr_op *op)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = op ? sfr__op_check(op) : 0;
 
 	if (r < 0) /* not the caller's to give */
@@ -143,7 +144,7 @@ int sfr_batch_add(sfr_batch *batch, sfr_op *op)
 	return batch_fail(batch, r);
 }
 
-static int edge_declare(sfr_batch *batch, int op, int dependency, enum sfr__edge_kind kind)
+static int edge_declare(struct sfr__batch *batch, int op, int dependency, enum sfr__edge_kind kind)
 {
 	int r = sfr__batch_check_building(batch);
 
@@ -157,17 +158,21 @@ static int edge_declare(sfr_batch *batch, int op, int dependency, enum sfr__edge
 	return r < 0 ? batch_fail(batch, r) : 0;
 }
 
-int sfr_batch_after(sfr_batch *batch, int op, int dependency)
+int sfr_batch_after(sfr_batch *handle, int op, int dependency)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
+
 	return edge_declare(batch, op, dependency, SFR__EDGE_AFTER);
 }
 
-int sfr_batch_after_any(sfr_batch *batch, int op, int dependency)
+int sfr_batch_after_any(sfr_batch *handle, int op, int dependency)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
+
 	return edge_declare(batch, op, dependency, SFR__EDGE_ANY);
 }
 
-static void heir_add(sfr_batch *batch, int32_t from, int32_t to)
+static void heir_add(struct sfr__batch *batch, int32_t from, int32_t to)
 {
 	batch->nodes[to].source = from;
 	if (batch->nodes[from].heir < 0)
@@ -176,10 +181,11 @@ static void heir_add(sfr_batch *batch, int32_t from, int32_t to)
 		batch->nodes[from].heirs = true;
 }
 
-int sfr_batch_then(sfr_batch *batch, int previous, sfr_op *op)
+int sfr_batch_then(sfr_batch *handle, int previous, sfr_op *op)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	bool inherits = sfr__op_is_hollow(op);
-	int index = sfr_batch_add(batch, op), r;
+	int index = sfr_batch_add(handle, op), r;
 
 	if (index < 0)
 		return index;
@@ -189,8 +195,9 @@ int sfr_batch_then(sfr_batch *batch, int previous, sfr_op *op)
 	return r < 0 ? r : index;
 }
 
-int sfr_batch_within(sfr_batch *batch, uint64_t ns)
+int sfr_batch_within(sfr_batch *handle, uint64_t ns)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = sfr__batch_check_building(batch);
 
 	if (r == 0)
@@ -202,8 +209,9 @@ int sfr_batch_within(sfr_batch *batch, uint64_t ns)
  * What came of it.
  */
 
-int sfr_batch_result(const sfr_batch *batch, int op, int *result)
+int sfr_batch_result(const sfr_batch *handle, int op, int *result)
 {
+	const struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = sfr__batch_check(batch);
 
 	if (r < 0)
@@ -217,8 +225,9 @@ int sfr_batch_result(const sfr_batch *batch, int op, int *result)
 	return 0;
 }
 
-int sfr_batch_error(const sfr_batch *batch, int *op_out)
+int sfr_batch_error(const sfr_batch *handle, int *op_out)
 {
+	const struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = sfr__batch_check(batch);
 	int32_t i;
 
@@ -237,7 +246,7 @@ int sfr_batch_error(const sfr_batch *batch, int *op_out)
 }
 
 /* Why there is no buffer, for errno. */
-static int take_refusal(const sfr_batch *batch, int op)
+static int take_refusal(const struct sfr__batch *batch, int op)
 {
 	int r = sfr__batch_check(batch);
 
@@ -252,8 +261,9 @@ static int take_refusal(const sfr_batch *batch, int op)
 	return batch->nodes[op].gone ? SFR_ESTALE : ENODATA;
 }
 
-sfr_buf *sfr_batch_take(sfr_batch *batch, int op)
+sfr_buf *sfr_batch_take(sfr_batch *handle, int op)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	int err = take_refusal(batch, op);
 
 	if (err) {
@@ -268,7 +278,7 @@ sfr_buf *sfr_batch_take(sfr_batch *batch, int op)
  */
 
 /* What nobody took of one that is not running. */
-static void batch_empty(sfr_batch *batch)
+static void batch_empty(struct sfr__batch *batch)
 {
 	bool orphaned = sfr__list_empty(&batch->hook);
 	int32_t i;
@@ -286,8 +296,9 @@ static void batch_empty(sfr_batch *batch)
 	batch->plan.node_count = batch->plan.edge_count = 0;
 }
 
-int sfr_batch_reset(sfr_batch *batch)
+int sfr_batch_reset(sfr_batch *handle)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = sfr__batch_check(batch);
 
 	if (r < 0)
@@ -305,7 +316,7 @@ int sfr_batch_reset(sfr_batch *batch)
 }
 
 /* 0, or why it must stay. */
-static int batch_check_free(const sfr_batch *batch)
+static int batch_check_free(const struct sfr__batch *batch)
 {
 	int r;
 
@@ -317,8 +328,9 @@ static int batch_check_free(const sfr_batch *batch)
 	return sfr__loop_misuse(batch->loop, -SFR_EOPSINFLIGHT, "a batch was freed that runs");
 }
 
-void sfr_batch_free(sfr_batch *batch)
+void sfr_batch_free(sfr_batch *handle)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = batch ? batch_check_free(batch) : 0;
 
 	if (r < 0)

@@ -25,7 +25,7 @@ enum sfr__edge_kind {
 
 /* What is left of an op when it has ended, and what must be known of it before. */
 struct sfr__node {
-	sfr_batch *batch;
+	struct sfr__batch *batch;
 	sfr_op *op;              /* NULL from ENDED on */
 	sfr_buf *buf;            /* after that, until somebody takes it */
 	int result;              /* after that */
@@ -55,7 +55,7 @@ struct sfr__batch_waiter {
 	int failed;
 };
 
-struct sfr_batch {
+struct sfr__batch {
 	sfr_loop *loop;
 	const struct sfr__system
 		*system;       /* the loop's, which is still there when the loop is gone */
@@ -77,11 +77,22 @@ struct sfr_batch {
 	struct sfr__batch_waiter *waiter;
 };
 
-/* 0 if there is one, its loop is there, and the caller may use it. And if it is being built. */
-int sfr__batch_check(const sfr_batch *batch);
-int sfr__batch_check_building(const sfr_batch *batch);
+/* What callers have of it, and back. */
+static inline sfr_batch *sfr__batch_handle(const struct sfr__batch *batch)
+{
+	return (sfr_batch *)(uintptr_t)batch;
+}
 
-static inline bool sfr__batch_has(const sfr_batch *batch, int index)
+static inline struct sfr__batch *sfr__batch_of(const sfr_batch *handle)
+{
+	return (struct sfr__batch *)(uintptr_t)handle;
+}
+
+/* 0 if there is one, its loop is there, and the caller may use it. And if it is being built. */
+int sfr__batch_check(const struct sfr__batch *batch);
+int sfr__batch_check_building(const struct sfr__batch *batch);
+
+static inline bool sfr__batch_has(const struct sfr__batch *batch, int index)
 {
 	return index >= 0 && index < batch->plan.node_count;
 }
@@ -91,18 +102,18 @@ static inline int32_t sfr__node_index(const struct sfr__node *node)
 	return (int32_t)(node - node->batch->nodes);
 }
 
-static inline bool sfr__batch_is_building(const sfr_batch *batch)
+static inline bool sfr__batch_is_building(const struct sfr__batch *batch)
 {
 	return batch->state == SFR__BATCH_BUILDING || batch->state == SFR__BATCH_PLANNED;
 }
 
-static inline bool sfr__batch_is_done(const sfr_batch *batch)
+static inline bool sfr__batch_is_done(const struct sfr__batch *batch)
 {
 	return batch->state == SFR__BATCH_DONE || batch->state == SFR__BATCH_CANCELLED;
 }
 
 /* Submitted, and not done. */
-static inline bool sfr__batch_runs(const sfr_batch *batch)
+static inline bool sfr__batch_runs(const struct sfr__batch *batch)
 {
 	return !sfr__batch_is_building(batch) && !sfr__batch_is_done(batch);
 }
@@ -126,15 +137,16 @@ static inline sfr_buf *sfr__node_take(struct sfr__node *node)
 bool sfr__batch_array_grow(void **array, size_t size, int32_t room);
 
 /* 0; -SFR_ECYCLE; -ENOMEM. */
-int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__edge_kind kind);
+int sfr__batch_edge_add(struct sfr__batch *batch, int32_t from, int32_t to,
+			enum sfr__edge_kind kind);
 
 /* An op was added: what it says of descriptors of the batch becomes edges. 0 or an error. */
-int sfr__batch_fds_adopt(sfr_batch *batch, int32_t index, sfr_op *op);
+int sfr__batch_fds_adopt(struct sfr__batch *batch, int32_t index, sfr_op *op);
 
 /* It is about to start, or to be linked: put descriptors for their names. False if one is not known yet. */
 bool sfr__batch_fds_resolve(struct sfr__node *node);
 
 /* Make the plan if that is not done. 0, or why it cannot be submitted. */
-int sfr__batch_plan(sfr_batch *batch);
+int sfr__batch_plan(struct sfr__batch *batch);
 
 #endif

@@ -23,7 +23,7 @@ struct members {
 	size_t ended, failed, held, started;
 };
 
-static struct members members_count(struct sfr__dump *dump, const sfr_batch *batch)
+static struct members members_count(struct sfr__dump *dump, const struct sfr__batch *batch)
 {
 	struct members members = {0};
 	int32_t i;
@@ -40,7 +40,7 @@ static struct members members_count(struct sfr__dump *dump, const sfr_batch *bat
 	return members;
 }
 
-static void members_dump(const struct sfr__dump *dump, const sfr_batch *batch)
+static void members_dump(const struct sfr__dump *dump, const struct sfr__batch *batch)
 {
 	int32_t i;
 
@@ -50,17 +50,18 @@ static void members_dump(const struct sfr__dump *dump, const sfr_batch *batch)
 		if (!node->op)
 			continue;
 		sfr__dump_say(dump, "batch %p op %d: 0x%" PRIx64 " %s, waits for %d\n",
-			      (const void *)batch, (int)i, (uint64_t)sfr__op_ticket(node->op),
-			      sfr__kinds[node->op->kind].name, (int)node->waits);
+			      (const void *)sfr__batch_handle(batch), (int)i,
+			      (uint64_t)sfr__op_ticket(node->op), sfr__kinds[node->op->kind].name,
+			      (int)node->waits);
 	}
 }
 
-static void batch_dump(struct sfr__dump *dump, const sfr_batch *batch)
+static void batch_dump(struct sfr__dump *dump, const struct sfr__batch *batch)
 {
 	struct members members = members_count(dump, batch);
 
-	sfr__dump_say(dump, "batch %p: %s, %d ops", (const void *)batch, state_names[batch->state],
-		      (int)batch->plan.node_count);
+	sfr__dump_say(dump, "batch %p: %s, %d ops", (const void *)sfr__batch_handle(batch),
+		      state_names[batch->state], (int)batch->plan.node_count);
 	if (batch->state >= SFR__BATCH_RUNNING)
 		sfr__dump_say(dump, ", %zu ended, %zu of them failed, %zu started, %zu held",
 			      members.ended, members.failed, members.started, members.held);
@@ -78,5 +79,5 @@ void sfr__batches_dump(struct sfr__dump *dump)
 	const struct sfr__hook *hook, *batches = &dump->loop->batches;
 
 	for (hook = batches->next; hook != batches; hook = hook->next)
-		batch_dump(dump, sfr__container(hook, const sfr_batch, hook));
+		batch_dump(dump, sfr__container(hook, const struct sfr__batch, hook));
 }

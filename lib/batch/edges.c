@@ -16,7 +16,7 @@ bool sfr__batch_array_grow(void **array, size_t size, int32_t room)
 	return larger != NULL;
 }
 
-static int edges_reserve(sfr_batch *batch)
+static int edges_reserve(struct sfr__batch *batch)
 {
 	int32_t room = batch->edge_room ? 2 * batch->edge_room : 8;
 
@@ -30,13 +30,14 @@ static int edges_reserve(sfr_batch *batch)
 }
 
 /* The search goes through the whole graph, so first what rules it out in nearly all cases. */
-static bool closes_cycle(sfr_batch *batch, int32_t from, int32_t to)
+static bool closes_cycle(struct sfr__batch *batch, int32_t from, int32_t to)
 {
 	return batch->backward && batch->nodes[from].waits && batch->nodes[to].awaited &&
 	       sfr__plan_closes_cycle(&batch->plan, from, to);
 }
 
-int sfr__batch_edge_add(sfr_batch *batch, int32_t from, int32_t to, enum sfr__edge_kind kind)
+int sfr__batch_edge_add(struct sfr__batch *batch, int32_t from, int32_t to,
+			enum sfr__edge_kind kind)
 {
 	int r = edges_reserve(batch);
 

@@ -10,14 +10,14 @@
 #include <safer_ring/error.h>
 #include <errno.h>
 
-static bool wins_fd(const sfr_batch *batch, int index)
+static bool wins_fd(const struct sfr__batch *batch, int index)
 {
 	return sfr__batch_has(batch, index) &&
 	       sfr__kind_is(batch->nodes[index].kind, SFR__KIND_WINS);
 }
 
 /* Which op of the batch a name is for; -EINVAL if it is for none of them that wins a descriptor. */
-static int32_t named(const sfr_batch *batch, int name)
+static int32_t named(const struct sfr__batch *batch, int name)
 {
 	int32_t index = name - sfr__batch_fd_first(batch->serial);
 
@@ -39,7 +39,7 @@ static int fd_fields(sfr_op *op, int32_t *fields[2])
 }
 
 /* A descriptor of the batch: known if it is to be in a place. 0 or an error. */
-static int fd_adopt(sfr_batch *batch, int32_t index, sfr_op *op, int32_t *field)
+static int fd_adopt(struct sfr__batch *batch, int32_t index, sfr_op *op, int32_t *field)
 {
 	int32_t from = named(batch, *field);
 	const struct sfr__node *opener = &batch->nodes[from < 0 ? 0 : from];
@@ -61,7 +61,7 @@ static int fd_adopt(sfr_batch *batch, int32_t index, sfr_op *op, int32_t *field)
 }
 
 /* What is wrong already has no entry. */
-int sfr__batch_fds_adopt(sfr_batch *batch, int32_t index, sfr_op *op)
+int sfr__batch_fds_adopt(struct sfr__batch *batch, int32_t index, sfr_op *op)
 {
 	int32_t *fields[2];
 	int count = op->result == 0 || sfr__op_is_hollow(op) ? fd_fields(op, fields) : 0;
@@ -75,7 +75,7 @@ int sfr__batch_fds_adopt(sfr_batch *batch, int32_t index, sfr_op *op)
 
 bool sfr__batch_fds_resolve(struct sfr__node *node)
 {
-	sfr_batch *batch = node->batch;
+	struct sfr__batch *batch = node->batch;
 	int32_t *fields[2];
 	int count = node->unnamed ? fd_fields(node->op, fields) : 0, i;
 
@@ -93,7 +93,9 @@ bool sfr__batch_fds_resolve(struct sfr__node *node)
 	return true;
 }
 
-int sfr_batch_fd(const sfr_batch *batch, int op)
+int sfr_batch_fd(const sfr_batch *handle, int op)
 {
+	const struct sfr__batch *batch = sfr__batch_of(handle);
+
 	return batch && wins_fd(batch, op) ? sfr__batch_fd_first(batch->serial) + op : -1;
 }

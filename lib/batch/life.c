@@ -102,13 +102,13 @@ static void node_trace(const struct sfr__node *node, enum sfr__node_event event,
 		 node_states[node->state], node_states[next], node_events[event]);
 }
 
-static void batch_trace(const sfr_batch *batch, enum sfr__batch_event event, uint8_t next)
+static void batch_trace(const struct sfr__batch *batch, enum sfr__batch_event event, uint8_t next)
 {
 	sfr__log(SFR_LOG_DEBUG, SFR_LOG_DEBUG, "batch %u: %s -> %s (%s)", batch->serial,
 		 batch_states[batch->state], batch_states[next], batch_events[event]);
 }
 
-static bool is_traced(const sfr_batch *batch)
+static bool is_traced(const struct sfr__batch *batch)
 {
 	return sfr__unlikely(batch->loop->settings.log.level == SFR_LOG_DEBUG);
 }
@@ -123,7 +123,7 @@ void sfr__node_step(struct sfr__node *node, enum sfr__node_event event)
 	node->state = next;
 }
 
-void sfr__batch_step(sfr_batch *batch, enum sfr__batch_event event)
+void sfr__batch_step(struct sfr__batch *batch, enum sfr__batch_event event)
 {
 	uint8_t next = sfr__batch_after[batch->state][event];
 

@@ -11,6 +11,7 @@
 #include <safer_ring/batch.h>
 #include <stdint.h>
 
+struct sfr__batch;
 struct sfr__node;
 
 enum sfr__node_state {
@@ -67,6 +68,6 @@ extern const uint8_t sfr__batch_after[SFR__BATCH_STATES][SFR__BATCH_EVENTS];
 
 /* Something happened: move the node, or the batch, to where that leads. It must lead somewhere. */
 void sfr__node_step(struct sfr__node *node, enum sfr__node_event event);
-void sfr__batch_step(sfr_batch *batch, enum sfr__batch_event event);
+void sfr__batch_step(struct sfr__batch *batch, enum sfr__batch_event event);
 
 #endif

@@ -48,7 +48,7 @@ static bool breaks_if_it_fails(const sfr_op *op)
 
 /* What is handed on while the engine has the next one already goes to one, which may read into it only if
  * nobody can have a share. And a descriptor is not known in time, unless it is in a place. */
-static bool comes_in_time(const sfr_batch *batch, const struct sfr__plan_edge *edge)
+static bool comes_in_time(const struct sfr__batch *batch, const struct sfr__plan_edge *edge)
 {
 	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
 
@@ -63,7 +63,8 @@ static bool comes_after_cancelling(const sfr_op *from, const sfr_op *to)
 	return sfr__op_is(from, SFR__KIND_ENDS) && !sfr__op_is(to, SFR__KIND_ENDS);
 }
 
-static enum sfr__plan_link edge_can(const sfr_batch *batch, const struct sfr__plan_edge *edge)
+static enum sfr__plan_link edge_can(const struct sfr__batch *batch,
+				    const struct sfr__plan_edge *edge)
 {
 	const struct sfr__node *from = &batch->nodes[edge->from], *to = &batch->nodes[edge->to];
 
@@ -79,7 +80,7 @@ static enum sfr__plan_link edge_can(const sfr_batch *batch, const struct sfr__pl
 }
 
 /* Whose buffer others may have shares of: they were handed out where it, or one before it, got the buffer. */
-static void nodes_lend(sfr_batch *batch)
+static void nodes_lend(struct sfr__batch *batch)
 {
 	int32_t i;
 
@@ -92,7 +93,7 @@ static void nodes_lend(sfr_batch *batch)
 	}
 }
 
-int sfr__batch_plan(sfr_batch *batch)
+int sfr__batch_plan(struct sfr__batch *batch)
 {
 	const struct sfr__engine *engine = batch->loop->engine;
 	bool links = sfr__has(engine->features, SFR__FEATURE_LINKS);
@@ -113,12 +114,13 @@ int sfr__batch_plan(sfr_batch *batch)
 	return r;
 }
 
-int sfr_batch_plan(const sfr_batch *batch, sfr_batch_plan_info *info)
+int sfr_batch_plan(const sfr_batch *handle, sfr_batch_plan_info *info)
 {
+	const struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = sfr__batch_check(batch);
 
 	if (r == 0) /* what it is asked for is kept: the caller sees no change */
-		r = sfr__batch_plan((sfr_batch *)(uintptr_t)batch);
+		r = sfr__batch_plan((struct sfr__batch *)(uintptr_t)batch);
 	if (r == 0)
 		sfr__plan_describe(&batch->plan, info);
 	return r;

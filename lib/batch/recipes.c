@@ -177,7 +177,7 @@ static void replace_name(struct replace *replace, const char *path, const char *
 	memcpy(replace->temp_path, path, dir_size);
 	replace->temp_name = replace->temp_path + dir_size;
 	sprintf(replace->temp_name, ".%.*s.%016" PRIx64 ".tmp", NAME_PART, name,
-		random_number(replace->recipe.batch->loop, replace));
+		random_number(sfr__batch_of(replace->recipe.batch)->loop, replace));
 }
 
 /* The directory is opened first, so all happens in the same one, and nothing if it cannot be synced. */
@@ -399,7 +399,8 @@ static void copy_window_done(sfr_loop *loop, sfr_batch *batch, void *arg)
 
 	(void)loop;
 	if (r > 0 && copy->copied < copy->len) {
-		r = batch->state == SFR__BATCH_CANCELLED ? -ECANCELED : sfr_batch_reset(batch);
+		r = sfr__batch_of(batch)->state == SFR__BATCH_CANCELLED ? -ECANCELED
+									: sfr_batch_reset(batch);
 		if (r == 0)
 			r = copy_window(copy);
 		if (r == 0)

@@ -64,7 +64,7 @@ static bool link_holds(const struct sfr__plan_node *place, const struct sfr__nod
 }
 
 /* Link what the plan has behind an op that is about to start, as far as that is possible now. */
-static void row_link(sfr_batch *batch, int32_t index)
+static void row_link(struct sfr__batch *batch, int32_t index)
 {
 	const struct sfr__plan_node *places = batch->plan.nodes;
 	int32_t head = index, next = places[index].next;
@@ -101,7 +101,7 @@ static void node_start(struct sfr__node *node)
 	sfr__op_release(node->op);
 }
 
-static void batch_cancel(sfr_batch *batch)
+static void batch_cancel(struct sfr__batch *batch)
 {
 	int32_t i;
 
@@ -112,7 +112,7 @@ static void batch_cancel(sfr_batch *batch)
 
 static void batch_expired(struct sfr__timer *timer)
 {
-	sfr_batch *batch = sfr__container(timer, sfr_batch, timer);
+	struct sfr__batch *batch = sfr__container(timer, struct sfr__batch, timer);
 
 	sfr__batch_step(batch, SFR__BATCH_EXPIRE);
 	batch_cancel(batch);
@@ -122,14 +122,14 @@ static void batch_expired(struct sfr__timer *timer)
  * Ending.
  */
 
-static void timer_stop(sfr_batch *batch)
+static void timer_stop(struct sfr__batch *batch)
 {
 	if (batch->within_ns && batch->state != SFR__BATCH_EXPIRED)
 		sfr__wheel_remove(&batch->loop->wheel, &batch->timer);
 }
 
 /* The last thing that happens: who is called may free it. */
-static void batch_finish(sfr_batch *batch)
+static void batch_finish(struct sfr__batch *batch)
 {
 	timer_stop(batch);
 	sfr__batch_step(batch, SFR__BATCH_END);
@@ -137,7 +137,7 @@ static void batch_finish(sfr_batch *batch)
 		*batch->waiter = (struct sfr__batch_waiter){true, batch->failed};
 	batch->waiter = NULL;
 	if (batch->done)
-		batch->done(batch->loop, batch, batch->arg);
+		batch->done(batch->loop, sfr__batch_handle(batch), batch->arg);
 }
 
 static bool satisfied(const struct sfr__node *node, const struct sfr__plan_edge *edge)
@@ -160,7 +160,7 @@ static void buf_cut(sfr_buf *buf, uint32_t len)
 }
 
 /* An op that is to inherit, and has not ended meanwhile; NULL if the edge leads to none. */
-static sfr_op *heir_of(const sfr_batch *batch, const struct sfr__plan_edge *edge)
+static sfr_op *heir_of(const struct sfr__batch *batch, const struct sfr__plan_edge *edge)
 {
 	sfr_op *op = batch->nodes[edge->to].op;
 
@@ -179,7 +179,7 @@ static void share_hand_on(sfr_op *op, sfr_buf *share)
  * batch/links.c. */
 static void buf_hand_on(struct sfr__node *node)
 {
-	sfr_batch *batch = node->batch;
+	struct sfr__batch *batch = node->batch;
 	unsigned traits = sfr__kind_traits[node->kind];
 	int32_t e = batch->plan.nodes[sfr__node_index(node)].out;
 	sfr_op *first = NULL;
@@ -200,7 +200,7 @@ static void buf_hand_on(struct sfr__node *node)
 }
 
 /* The engine starts what it has behind an op that has ended, unless the link broke. */
-static void row_advance(const sfr_batch *batch, const struct sfr__plan_node *place)
+static void row_advance(const struct sfr__batch *batch, const struct sfr__plan_node *place)
 {
 	const struct sfr__node *next = place->next < 0 ? NULL : &batch->nodes[place->next];
 
@@ -210,7 +210,7 @@ static void row_advance(const sfr_batch *batch, const struct sfr__plan_node *pla
 
 static void node_settle_later(struct sfr__node *node)
 {
-	sfr_batch *batch = node->batch;
+	struct sfr__batch *batch = node->batch;
 
 	sfr__node_step(node, SFR__NODE_MET);
 	node->ended = batch->ended;
@@ -232,7 +232,7 @@ static void node_start_if_due(struct sfr__node *node)
  * before whether they failed. */
 static void node_settle(struct sfr__node *node)
 {
-	sfr_batch *batch = node->batch;
+	struct sfr__batch *batch = node->batch;
 	const struct sfr__plan_node *place = &batch->plan.nodes[sfr__node_index(node)];
 	int32_t e;
 
@@ -250,7 +250,7 @@ static void node_settle(struct sfr__node *node)
 		node_start_if_due(&batch->nodes[batch->plan.edges[e].to]);
 }
 
-static void batch_settle(sfr_batch *batch)
+static void batch_settle(struct sfr__batch *batch)
 {
 	while (batch->ended >= 0) {
 		struct sfr__node *node = &batch->nodes[batch->ended];
@@ -266,7 +266,7 @@ static void batch_settle(sfr_batch *batch)
 }
 
 /* The one before it in the plan may still name it as the one behind: its cell is another's by then. */
-static void row_forget(sfr_batch *batch, int32_t index)
+static void row_forget(struct sfr__batch *batch, int32_t index)
 {
 	int32_t prev = batch->plan.nodes[index].prev;
 
@@ -277,7 +277,7 @@ static void row_forget(sfr_batch *batch, int32_t index)
 static void member_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	struct sfr__node *node = arg;
-	sfr_batch *batch = node->batch;
+	struct sfr__batch *batch = node->batch;
 	bool refused = node->state == SFR__NODE_REFUSED;
 
 	(void)loop;
@@ -314,7 +314,7 @@ static void empty_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	batch_finish(arg);
 }
 
-static int batch_submit_empty(sfr_batch *batch)
+static int batch_submit_empty(struct sfr__batch *batch)
 {
 	sfr_op *op = sfr__op_new(batch->loop, SFR__OP_NOP, false);
 
@@ -325,7 +325,7 @@ static int batch_submit_empty(sfr_batch *batch)
 	return 0;
 }
 
-static void batch_begin(sfr_batch *batch)
+static void batch_begin(struct sfr__batch *batch)
 {
 	int32_t i, count = batch->plan.node_count;
 
@@ -339,8 +339,9 @@ static void batch_begin(sfr_batch *batch)
 			node_start(&batch->nodes[i]);
 }
 
-int sfr_batch_submit(sfr_batch *batch, sfr_batch_done *done, void *arg)
+int sfr_batch_submit(sfr_batch *handle, sfr_batch_done *done, void *arg)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = sfr__batch_check_building(batch);
 
 	if (r == 0)
@@ -361,8 +362,9 @@ int sfr_batch_submit(sfr_batch *batch, sfr_batch_done *done, void *arg)
 	return 0;
 }
 
-int sfr_batch_await(sfr_batch *batch)
+int sfr_batch_await(sfr_batch *handle)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	struct sfr__batch_waiter waiter = {0};
 	int r = sfr__batch_check(batch);
 
@@ -372,7 +374,7 @@ int sfr_batch_await(sfr_batch *batch)
 	if (r < 0)
 		return r;
 	if (sfr__batch_is_building(batch))
-		r = sfr_batch_submit(batch, NULL, NULL);
+		r = sfr_batch_submit(handle, NULL, NULL);
 	if (r < 0)
 		return r;
 	if (sfr__batch_is_done(batch))
@@ -384,8 +386,9 @@ int sfr_batch_await(sfr_batch *batch)
 	return r < 0 ? r : waiter.failed;
 }
 
-int sfr_batch_cancel(sfr_batch *batch)
+int sfr_batch_cancel(sfr_batch *handle)
 {
+	struct sfr__batch *batch = sfr__batch_of(handle);
 	int r = sfr__batch_check(batch);
 
 	if (r < 0)

@@ -21,7 +21,7 @@ const char *const sfr__conn_states[] = {
 };
 
 /* Move it to another state, and tell the log why. Twice or three times in the life of a connection. */
-void sfr__conn_move(sfr_conn *conn, enum sfr__conn_state next, const char *why)
+void sfr__conn_move(struct sfr__conn *conn, enum sfr__conn_state next, const char *why)
 {
 	sfr__log(sfr__conn_settings(conn)->log.level, SFR_LOG_DEBUG,
 		 "connection on %d: %s -> %s (%s)", conn->fd, sfr__conn_states[conn->state],
@@ -35,7 +35,7 @@ void sfr__conn_move(sfr_conn *conn, enum sfr__conn_state next, const char *why)
 
 static void conn_other_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
-	sfr_conn *conn = arg;
+	struct sfr__conn *conn = arg;
 
 	(void)loop;
 	(void)result; /* of a shutdown: a connection that is gone already needs none */
@@ -45,7 +45,7 @@ static void conn_other_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 }
 
 /* Shut down one direction or both. Without memory for an op, by a system call: it does not block. */
-void sfr__conn_shut(sfr_conn *conn, int how)
+void sfr__conn_shut(struct sfr__conn *conn, int how)
 {
 	const struct sfr__system *system = sfr__conn_loop(conn)->engine->system;
 	sfr_op *op = sfr_shutdown(sfr__conn_loop(conn), conn->fd, how);
@@ -57,7 +57,7 @@ void sfr__conn_shut(sfr_conn *conn, int how)
 					      how); /* a peer that is gone needs not be told */
 }
 
-static void conn_free(sfr_conn *conn)
+static void conn_free(struct sfr__conn *conn)
 {
 	sfr__invariant(!(conn->recv | conn->send | conn->other));
 	sfr__list_remove(&conn->dirty);
@@ -68,9 +68,9 @@ static void conn_free(sfr_conn *conn)
 
 static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
-	sfr_conn *conn = arg;
+	struct sfr__conn *conn = arg;
 	struct sfr__net *net = conn->net;
-	sfr_server *server = conn->server;
+	struct sfr__server *server = conn->server;
 
 	(void)loop;
 	(void)result; /* the descriptor is gone in any case */
@@ -79,13 +79,13 @@ static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	conn->fd = -1; /* the number may be somebody else's already */
 	conn->other = 0;
 	if (conn->handlers->on_close)
-		conn->handlers->on_close(conn, conn->reason, conn->arg);
+		conn->handlers->on_close(sfr__conn_handle(conn), conn->reason, conn->arg);
 	conn_free(conn);
 	if (server)
 		net->conn_closed(server);
 }
 
-void sfr__conn_close(sfr_conn *conn, int reason)
+void sfr__conn_close(struct sfr__conn *conn, int reason)
 {
 	sfr_loop *loop = sfr__conn_loop(conn);
 
@@ -105,7 +105,7 @@ void sfr__conn_close(sfr_conn *conn, int reason)
 }
 
 /* The last step. Without memory for an op, by a system call, which is no worse than late. */
-void sfr__conn_close_fd(sfr_conn *conn)
+void sfr__conn_close_fd(struct sfr__conn *conn)
 {
 	sfr_op *op = sfr_close(sfr__conn_loop(conn), conn->fd);
 
@@ -123,13 +123,13 @@ void sfr__conn_close_fd(sfr_conn *conn)
  * Opening.
  */
 
-sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
-			const sfr_handlers *handlers, void *arg)
+struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__server *server, int fd,
+				const sfr_handlers *handlers, void *arg)
 {
-	sfr_conn *conn;
+	struct sfr__conn *conn;
 
 	if (!sfr__list_empty(&net->spare)) {
-		conn = sfr__container(net->spare.next, sfr_conn, hook);
+		conn = sfr__container(net->spare.next, struct sfr__conn, hook);
 		sfr__list_remove(&conn->hook);
 	} else {
 		conn = sfr__array_get(&net->memory, net->made);
@@ -137,7 +137,7 @@ sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
 			return NULL;
 		net->made++;
 	}
-	*conn = (sfr_conn){
+	*conn = (struct sfr__conn){
 		.net = net, .server = server, .fd = fd, .handlers = handlers, .arg = arg};
 	sfr__list_append(&net->conns, &conn->hook);
 	net->conn_count++;
@@ -145,18 +145,18 @@ sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
 	return conn;
 }
 
-static void conn_open(sfr_conn *conn)
+static void conn_open(struct sfr__conn *conn)
 {
 	sfr__conn_move(conn, SFR__CONN_OPEN, conn->server ? "accepted" : "dialled");
 	sfr__conn_touch(conn);
 	if (conn->handlers->on_open)
-		conn->handlers->on_open(conn, conn->arg);
+		conn->handlers->on_open(sfr__conn_handle(conn), conn->arg);
 }
 
-bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,
+bool sfr__conn_accepted(struct sfr__net *net, struct sfr__server *server, int fd,
 			const sfr_handlers *handlers, void *arg)
 {
-	sfr_conn *conn = sfr__conn_new(net, server, fd, handlers, arg);
+	struct sfr__conn *conn = sfr__conn_new(net, server, fd, handlers, arg);
 
 	if (conn)
 		conn_open(conn);
@@ -168,7 +168,7 @@ bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,
 
 static void conn_connected(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
-	sfr_conn *conn = arg;
+	struct sfr__conn *conn = arg;
 
 	(void)buf;
 	conn->other = 0;
@@ -179,7 +179,7 @@ static void conn_connected(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	sfr__conn_touch(conn);
 }
 
-void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t size)
+void sfr__conn_connect(struct sfr__conn *conn, const struct sockaddr *addr, socklen_t size)
 {
 	sfr_op *op = sfr_connect(sfr__conn_loop(conn), conn->fd, addr, size);
 
@@ -194,64 +194,81 @@ void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t si
  */
 
 /* 0 if the caller is on the thread of its loop. */
-int sfr__conn_check(const sfr_conn *conn)
+int sfr__conn_check(const struct sfr__conn *conn)
 {
 	return sfr__loop_check(sfr__conn_loop(conn), "a connection was used");
 }
 
-void sfr_conn_shutdown(sfr_conn *conn)
+void sfr_conn_shutdown(sfr_conn *handle)
 {
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
 	if (sfr__conn_check(conn) < 0)
 		return;
 	conn->local_finished = true;
 	sfr__conn_touch(conn);
 }
 
-void sfr_conn_close(sfr_conn *conn)
+void sfr_conn_close(sfr_conn *handle)
 {
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
 	if (sfr__conn_check(conn) == 0)
 		sfr__conn_close(conn, -ECANCELED);
 }
 
-void sfr_conn_pause(sfr_conn *conn)
+void sfr_conn_pause(sfr_conn *handle)
 {
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
 	if (sfr__conn_check(conn) < 0)
 		return;
 	conn->paused = true;
 	sfr__conn_touch(conn);
 }
 
-void sfr_conn_resume(sfr_conn *conn)
+void sfr_conn_resume(sfr_conn *handle)
 {
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
 	if (sfr__conn_check(conn) < 0)
 		return;
 	conn->paused = false;
 	sfr__conn_touch(conn);
 }
 
-size_t sfr_conn_queued(const sfr_conn *conn)
+size_t sfr_conn_queued(const sfr_conn *handle)
 {
+	const struct sfr__conn *conn = sfr__conn_of(handle);
+
 	return (size_t)conn->queue.bytes;
 }
 
-sfr_loop *sfr_conn_loop(const sfr_conn *conn)
+sfr_loop *sfr_conn_loop(const sfr_conn *handle)
 {
+	const struct sfr__conn *conn = sfr__conn_of(handle);
+
 	return sfr__conn_loop(conn);
 }
 
-void *sfr_conn_data(const sfr_conn *conn)
+void *sfr_conn_data(const sfr_conn *handle)
 {
+	const struct sfr__conn *conn = sfr__conn_of(handle);
+
 	return conn->data;
 }
 
-void sfr_conn_set_data(sfr_conn *conn, void *data)
+void sfr_conn_set_data(sfr_conn *handle, void *data)
 {
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
 	if (sfr__conn_check(conn) == 0)
 		conn->data = data;
 }
 
-int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size)
+int sfr_conn_peer(const sfr_conn *handle, char *out, size_t size)
 {
+	const struct sfr__conn *conn = sfr__conn_of(handle);
 	const struct sfr__system *system = sfr__conn_loop(conn)->engine->system;
 	struct sfr__address peer = {.size = sizeof(peer.addr)};
 	int r;

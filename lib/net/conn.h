@@ -24,11 +24,11 @@ extern const char *const sfr__conn_states[];
 #define SFR__CONN_TICK_SHIFT 20
 #define SFR__CONN_TICK_NS (UINT64_C(1) << SFR__CONN_TICK_SHIFT)
 
-struct sfr_conn {
+struct sfr__conn {
 	struct sfr__hook hook;
 	struct sfr__hook dirty;
 	struct sfr__net *net;
-	sfr_server *server; /* NULL if dialled */
+	struct sfr__server *server; /* NULL if dialled */
 	void *data;
 	const sfr_handlers *handlers; /* of sfr__net_handlers() */
 	void *arg;
@@ -53,42 +53,53 @@ struct sfr_conn {
 };
 
 /* Take over a descriptor that is connected; on_open is called. False: no memory, and it is closed. */
-bool sfr__conn_accepted(struct sfr__net *net, sfr_server *server, int fd,
+bool sfr__conn_accepted(struct sfr__net *net, struct sfr__server *server, int fd,
 			const sfr_handlers *handlers, void *arg);
 
 /* A connection on a descriptor that is not connected yet. `handlers` are of sfr__net_handlers(). NULL without memory. */
-sfr_conn *sfr__conn_new(struct sfr__net *net, sfr_server *server, int fd,
-			const sfr_handlers *handlers, void *arg);
+struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__server *server, int fd,
+				const sfr_handlers *handlers, void *arg);
 
-void sfr__conn_connect(sfr_conn *conn, const struct sockaddr *addr, socklen_t size);
+void sfr__conn_connect(struct sfr__conn *conn, const struct sockaddr *addr, socklen_t size);
 
 /* End it, now or as soon as its operations have ended. */
-void sfr__conn_close(sfr_conn *conn, int reason);
+void sfr__conn_close(struct sfr__conn *conn, int reason);
 
 /* Of one that is CLOSING and has nothing in flight: close the descriptor, and call on_close then. */
-void sfr__conn_close_fd(sfr_conn *conn);
+void sfr__conn_close_fd(struct sfr__conn *conn);
 
 /* Shut down one direction or both. */
-void sfr__conn_shut(sfr_conn *conn, int how);
+void sfr__conn_shut(struct sfr__conn *conn, int how);
 
 /* Move it to another state, and tell the log why. Twice or three times in the life of a connection. */
-void sfr__conn_move(sfr_conn *conn, enum sfr__conn_state next, const char *why);
+void sfr__conn_move(struct sfr__conn *conn, enum sfr__conn_state next, const char *why);
 
 /* 0 if the caller is on the thread of its loop. */
-int sfr__conn_check(const sfr_conn *conn);
+int sfr__conn_check(const struct sfr__conn *conn);
 
-static inline sfr_loop *sfr__conn_loop(const sfr_conn *conn)
+/* What callers have of it, and back. */
+static inline sfr_conn *sfr__conn_handle(const struct sfr__conn *conn)
+{
+	return (sfr_conn *)(uintptr_t)conn;
+}
+
+static inline struct sfr__conn *sfr__conn_of(const sfr_conn *handle)
+{
+	return (struct sfr__conn *)(uintptr_t)handle;
+}
+
+static inline sfr_loop *sfr__conn_loop(const struct sfr__conn *conn)
 {
 	return conn->net->loop;
 }
 
-static inline const struct sfr__settings *sfr__conn_settings(const sfr_conn *conn)
+static inline const struct sfr__settings *sfr__conn_settings(const struct sfr__conn *conn)
 {
 	return &sfr__conn_loop(conn)->settings;
 }
 
 /* Have it settled before the engine is entered. */
-static inline void sfr__conn_touch(sfr_conn *conn)
+static inline void sfr__conn_touch(struct sfr__conn *conn)
 {
 	sfr__loop_stir(sfr__conn_loop(conn));
 	if (sfr__unlikely(conn->held)) {
@@ -100,7 +111,7 @@ static inline void sfr__conn_touch(sfr_conn *conn)
 }
 
 /* It is not to receive for now: settle it again in the next round of the net's relief. */
-static inline void sfr__conn_hold(sfr_conn *conn)
+static inline void sfr__conn_hold(struct sfr__conn *conn)
 {
 	if (!sfr__list_empty(&conn->dirty))
 		return; /* it will be settled again before that */

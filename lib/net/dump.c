@@ -18,19 +18,20 @@ static void ticket_dump(const struct sfr__dump *dump, const char *what, sfr_tick
 		sfr__dump_say(dump, ", %s 0x%" PRIx64, what, (uint64_t)ticket);
 }
 
-static void conn_dump(struct sfr__dump *dump, const sfr_conn *conn)
+static void conn_dump(struct sfr__dump *dump, const struct sfr__conn *conn)
 {
 	const struct sfr__send_queue *queue = &conn->queue;
 	char peer[SFR__ADDRESS_ROOM] = "";
 	size_t parts;
 
-	if (conn->state != SFR__CONN_CONNECTING && sfr_conn_peer(conn, peer, sizeof(peer)) < 0)
+	if (conn->state != SFR__CONN_CONNECTING &&
+	    sfr_conn_peer(sfr__conn_handle(conn), peer, sizeof(peer)) < 0)
 		*peer = '\0';
 	parts = sfr__dump_chain(dump, queue->head, &dump->bufs_queued);
-	sfr__dump_say(dump, "conn %p: %s, fd %d", (const void *)conn, sfr__conn_states[conn->state],
-		      conn->fd);
+	sfr__dump_say(dump, "conn %p: %s, fd %d", (const void *)sfr__conn_handle(conn),
+		      sfr__conn_states[conn->state], conn->fd);
 	if (conn->server)
-		sfr__dump_say(dump, ", server %p", (const void *)conn->server);
+		sfr__dump_say(dump, ", server %p", (const void *)sfr__server_handle(conn->server));
 	if (*peer)
 		sfr__dump_say(dump, ", peer %s", peer);
 	sfr__dump_say(dump, ", %" PRIu64 " bytes queued, %zu buffers wait%s%s%s%s", queue->bytes,
@@ -55,7 +56,7 @@ static void net_dump(struct sfr__dump *dump)
 	net = sfr__container(resident, const struct sfr__net, resident);
 	sfr__servers_dump(net, dump);
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
-		conn_dump(dump, sfr__container(hook, const sfr_conn, hook));
+		conn_dump(dump, sfr__container(hook, const struct sfr__conn, hook));
 }
 
 /* NULL: it is shown. A stranger only looks, so to ask is no misuse: preset development would abort. */

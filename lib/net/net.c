@@ -19,14 +19,14 @@
  * Connections.
  */
 
-static void conn_settle_closing(sfr_conn *conn)
+static void conn_settle_closing(struct sfr__conn *conn)
 {
 	if (!conn->recv && !conn->send && !conn->other)
 		sfr__conn_close_fd(conn);
 }
 
 /* What an open connection should have in flight, given what is true of it. */
-static void conn_settle_open(sfr_conn *conn)
+static void conn_settle_open(struct sfr__conn *conn)
 {
 	bool sent;
 
@@ -47,7 +47,7 @@ static void conn_settle_open(sfr_conn *conn)
 	sfr__conn_settle_receive(conn);
 }
 
-static void conn_settle(sfr_conn *conn)
+static void conn_settle(struct sfr__conn *conn)
 {
 	switch ((enum sfr__conn_state)conn->state) {
 	case SFR__CONN_CONNECTING:
@@ -121,7 +121,7 @@ static bool net_flush(struct sfr__resident *resident)
 		net->now_ns = sfr__loop_clock_ns(net->loop);
 	sfr__list_move(&dirty, &net->dirty);
 	while (!sfr__list_empty(&dirty)) {
-		sfr_conn *conn = sfr__container(dirty.next, sfr_conn, dirty);
+		struct sfr__conn *conn = sfr__container(dirty.next, struct sfr__conn, dirty);
 
 		sfr__list_remove(&conn->dirty);
 		conn_settle(conn);
@@ -149,7 +149,7 @@ static void net_drain(struct sfr__resident *resident)
 
 	sfr__servers_drain(net);
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
-		sfr__conn_close(sfr__container(hook, sfr_conn, hook), -ECANCELED);
+		sfr__conn_close(sfr__container(hook, struct sfr__conn, hook), -ECANCELED);
 }
 
 static bool net_busy(const struct sfr__resident *resident)
@@ -188,7 +188,7 @@ struct sfr__net *sfr__net_of(sfr_loop *loop)
 	sfr__list_init(&net->conns);
 	sfr__list_init(&net->dirty);
 	sfr__list_init(&net->spare);
-	sfr__array_init(&net->memory, sizeof(sfr_conn), CONNS_MAX);
+	sfr__array_init(&net->memory, sizeof(struct sfr__conn), CONNS_MAX);
 	sfr__list_init(&net->servers);
 	sfr__relief_init(net);
 	loop->resident = &net->resident;

@@ -9,6 +9,8 @@
 #include "net/relief.h"
 #include <safer_ring/server.h>
 
+struct sfr__server;
+
 /* All connections of a loop, and what they share. */
 struct sfr__net {
 	struct sfr__resident resident;
@@ -21,7 +23,7 @@ struct sfr__net {
 	struct sfr__handler_set *handlers;
 	struct sfr__hook servers;
 	/* Upcall to the servers: one of them has one connection less. */
-	void (*conn_closed)(sfr_server *server);
+	void (*conn_closed)(struct sfr__server *server);
 	uint64_t now_ns; /* when sends of this turn began */
 	size_t conn_count;
 	struct sfr__relief relief;

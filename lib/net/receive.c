@@ -8,14 +8,14 @@
 #include "op/start.h"
 #include <errno.h>
 
-static bool conn_may_receive(const sfr_conn *conn)
+static bool conn_may_receive(const struct sfr__conn *conn)
 {
 	return conn->state == SFR__CONN_OPEN && !conn->paused && !conn->choked &&
 	       !conn->peer_finished;
 }
 
 /* Memory is short, and it has more of it than its part. */
-static bool conn_is_greedy(const sfr_conn *conn)
+static bool conn_is_greedy(const struct sfr__conn *conn)
 {
 	const struct sfr__relief *relief = &conn->net->relief;
 
@@ -23,17 +23,17 @@ static bool conn_is_greedy(const sfr_conn *conn)
 			      (conn->round == relief->round && conn->kept > relief->share));
 }
 
-static void conn_peer_finished(sfr_conn *conn)
+static void conn_peer_finished(struct sfr__conn *conn)
 {
 	conn->peer_finished = true;
 	if (!sfr__conn_settings(conn)->server.half_open)
 		conn->local_finished = true;
 	else if (conn->handlers->on_data)
-		conn->handlers->on_data(conn, 0, NULL, conn->arg);
+		conn->handlers->on_data(sfr__conn_handle(conn), 0, NULL, conn->arg);
 }
 
 /* Bytes came that the kernel had when a send failed. */
-static void conn_heard(sfr_conn *conn, uint32_t count)
+static void conn_heard(struct sfr__conn *conn, uint32_t count)
 {
 	if (conn->state != SFR__CONN_FAILED || !conn->unread_known)
 		return;
@@ -42,17 +42,17 @@ static void conn_heard(sfr_conn *conn, uint32_t count)
 		sfr__conn_close(conn, conn->reason);
 }
 
-static void conn_deliver(sfr_conn *conn, int result, sfr_buf *buf)
+static void conn_deliver(struct sfr__conn *conn, int result, sfr_buf *buf)
 {
 	if (conn->state <= SFR__CONN_FAILED && conn->handlers->on_data)
-		conn->handlers->on_data(conn, result, buf, conn->arg);
+		conn->handlers->on_data(sfr__conn_handle(conn), result, buf, conn->arg);
 	else
 		sfr_buf_release(buf);
 }
 
 /* The same while memory is short: what on_data has kept counts, but for what is queued for this connection, which is
  * looked at by itself. */
-static void conn_deliver_counted(sfr_conn *conn, int result, sfr_buf *buf)
+static void conn_deliver_counted(struct sfr__conn *conn, int result, sfr_buf *buf)
 {
 	const struct sfr__pool *pool = sfr__conn_loop(conn)->pool;
 	const uint16_t round = conn->net->relief.round;
@@ -73,7 +73,7 @@ static void conn_deliver_counted(sfr_conn *conn, int result, sfr_buf *buf)
 }
 
 /* Memory is there again: the receive is armed anew, for as many buffers as there are. */
-static void conn_widen(sfr_conn *conn)
+static void conn_widen(struct sfr__conn *conn)
 {
 	conn->single = false;
 	if (conn->state == SFR__CONN_OPEN)
@@ -82,7 +82,7 @@ static void conn_widen(sfr_conn *conn)
 
 static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
-	sfr_conn *conn = arg;
+	struct sfr__conn *conn = arg;
 
 	if (sfr__likely(result > 0)) {
 		if (sfr__likely(!loop->pressure.on))
@@ -105,7 +105,7 @@ static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	sfr__conn_touch(conn);
 }
 
-static void conn_receive(sfr_conn *conn)
+static void conn_receive(struct sfr__conn *conn)
 {
 	sfr_op *op = sfr__op_recv_stream(sfr__conn_loop(conn), conn->fd);
 
@@ -116,13 +116,13 @@ static void conn_receive(sfr_conn *conn)
 		sfr__conn_close(conn, -ENOMEM);
 }
 
-void sfr__conn_look(sfr_conn *conn)
+void sfr__conn_look(struct sfr__conn *conn)
 {
 	if (conn->recv && conn_is_greedy(conn))
 		sfr__conn_touch(conn);
 }
 
-void sfr__conn_settle_receive(sfr_conn *conn)
+void sfr__conn_settle_receive(struct sfr__conn *conn)
 {
 	if (conn_may_receive(conn) && sfr__unlikely(conn_is_greedy(conn))) {
 		sfr__ticket_cancel(sfr__conn_loop(conn), conn->recv);
@@ -136,7 +136,7 @@ void sfr__conn_settle_receive(sfr_conn *conn)
 }
 
 /* Bytes that can be received now. */
-static uint32_t conn_unread(const sfr_conn *conn)
+static uint32_t conn_unread(const struct sfr__conn *conn)
 {
 	const struct sfr__system *system = sfr__conn_loop(conn)->engine->system;
 	int count = system->fd_unread(system, conn->fd);
@@ -144,7 +144,7 @@ static uint32_t conn_unread(const sfr_conn *conn)
 	return count < 0 ? 0 : (uint32_t)count;
 }
 
-void sfr__conn_receive_rest(sfr_conn *conn)
+void sfr__conn_receive_rest(struct sfr__conn *conn)
 {
 	if (!conn->unread_known) {
 		conn->unread_known = true;

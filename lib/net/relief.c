@@ -19,7 +19,7 @@ static void held_release(struct sfr__net *net)
 	struct sfr__hook *held = &net->relief.held;
 
 	while (!sfr__list_empty(held)) {
-		sfr_conn *conn = sfr__container(held->next, sfr_conn, dirty);
+		struct sfr__conn *conn = sfr__container(held->next, struct sfr__conn, dirty);
 
 		conn->held = false;
 		sfr__list_remove(&conn->dirty);
@@ -43,7 +43,7 @@ static void round_begin(struct sfr__net *net, uint64_t now)
  */
 
 struct slow {
-	sfr_conn *conn;
+	struct sfr__conn *conn;
 	uint64_t waited_ns;
 };
 
@@ -74,7 +74,7 @@ static void slow_ask(struct sfr__net *net)
 	unsigned count = 0, i;
 
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next) {
-		sfr_conn *conn = sfr__container(hook, sfr_conn, hook);
+		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, hook);
 		uint64_t waited = sfr__conn_waited(conn, now);
 
 		if (waited >= slow_ns)
@@ -108,7 +108,7 @@ static void greedy_stop(struct sfr__net *net)
 	struct sfr__hook *hook;
 
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
-		sfr__conn_look(sfr__container(hook, sfr_conn, hook));
+		sfr__conn_look(sfr__container(hook, struct sfr__conn, hook));
 }
 
 static void relief_begin(struct sfr__net *net)

@@ -15,7 +15,7 @@
  * kernel, as a connection that is full receives nothing. So the operations end first, then what the kernel has at
  * that moment is received, and no more, and then the connection closes.
  */
-static void conn_fail(sfr_conn *conn, int reason)
+static void conn_fail(struct sfr__conn *conn, int reason)
 {
 	sfr_loop *loop = sfr__conn_loop(conn);
 
@@ -33,27 +33,27 @@ static void conn_fail(sfr_conn *conn, int reason)
 	sfr__conn_touch(conn);
 }
 
-static void conn_choke(sfr_conn *conn)
+static void conn_choke(struct sfr__conn *conn)
 {
 	conn->choked = conn->choked ||
 		       conn->queue.memory > sfr__conn_settings(conn)->server.high_water;
 }
 
 /* The queue fell: below the low-water mark receiving goes on. */
-static void conn_unchoke(sfr_conn *conn)
+static void conn_unchoke(struct sfr__conn *conn)
 {
 	if (!conn->choked || conn->queue.memory > sfr__conn_settings(conn)->server.low_water)
 		return;
 	conn->choked = false;
 	if (conn->handlers->on_drain)
-		conn->handlers->on_drain(conn, conn->arg);
+		conn->handlers->on_drain(sfr__conn_handle(conn), conn->arg);
 }
 
 /*
  * Memory is short.
  */
 
-uint64_t sfr__conn_waited(const sfr_conn *conn, uint64_t now_ns)
+uint64_t sfr__conn_waited(const struct sfr__conn *conn, uint64_t now_ns)
 {
 	uint32_t ticks = (uint32_t)(now_ns >> SFR__CONN_TICK_SHIFT) - conn->sent_at;
 
@@ -63,7 +63,7 @@ uint64_t sfr__conn_waited(const sfr_conn *conn, uint64_t now_ns)
 	return (uint64_t)ticks << SFR__CONN_TICK_SHIFT;
 }
 
-void sfr__conn_ask(sfr_conn *conn)
+void sfr__conn_ask(struct sfr__conn *conn)
 {
 	conn->asked = true;
 	conn->net->relief.asked++;
@@ -71,7 +71,7 @@ void sfr__conn_ask(sfr_conn *conn)
 }
 
 /* How far did it get? Nowhere: it is ended, if there still is no room. */
-static int conn_answered(sfr_conn *conn, int result)
+static int conn_answered(struct sfr__conn *conn, int result)
 {
 	sfr_loop *loop = sfr__conn_loop(conn);
 
@@ -84,7 +84,7 @@ static int conn_answered(sfr_conn *conn, int result)
 	return loop->pressure.on ? -SFR_ESLOW : 0;
 }
 
-static void conn_end_slow(sfr_conn *conn)
+static void conn_end_slow(struct sfr__conn *conn)
 {
 	sfr_loop *loop = sfr__conn_loop(conn);
 
@@ -101,7 +101,7 @@ static void conn_end_slow(sfr_conn *conn)
 
 static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 {
-	sfr_conn *conn = arg;
+	struct sfr__conn *conn = arg;
 
 	(void)loop;
 	conn->send = 0;
@@ -122,7 +122,7 @@ static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 	sfr__conn_touch(conn);
 }
 
-void sfr__conn_send_queued(sfr_conn *conn)
+void sfr__conn_send_queued(struct sfr__conn *conn)
 {
 	sfr_buf *chain = sfr__send_queue_take(&conn->queue, SFR__GATHER_MAX);
 	sfr_op *op = sfr__op_send_chain(sfr__conn_loop(conn), conn->fd, chain);
@@ -147,13 +147,13 @@ void sfr__conn_send_queued(sfr_conn *conn)
  */
 
 /* A send that cannot be: the connection ends with its reason. */
-static int conn_send_refused(sfr_conn *conn, int err)
+static int conn_send_refused(struct sfr__conn *conn, int err)
 {
 	conn_fail(conn, err);
 	return err;
 }
 
-static int conn_send(sfr_conn *conn, sfr_buf *buf)
+static int conn_send(struct sfr__conn *conn, sfr_buf *buf)
 {
 	int r = buf ? sfr__buf_give(sfr__conn_loop(conn)->pool, buf) : -SFR_EPOOLEMPTY;
 	uint64_t len;
@@ -180,8 +180,9 @@ static int conn_send(sfr_conn *conn, sfr_buf *buf)
 	return (int)len;
 }
 
-int sfr_conn_send(sfr_conn *conn, sfr_buf *buf)
+int sfr_conn_send(sfr_conn *handle, sfr_buf *buf)
 {
+	struct sfr__conn *conn = sfr__conn_of(handle);
 	int r = sfr__conn_check(conn);
 
 	if (sfr__likely(r == 0))

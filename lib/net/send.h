@@ -8,13 +8,13 @@
 #include "net/conn.h"
 
 /* Of one that has something queued, and no send in flight. */
-void sfr__conn_send_queued(sfr_conn *conn);
+void sfr__conn_send_queued(struct sfr__conn *conn);
 
 /* For how long its send has been in flight, in ns; 0 if it has none, or was asked already, or if memory would not come
  * back with it. */
-uint64_t sfr__conn_waited(const sfr_conn *conn, uint64_t now_ns);
+uint64_t sfr__conn_waited(const struct sfr__conn *conn, uint64_t now_ns);
 
 /* Memory is short: end the send in flight, and the connection if that send got nowhere. */
-void sfr__conn_ask(sfr_conn *conn);
+void sfr__conn_ask(struct sfr__conn *conn);
 
 #endif

@@ -90,7 +90,7 @@ int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers,
 	int r = sfr__loop_check(loop, "a server was started");
 	struct sfr__address parsed;
 	struct sfr__net *net;
-	sfr_server *server;
+	struct sfr__server *server;
 
 	if (r < 0)
 		return r;
@@ -101,14 +101,14 @@ int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers,
 	r = handlers && server ? socket_for(loop, address, &parsed) : -ENOMEM;
 	if (r < 0)
 		goto free_server;
-	*server = (sfr_server){.net = net, .fd = r, .handlers = handlers, .arg = arg};
+	*server = (struct sfr__server){.net = net, .fd = r, .handlers = handlers, .arg = arg};
 	r = socket_listen(loop, server->fd, address, &parsed);
 	if (r < 0)
 		goto close_fd;
 	sfr__list_append(&net->servers, &server->hook);
 	sfr__server_accept(server);
 	if (out)
-		*out = server;
+		*out = sfr__server_handle(server);
 	return 0;
 close_fd:
 	sfr__loop_close_fd(loop, server->fd); /* never used */
@@ -123,7 +123,7 @@ int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, 
 	int fd = sfr__loop_check(loop, "a connection was dialled");
 	struct sfr__address parsed;
 	struct sfr__net *net;
-	sfr_conn *conn;
+	struct sfr__conn *conn;
 
 	if (fd < 0)
 		return fd;
@@ -140,6 +140,6 @@ int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, 
 	}
 	sfr__conn_connect(conn, (const struct sockaddr *)&parsed.addr, parsed.size);
 	if (out)
-		*out = conn;
+		*out = sfr__conn_handle(conn);
 	return 0;
 }

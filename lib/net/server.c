@@ -19,7 +19,7 @@
  */
 
 /* Free it if nothing refers to it any more. */
-static void server_settle(sfr_server *server)
+static void server_settle(struct sfr__server *server)
 {
 	if (server->state == SFR__SERVER_STOPPING && !server->accept) {
 		sfr__loop_close_fd(server->net->loop,
@@ -33,7 +33,7 @@ static void server_settle(sfr_server *server)
 	}
 }
 
-static void server_stop(sfr_server *server)
+static void server_stop(struct sfr__server *server)
 {
 	if (server->state != SFR__SERVER_LISTENING)
 		return;
@@ -46,7 +46,7 @@ void sfr__servers_drain(struct sfr__net *net)
 	struct sfr__hook *hook, *next;
 
 	for (hook = net->servers.next; hook != &net->servers; hook = next) {
-		sfr_server *server = sfr__container(hook, sfr_server, hook);
+		struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
 
 		next = hook->next;
 		server_stop(server);
@@ -57,7 +57,8 @@ void sfr__servers_drain(struct sfr__net *net)
 void sfr__servers_free(struct sfr__net *net)
 {
 	while (!sfr__list_empty(&net->servers)) {
-		sfr_server *server = sfr__container(net->servers.next, sfr_server, hook);
+		struct sfr__server *server = sfr__container(net->servers.next, struct sfr__server,
+							    hook);
 
 		server->given_up = true;
 		server_stop(server);
@@ -65,14 +66,15 @@ void sfr__servers_free(struct sfr__net *net)
 	}
 }
 
-void sfr__server_conn_closed(sfr_server *server)
+void sfr__server_conn_closed(struct sfr__server *server)
 {
 	server->conns--;
 	server_settle(server);
 }
 
-void sfr_server_close(sfr_server *server)
+void sfr_server_close(sfr_server *handle)
 {
+	struct sfr__server *server = sfr__server_of(handle);
 	struct sfr__hook *hook, *conns = &server->net->conns;
 
 	if (sfr__loop_check(server->net->loop, "a server was closed") < 0)
@@ -80,7 +82,7 @@ void sfr_server_close(sfr_server *server)
 	server->given_up = true;
 	server_stop(server);
 	for (hook = conns->next; hook != conns; hook = hook->next) {
-		sfr_conn *conn = sfr__container(hook, sfr_conn, hook);
+		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, hook);
 
 		if (conn->server == server)
 			sfr__conn_close(conn, -ECANCELED);
@@ -94,7 +96,7 @@ void sfr_server_close(sfr_server *server)
 
 static void server_waited(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
-	sfr_server *server = arg;
+	struct sfr__server *server = arg;
 
 	(void)loop;
 	(void)buf;
@@ -110,7 +112,7 @@ static bool accept_error_passes(int err)
 }
 
 /* Accepting goes on in a while: what is missing may be there again. */
-static void server_wait(sfr_server *server, int err)
+static void server_wait(struct sfr__server *server, int err)
 {
 	sfr_op *wait = sfr_timeout(server->net->loop, ACCEPT_RETRY_NS);
 
@@ -125,7 +127,7 @@ static void server_wait(sfr_server *server, int err)
 		server->accept = sfr_submit(wait, server_waited, server);
 }
 
-static void server_accept_failed(sfr_server *server, int err)
+static void server_accept_failed(struct sfr__server *server, int err)
 {
 	server->accept = 0;
 	if (server->state == SFR__SERVER_LISTENING && err == -ECANCELED)
@@ -137,7 +139,7 @@ static void server_accept_failed(sfr_server *server, int err)
 
 static void server_accepted(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
-	sfr_server *server = arg;
+	struct sfr__server *server = arg;
 
 	(void)buf;
 	if (result < 0) {
@@ -155,7 +157,7 @@ static void server_accepted(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 		sfr__server_conn_closed(server);
 }
 
-void sfr__server_accept(sfr_server *server)
+void sfr__server_accept(struct sfr__server *server)
 {
 	sfr_op *op = sfr_accept_multi(server->net->loop, server->fd);
 
@@ -165,7 +167,7 @@ void sfr__server_accept(sfr_server *server)
 		server_wait(server, -ENOMEM);
 }
 
-static bool server_is_deaf(const sfr_server *server)
+static bool server_is_deaf(const struct sfr__server *server)
 {
 	return server->state == SFR__SERVER_LISTENING && !server->accept;
 }
@@ -175,7 +177,7 @@ void sfr__servers_flush(struct sfr__net *net)
 	struct sfr__hook *hook;
 
 	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
-		sfr_server *server = sfr__container(hook, sfr_server, hook);
+		struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
 
 		if (sfr__unlikely(server_is_deaf(server)))
 			sfr__server_accept(server);
@@ -187,7 +189,7 @@ bool sfr__servers_wait(const struct sfr__net *net)
 	const struct sfr__hook *hook;
 
 	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
-		const sfr_server *server = sfr__container(hook, sfr_server, hook);
+		const struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
 
 		if (server_is_deaf(server) && !server->complained) /* else it is in vain by now */
 			return true;
@@ -199,8 +201,9 @@ bool sfr__servers_wait(const struct sfr__net *net)
  * What the user asks of a server.
  */
 
-int sfr_server_address(const sfr_server *server, char *out, size_t size)
+int sfr_server_address(const sfr_server *handle, char *out, size_t size)
 {
+	const struct sfr__server *server = sfr__server_of(handle);
 	const struct sfr__system *system = server->net->loop->engine->system;
 	struct sfr__address local = {.size = sizeof(local.addr)};
 	int r = system->socket_own_name(system, server->fd, (struct sockaddr *)&local.addr,
@@ -209,12 +212,14 @@ int sfr_server_address(const sfr_server *server, char *out, size_t size)
 	return r < 0 ? r : sfr__address_print(&local, out, size);
 }
 
-size_t sfr_server_conns(const sfr_server *server)
+size_t sfr_server_conns(const sfr_server *handle)
 {
+	const struct sfr__server *server = sfr__server_of(handle);
+
 	return server->conns;
 }
 
-static const char *state_name(const sfr_server *server)
+static const char *state_name(const struct sfr__server *server)
 {
 	switch ((enum sfr__server_state)server->state) {
 	case SFR__SERVER_LISTENING:
@@ -233,12 +238,15 @@ void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump)
 	char address[SFR__ADDRESS_ROOM];
 
 	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
-		const sfr_server *server = sfr__container(hook, const sfr_server, hook);
+		const struct sfr__server *server = sfr__container(hook, const struct sfr__server,
+								  hook);
 
-		sfr__dump_say(dump, "server %p: %s", (const void *)server, state_name(server));
+		sfr__dump_say(dump, "server %p: %s", (const void *)sfr__server_handle(server),
+			      state_name(server));
 		if (server->fd >= 0)
 			sfr__dump_say(dump, ", fd %d", server->fd);
-		if (server->fd >= 0 && sfr_server_address(server, address, sizeof(address)) >= 0)
+		if (server->fd >= 0 &&
+		    sfr_server_address(sfr__server_handle(server), address, sizeof(address)) >= 0)
 			sfr__dump_say(dump, ", %s", address);
 		sfr__dump_say(dump, ", %zu connections", server->conns);
 		if (server->accept)

@@ -9,7 +9,7 @@
 
 enum sfr__server_state { SFR__SERVER_LISTENING, SFR__SERVER_STOPPING, SFR__SERVER_STOPPED };
 
-struct sfr_server {
+struct sfr__server {
 	struct sfr__hook hook;
 	struct sfr__net *net;
 	int fd;
@@ -22,8 +22,19 @@ struct sfr_server {
 	void *arg;
 };
 
+/* What callers have of it, and back. */
+static inline sfr_server *sfr__server_handle(const struct sfr__server *server)
+{
+	return (sfr_server *)(uintptr_t)server;
+}
+
+static inline struct sfr__server *sfr__server_of(const sfr_server *handle)
+{
+	return (struct sfr__server *)(uintptr_t)handle;
+}
+
 /* Start to accept, which is not going on. */
-void sfr__server_accept(sfr_server *server);
+void sfr__server_accept(struct sfr__server *server);
 
 /* Accept again where accepting ended. */
 void sfr__servers_flush(struct sfr__net *net);
@@ -38,6 +49,6 @@ struct sfr__dump;
 void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump);
 
 /* A connection of a server has closed. */
-void sfr__server_conn_closed(sfr_server *server);
+void sfr__server_conn_closed(struct sfr__server *server);
 
 #endif

@@ -82,12 +82,12 @@ enum {
 };
 
 static sfr_loop loop;
-static sfr_batch batch;
+static struct sfr__batch batch;
 static struct sfr__node node;
 
 static void fresh(void)
 {
-	batch = (sfr_batch){.loop = &loop, .nodes = &node};
+	batch = (struct sfr__batch){.loop = &loop, .nodes = &node};
 	node = (struct sfr__node){.batch = &batch};
 }
 

@@ -239,18 +239,19 @@ void conn_narrow(sfr_conn *conn)
 {
 	int size = NARROW;
 
-	ck_assert_int_eq(setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	ck_assert_int_eq(
+		setsockopt(sfr__conn_of(conn)->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
 }
 
 int conn_stuff(sfr_conn *conn)
 {
 	static const char zeros[64];
-	int ends[2];
+	int ends[2], fd = sfr__conn_of(conn)->fd;
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	ck_assert_int_eq(dup3(ends[0], conn->fd, O_CLOEXEC), conn->fd);
+	ck_assert_int_eq(dup3(ends[0], fd, O_CLOEXEC), fd);
 	close(ends[0]);
-	while (send(conn->fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+	while (send(fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		;
 	ck_assert_int_eq(errno, EAGAIN);
 	return ends[1];

@@ -26,7 +26,7 @@ START_TEST(a_node_that_is_settled_uncounted_stops_the_program)
 
 	ck_assert_int_eq(sfr_batch_add(batch, sfr_nop(loop)), 0);
 	ck_assert_int_eq(sfr_batch_submit(batch, NULL, NULL), 0);
-	batch->left = 0;
+	sfr__batch_of(batch)->left = 0;
 
 	turns_until_ended(loop, batch, 0);
 }
@@ -36,7 +36,7 @@ static void closed_with_a_ticket(sfr_conn *conn, int reason, void *arg)
 {
 	(void)reason;
 	(void)arg;
-	conn->recv = 1;
+	sfr__conn_of(conn)->recv = 1;
 }
 
 START_TEST(a_closed_connection_with_a_ticket_stops_the_program)

@@ -4,6 +4,7 @@
  * middle of it, and a loop that nothing else wakes.
  */
 #include "net/send.h"
+#include "net/server.h"
 #include "peers.h"
 #include <errno.h>
 #include <safer_ring/error.h>
@@ -60,7 +61,7 @@ static sfr_conn *stuck(sfr_loop *loop)
 	close(peer_of(serve(loop, &stuffed, &there)));
 	turns_until(loop, there.opened);
 	ck_assert_int_gt(conn_say(there.conn, SAID, sizeof(SAID)), 0);
-	turns_until(loop, there.conn->send);
+	turns_until(loop, sfr__conn_of(there.conn)->send);
 	return there.conn;
 }
 
@@ -101,7 +102,7 @@ static sfr_conn *held(sfr_loop *loop, int *peer_out)
 	conn = here.conn;
 	keep_most(loop);
 	ck_assert_int_eq(send(*peer_out, bytes, sizeof(bytes), MSG_NOSIGNAL), sizeof(bytes));
-	while (!conn->held) {
+	while (!sfr__conn_of(conn)->held) {
 		(void)sfr_loop_step(loop, 0);
 		ck_assert_uint_lt(here.bytes, sizeof(bytes));
 	}
@@ -131,7 +132,7 @@ START_TEST(one_that_waits_for_the_next_round_may_pause_and_resume)
 	conn = held(loop, &peer);
 	sfr_conn_pause(conn);
 	turns_until_quiet(loop);
-	ck_assert(!conn->held);
+	ck_assert(!sfr__conn_of(conn)->held);
 	before = here.bytes;
 	turns_until_quiet(loop);
 	ck_assert_uint_eq(here.bytes, before);
@@ -162,7 +163,7 @@ START_TEST(a_loop_runs_on_for_one_that_waits_for_the_next_round)
 	sfr_loop *loop = loop_in(_i, NEVER);
 	int peer;
 
-	sfr_server_close(held(loop, &peer)->server);
+	sfr_server_close(sfr__server_handle(sfr__conn_of(held(loop, &peer))->server));
 	let_go();
 	run_until_stopped(loop); /* that closed all of them */
 	ck_assert_int_eq(here.closed, 2);
@@ -177,7 +178,7 @@ START_TEST(a_loop_drains_while_connections_wait_for_the_next_round_or_are_asked)
 	int peer;
 
 	(void)held(loop, &peer);
-	sfr__conn_ask(conn);
+	sfr__conn_ask(sfr__conn_of(conn));
 	ck_assert_int_eq(sfr_loop_drain(loop, PATIENCE_NS), 0);
 	ck_assert_int_eq(here.reason, -ECANCELED);
 	ck_assert_int_eq(there.reason, -ECANCELED);
@@ -209,8 +210,8 @@ START_TEST(one_that_is_asked_goes_on_if_there_is_memory_by_then)
 	sfr_loop *loop = loop_in(_i, SOON);
 	sfr_conn *conn = stuck(loop);
 
-	sfr__conn_ask(conn);
-	turns_until(loop, !conn->asked);
+	sfr__conn_ask(sfr__conn_of(conn));
+	turns_until(loop, !sfr__conn_of(conn)->asked);
 	ck_assert_uint_eq(net_of(loop)->relief.asked, 0);
 	assert_hears_all(loop, full_peer);
 	ck_assert_int_eq(there.closed, 0);
@@ -223,7 +224,7 @@ START_TEST(one_that_is_asked_may_be_closed_before_it_answers)
 	sfr_loop *loop = loop_in(_i, SOON);
 	sfr_conn *conn = stuck(loop);
 
-	sfr__conn_ask(conn);
+	sfr__conn_ask(sfr__conn_of(conn));
 	sfr_conn_close(conn);
 	turns_until(loop, there.closed);
 	ck_assert_int_eq(there.reason, -ECANCELED);
@@ -239,7 +240,7 @@ START_TEST(one_that_is_asked_may_fail_before_it_answers)
 	sfr_conn *conn = stuck(loop);
 	sfr_buf *buf = sfr_buf_get(loop, 0);
 
-	sfr__conn_ask(conn);
+	sfr__conn_ask(sfr__conn_of(conn));
 	buf->len = buf->cap;
 	ck_assert_int_eq(sfr_conn_send(conn, buf), -ENOBUFS);
 	turns_until(loop, there.closed);
@@ -253,7 +254,7 @@ END_TEST
 START_TEST(how_long_a_send_waits_is_known_when_the_count_of_time_begins_anew)
 {
 	const uint64_t tick = SFR__CONN_TICK_NS, end = (uint64_t)1 << 32;
-	sfr_conn conn = {.state = SFR__CONN_OPEN, .send = 1, .queue.pool_memory = 1};
+	struct sfr__conn conn = {.state = SFR__CONN_OPEN, .send = 1, .queue.pool_memory = 1};
 
 	conn.sent_at = (uint32_t)(end - 5);
 	ck_assert_uint_eq(sfr__conn_waited(&conn, (end - 5) * tick), 0);
