@@ -148,6 +148,8 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(sfr_conn_shutdown, (sfr_conn * conn))                           \
 	X(sfr_conn_close, (sfr_conn * conn))                              \
 	X(sfr_conn_pause, (sfr_conn * conn))                              \
+	X(sfr_conn_hold, (sfr_conn * conn))                               \
+	X(sfr_conn_unhold, (sfr_conn * conn))                             \
 	X(sfr_conn_resume, (sfr_conn * conn))                             \
 	X(sfr_conn_set_data, (sfr_conn * conn, void *data))
 

@@ -31,9 +31,8 @@ typedef struct sfr_handlers {
 	/**
 	 * Bytes arrived.
 	 *
-	 * @param result How many; also buf->len. With server.half_open: 0, once, when the peer has
-	 *               finished sending.
-	 * @param buf    Yours: send it on, keep it, or release it. NULL if result is 0.
+	 * @param result How many, at least 1; also buf->len.
+	 * @param buf    Yours: send it on, keep it, or release it. Never NULL.
 	 */
 	void (*on_data)(sfr_conn *conn, int result, sfr_buf *buf, void *arg);
 	/** The send queue was above the high-water mark and has fallen to the low one. */
@@ -49,6 +48,18 @@ typedef struct sfr_handlers {
 	 *               then there was no on_open.
 	 */
 	void (*on_close)(sfr_conn *conn, int reason, void *arg);
+	/**
+	 * The peer has finished sending, once; answers may still be sent to it. The connection stays until the program
+	 * shuts it down or closes it.
+	 *
+	 * NULL: then the library finishes it as well, once it is not busy: nothing holds it (sfr_conn_hold()), nothing
+	 * is queued, and on_data did not run in this turn or the last. So a peer that sends its request and finishes has its
+	 * answer, if that is sent before on_data returns, or if on_data holds the connection until it is.
+	 *
+	 * @since 0.2
+	 */
+	void (*on_end)(sfr_conn *conn, void *arg);
+	void (*reserved[3])(void); /**< NULL. */
 } sfr_handlers;
 
 /**
@@ -108,8 +119,8 @@ SFR_API int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *ha
  * Send data[0..len) after all that was sent before.
  *
  * @param buf Taken, whatever happens; goes back to the slab when it is sent.
- * @return Bytes of this call that are queued (all). -EPIPE after sfr_conn_shutdown(), and after the
- *         peer has finished unless server.half_open is on. An error that on_close will repeat:
+ * @return Bytes of this call that are queued (all). -EPIPE after sfr_conn_shutdown(), and once the library has
+ *         finished the connection because its peer has (see on_end). An error that on_close will repeat:
  *         -SFR_EPOOLEMPTY if buf is NULL, -SFR_EINFLIGHT if it is not yours, -EINVAL if its window left the
  *         buffer, -ENOBUFS above server.queue_max; -ECANCELED if the connection is closing already, or a
  *         send has failed.
@@ -122,6 +133,24 @@ SFR_API int sfr_conn_send(sfr_conn *conn, sfr_buf *buf);
  * @since 0.1
  */
 SFR_API void sfr_conn_shutdown(sfr_conn *conn);
+
+/**
+ * An answer is on its way: the connection is busy until sfr_conn_unhold(), so it stays though its peer has finished
+ * sending (see on_end). Holds are counted. They keep neither sfr_conn_close() nor an error from ending it.
+ *
+ * @thread The loop's.
+ * @since 0.2
+ */
+SFR_API void sfr_conn_hold(sfr_conn *conn);
+
+/**
+ * Take one sfr_conn_hold() back, after the answer was sent or given up. Without one, nothing happens but a line in the
+ * log.
+ *
+ * @thread The loop's.
+ * @since 0.2
+ */
+SFR_API void sfr_conn_unhold(sfr_conn *conn);
 
 /** Close now. What is queued is dropped. on_close comes later, once, with -ECANCELED. @since 0.1 */
 SFR_API void sfr_conn_close(sfr_conn *conn);

@@ -49,7 +49,6 @@ struct sfr__settings {
 		uint64_t low_water;
 		uint64_t queue_max;
 		uint64_t slow_after_ns;
-		bool half_open;
 		bool no_delay;
 		bool reuse_port;
 	} server;

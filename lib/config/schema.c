@@ -150,8 +150,6 @@ static const struct sfr__config_key keys[] = {
 	{DURATION_KEY("server.slow_after", server.slow_after_ns, 1 * MS, 3600 * S, "1s"),
 	 .meaning = "How long a peer may read nothing of what waits for it. While less than a quarter "
 		    "of buffers.budget is left, connections of such peers are ended, with SFR_ESLOW."},
-	{BOOL_KEY("server.half_open", server.half_open, "off"),
-	 .meaning = "Report a peer that finished sending by on_data with 0; the connection stays."},
 	{BOOL_KEY("server.no_delay", server.no_delay, "on"),
 	 .meaning = "Send small messages at once (TCP_NODELAY)."},
 	{BOOL_KEY("server.reuse_port", server.reuse_port, "off"),

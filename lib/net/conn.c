@@ -209,6 +209,29 @@ void sfr_conn_shutdown(sfr_conn *handle)
 	sfr__conn_touch(conn);
 }
 
+void sfr_conn_hold(sfr_conn *handle)
+{
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
+	if (sfr__conn_check(conn) == 0)
+		conn->holds++;
+}
+
+void sfr_conn_unhold(sfr_conn *handle)
+{
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
+	if (sfr__conn_check(conn) < 0)
+		return;
+	if (!conn->holds) {
+		(void)sfr__loop_misuse(sfr__conn_loop(conn), -EINVAL,
+				       "a connection was let go that nobody held");
+		return;
+	}
+	conn->holds--;
+	sfr__conn_touch(conn);
+}
+
 void sfr_conn_close(sfr_conn *handle)
 {
 	struct sfr__conn *conn = sfr__conn_of(handle);

@@ -34,6 +34,8 @@ struct sfr__conn {
 	void *arg;
 	int fd;
 	int reason;
+	uint32_t holds;      /* it is busy while there are some */
+	uint32_t data_turn;  /* of the loop, in which on_data ran last */
 	uint8_t state;       /* enum sfr__conn_state */
 	bool paused;         /* by the user */
 	bool choked;         /* the send queue is above its high-water mark */

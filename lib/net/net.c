@@ -25,6 +25,18 @@ static void conn_settle_closing(struct sfr__conn *conn)
 		sfr__conn_close_fd(conn);
 }
 
+/* The peer has finished, and the program has no say in what follows: the connection is finished here as well once it is
+ * not busy. What its on_data began may show in the turn after it. */
+static void conn_settle_end(struct sfr__conn *conn)
+{
+	if (conn->handlers->on_end || conn->holds || conn->send)
+		return;
+	if ((uint32_t)conn->net->loop->stats.turns - conn->data_turn > 1)
+		conn->local_finished = true;
+	else
+		sfr__conn_touch(conn);
+}
+
 /* What an open connection should have in flight, given what is true of it. */
 static void conn_settle_open(struct sfr__conn *conn)
 {
@@ -34,6 +46,8 @@ static void conn_settle_open(struct sfr__conn *conn)
 		sfr__conn_send_queued(conn);
 	if (sfr__unlikely(conn->state != SFR__CONN_OPEN))
 		return;
+	if (sfr__unlikely(conn->peer_finished && !conn->local_finished))
+		conn_settle_end(conn);
 	sent = !conn->send;
 	if (sent && conn->peer_finished && conn->local_finished && !conn->other) {
 		sfr__conn_close(conn, 0);

@@ -26,10 +26,8 @@ static bool conn_is_greedy(const struct sfr__conn *conn)
 static void conn_peer_finished(struct sfr__conn *conn)
 {
 	conn->peer_finished = true;
-	if (!sfr__conn_settings(conn)->server.half_open)
-		conn->local_finished = true;
-	else if (conn->handlers->on_data)
-		conn->handlers->on_data(sfr__conn_handle(conn), 0, NULL, conn->arg);
+	if (conn->handlers->on_end)
+		conn->handlers->on_end(sfr__conn_handle(conn), conn->arg);
 }
 
 /* Bytes came that the kernel had when a send failed. */
@@ -44,6 +42,7 @@ static void conn_heard(struct sfr__conn *conn, uint32_t count)
 
 static void conn_deliver(struct sfr__conn *conn, int result, sfr_buf *buf)
 {
+	conn->data_turn = (uint32_t)sfr__conn_loop(conn)->stats.turns;
 	if (conn->state <= SFR__CONN_FAILED && conn->handlers->on_data)
 		conn->handlers->on_data(sfr__conn_handle(conn), result, buf, conn->arg);
 	else

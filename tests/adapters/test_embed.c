@@ -496,7 +496,8 @@ static void narrow_open(sfr_conn *conn, void *arg)
 	conn_narrow(conn);
 }
 
-static const sfr_handlers echo_slowly = {narrow_open, echo, note_drain, note_close};
+static const sfr_handlers echo_slowly = {
+	.on_open = narrow_open, .on_data = echo, .on_drain = note_drain, .on_close = note_close};
 
 /* Who does not read has the whole slab in its queue. What frees it is a timer that only starving starts. */
 START_TEST(a_peer_that_does_not_read_does_not_put_its_host_to_sleep)

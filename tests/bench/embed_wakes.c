@@ -116,7 +116,7 @@ static void measure(const char *name, unsigned count, unsigned rounds, bool by_a
 /* A thousand that wait, a deadline, a timer, a server: all there is, and nothing happens. */
 static void measure_idle(int seconds)
 {
-	const sfr_handlers handlers = {0};
+	const sfr_handlers handlers = {.on_open = 0};
 	uint64_t begin, left;
 	unsigned i;
 

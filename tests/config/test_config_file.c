@@ -297,7 +297,7 @@ static const char *const secret_files[] = {
 	"buffers:\n  count: 'S3cret\n  S3cret'\n",
 	"buffers:\n  size: S3cret\n",
 	"ring:\n  spin: S3cret\n",
-	"server:\n  half_open: S3cret\n",
+	"server:\n  reuse_port: S3cret\n",
 	"engine: S3cret\n",
 	"engine: uringS3cret\n",
 	"preset: S3cret\n",

@@ -435,6 +435,8 @@ DOES(conn_shutdown, caller->conn)
 DOES(conn_close, caller->conn)
 DOES(conn_pause, caller->conn)
 DOES(conn_resume, caller->conn)
+DOES(conn_hold, caller->conn)
+DOES(conn_unhold, caller->conn)
 DOES(conn_set_data, caller->conn, caller)
 DOES(conn_data, caller->conn)
 DOES(conn_queued, caller->conn)
@@ -543,6 +545,8 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(SILENT, conn_close),
 			     ROW(SILENT, conn_pause),
 			     ROW(SILENT, conn_resume),
+			     ROW(SILENT, conn_hold),
+			     ROW(SILENT, conn_unhold),
 			     ROW(SILENT, conn_set_data),
 			     ROW(READS, conn_data),
 			     ROW(READS, conn_queued),

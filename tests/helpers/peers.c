@@ -47,13 +47,9 @@ void note_open(sfr_conn *conn, void *arg)
 
 static void note(sfr_conn *conn, int result, const sfr_buf *buf, struct told *told)
 {
-	ck_assert_int_ge(result, 0);
+	ck_assert_int_gt(result, 0);
 	ck_assert_ptr_nonnull(conn);
-	if (result == 0) {
-		ck_assert_ptr_null(buf);
-		told->finished++;
-		return;
-	}
+	ck_assert_ptr_nonnull(buf);
 	ck_assert(sfr_buf_is_owned(buf));
 	ck_assert_int_eq(buf->len, result);
 	told->received++;
@@ -69,8 +65,15 @@ void note_data(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 void echo(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 {
 	note(conn, result, buf, arg);
-	if (buf)
-		(void)sfr_conn_send(conn, buf);
+	(void)sfr_conn_send(conn, buf);
+}
+
+void note_end(sfr_conn *conn, void *arg)
+{
+	struct told *told = arg;
+
+	(void)conn;
+	told->finished++;
 }
 
 void note_drain(sfr_conn *conn, void *arg)
@@ -94,8 +97,15 @@ void note_close(sfr_conn *conn, int reason, void *arg)
 		told->conn = NULL;
 }
 
-const sfr_handlers note_all = {note_open, note_data, note_drain, note_close};
-const sfr_handlers echo_all = {note_open, echo, note_drain, note_close};
+const sfr_handlers note_all = {
+	.on_open = note_open, .on_data = note_data, .on_drain = note_drain, .on_close = note_close};
+const sfr_handlers ends_too = {.on_open = note_open,
+			       .on_data = note_data,
+			       .on_drain = note_drain,
+			       .on_close = note_close,
+			       .on_end = note_end};
+const sfr_handlers echo_all = {
+	.on_open = note_open, .on_data = echo, .on_drain = note_drain, .on_close = note_close};
 
 sfr_server *serve(sfr_loop *loop, const sfr_handlers *handlers, struct told *told)
 {

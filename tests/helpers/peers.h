@@ -39,10 +39,12 @@ void note_open(sfr_conn *conn, void *arg);
 void note_data(sfr_conn *conn, int result, sfr_buf *buf, void *arg); /* and releases it */
 void echo(sfr_conn *conn, int result, sfr_buf *buf, void *arg);      /* notes, and sends it back */
 void note_drain(sfr_conn *conn, void *arg);
+void note_end(sfr_conn *conn, void *arg);
 void note_close(sfr_conn *conn, int reason, void *arg);
 
 extern const sfr_handlers note_all; /* note_data */
 extern const sfr_handlers echo_all; /* echo */
+extern const sfr_handlers ends_too; /* note_data and note_end */
 
 /* Serve on a port of the system's choice. */
 sfr_server *serve(sfr_loop *loop, const sfr_handlers *handlers, struct told *told);

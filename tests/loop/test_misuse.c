@@ -82,7 +82,10 @@ static void ask_for_the_peer(sfr_conn *conn, int reason, void *arg)
 
 START_TEST(in_on_close_nobody_elses_address_is_given_as_the_peers)
 {
-	const sfr_handlers handlers = {note_open, note_data, note_drain, ask_for_the_peer};
+	const sfr_handlers handlers = {.on_open = note_open,
+				       .on_data = note_data,
+				       .on_drain = note_drain,
+				       .on_close = ask_for_the_peer};
 	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &handlers, &here);
 	int peer = peer_of(server);
@@ -109,7 +112,10 @@ static void dial_again(sfr_conn *conn, int reason, void *arg)
 
 START_TEST(a_loop_that_drains_neither_dials_nor_serves)
 {
-	const sfr_handlers handlers = {note_open, note_data, note_drain, dial_again};
+	const sfr_handlers handlers = {.on_open = note_open,
+				       .on_data = note_data,
+				       .on_drain = note_drain,
+				       .on_close = dial_again};
 	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &note_all, &here);
 
@@ -157,7 +163,10 @@ static void keep(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 /* Who keeps all buffers starves the receivers; sends that hold none of them cannot help, and go on. */
 START_TEST(whoever_keeps_all_buffers_does_not_disturb_sends_that_have_none)
 {
-	const sfr_handlers handlers = {note_open, keep, note_drain, note_close};
+	const sfr_handlers handlers = {.on_open = note_open,
+				       .on_data = keep,
+				       .on_drain = note_drain,
+				       .on_close = note_close};
 	sfr_loop *loop = loop_in(_i,
 				 "buffers.count=4 server.queue_max=1GiB server.high_water=512MiB");
 	sfr_server *server = serve(loop, &handlers, &here);

@@ -70,7 +70,7 @@ static int refuse_socket(const struct sfr__system *system, int domain, int type,
 START_TEST(a_server_has_no_socket_where_the_system_has_none)
 {
 	sfr_loop *loop = loop_elsewhere(_i);
-	const sfr_handlers handlers = {0};
+	const sfr_handlers handlers = {.on_open = 0};
 
 	replaced.socket_new = refuse_socket;
 	ck_assert_int_eq(sfr_serve(loop, "tcp://127.0.0.1:0", &handlers, NULL, NULL), -EMFILE);
@@ -93,7 +93,7 @@ static int close_counted(const struct sfr__system *system, int fd)
 START_TEST(the_system_closes_the_socket_of_a_server_that_cannot_listen)
 {
 	sfr_loop *loop = loop_elsewhere(_i);
-	const sfr_handlers handlers = {0};
+	const sfr_handlers handlers = {.on_open = 0};
 
 	replaced.socket_listen = refuse_listen;
 	replaced.fd_close = close_counted;
@@ -117,7 +117,7 @@ static int name_of_port_7(const struct sfr__system *system, int fd, struct socka
 START_TEST(a_server_is_called_what_the_system_calls_it)
 {
 	sfr_loop *loop = loop_elsewhere(_i);
-	const sfr_handlers handlers = {0};
+	const sfr_handlers handlers = {.on_open = 0};
 	sfr_server *server;
 	char text[64];
 

@@ -51,7 +51,10 @@ static void stuff_in_open(sfr_conn *conn, void *arg)
 	note_open(conn, arg);
 }
 
-static const sfr_handlers stuffed = {stuff_in_open, note_data, note_drain, note_close};
+static const sfr_handlers stuffed = {.on_open = stuff_in_open,
+				     .on_data = note_data,
+				     .on_drain = note_drain,
+				     .on_close = note_close};
 
 #define SAID "said to one that does not read"
 
@@ -86,7 +89,8 @@ static void keep_for_a_moment(sfr_conn *conn, int result, sfr_buf *buf, void *ar
 		sfr_loop_stop(sfr_conn_loop(conn));
 }
 
-static const sfr_handlers keeper = {note_open, keep_for_a_moment, NULL, note_close};
+static const sfr_handlers keeper = {
+	.on_open = note_open, .on_data = keep_for_a_moment, .on_close = note_close};
 
 /* A connection that has had its share of this round, and receives nothing; its peer has more to say. */
 static sfr_conn *held(sfr_loop *loop, int *peer_out)
@@ -280,7 +284,8 @@ static void answer_in_close(sfr_conn *conn, int reason, void *arg)
 
 START_TEST(who_is_ended_may_still_be_sent_to_in_on_close)
 {
-	static const sfr_handlers handlers = {stuff_in_open, note_data, NULL, answer_in_close};
+	static const sfr_handlers handlers = {
+		.on_open = stuff_in_open, .on_data = note_data, .on_close = answer_in_close};
 	sfr_loop *loop = loop_in(_i, SOON);
 	sfr_buf *buf;
 

@@ -189,7 +189,8 @@ static void close_in_open(sfr_conn *conn, void *arg)
 
 START_TEST(a_connection_may_be_closed_in_on_open)
 {
-	sfr_handlers handlers = {close_in_open, note_data, NULL, note_close};
+	sfr_handlers handlers = {
+		.on_open = close_in_open, .on_data = note_data, .on_close = note_close};
 	sfr_loop *loop = loop_in(_i, NULL);
 	int peer = peer_of(serve(loop, &handlers, &here));
 
@@ -213,7 +214,8 @@ static void close_twice_in_data(sfr_conn *conn, int result, sfr_buf *buf, void *
 
 START_TEST(a_connection_closed_twice_in_on_data_closes_once_and_hears_no_more)
 {
-	sfr_handlers handlers = {note_open, close_twice_in_data, NULL, note_close};
+	sfr_handlers handlers = {
+		.on_open = note_open, .on_data = close_twice_in_data, .on_close = note_close};
 	sfr_loop *loop = loop_in(_i, NULL);
 	static char much[65536];
 	int peer = peer_of(serve(loop, &handlers, &here));
@@ -263,7 +265,8 @@ static void adorn_in_open(sfr_conn *conn, void *arg)
 
 START_TEST(a_send_in_on_close_is_refused_and_released_and_other_calls_do_nothing)
 {
-	sfr_handlers handlers = {adorn_in_open, echo, NULL, everything_in_close};
+	sfr_handlers handlers = {
+		.on_open = adorn_in_open, .on_data = echo, .on_close = everything_in_close};
 	sfr_loop *loop = loop_in(_i, NULL);
 	int peer = peer_of(serve(loop, &handlers, &here)), before = releases;
 
@@ -307,7 +310,8 @@ static void shutdown_in_open(sfr_conn *conn, void *arg)
 
 START_TEST(a_connection_shut_down_in_on_open_still_receives)
 {
-	sfr_handlers handlers = {shutdown_in_open, note_data, NULL, note_close};
+	sfr_handlers handlers = {
+		.on_open = shutdown_in_open, .on_data = note_data, .on_close = note_close};
 	sfr_loop *loop = loop_in(_i, NULL);
 	int peer = peer_of(serve(loop, &handlers, &here));
 
@@ -370,9 +374,12 @@ static void server_closes_itself(sfr_loop *loop, const sfr_handlers *handlers)
 
 START_TEST(a_server_may_be_closed_in_any_handler_of_its_connections)
 {
-	const sfr_handlers in_open = {server_close_in_open, note_data, NULL, note_close};
-	const sfr_handlers in_data = {note_open, server_close_in_data, NULL, note_close};
-	const sfr_handlers in_close = {note_open, note_data, NULL, server_close_in_close};
+	const sfr_handlers in_open = {
+		.on_open = server_close_in_open, .on_data = note_data, .on_close = note_close};
+	const sfr_handlers in_data = {
+		.on_open = note_open, .on_data = server_close_in_data, .on_close = note_close};
+	const sfr_handlers in_close = {
+		.on_open = note_open, .on_data = note_data, .on_close = server_close_in_close};
 	sfr_loop *loop = loop_in(_i, NULL);
 
 	server_closes_itself(loop, &in_open);
@@ -399,7 +406,8 @@ static void stop_in_close(sfr_conn *conn, int reason, void *arg)
 	sfr_loop_stop(sfr_conn_loop(conn));
 }
 
-static const sfr_handlers stop_all = {stop_in_open, stop_in_data, NULL, stop_in_close};
+static const sfr_handlers stop_all = {
+	.on_open = stop_in_open, .on_data = stop_in_data, .on_close = stop_in_close};
 
 START_TEST(each_handler_may_stop_the_loop_which_then_runs_on)
 {
@@ -434,7 +442,8 @@ static void greet_in_open(sfr_conn *conn, void *arg)
 START_TEST(a_loop_with_one_dialled_connection_runs_until_that_is_closed)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
-	const sfr_handlers handlers = {greet_in_open, note_data, NULL, note_close};
+	const sfr_handlers handlers = {
+		.on_open = greet_in_open, .on_data = note_data, .on_close = note_close};
 	int listener = peer_listen(8);
 
 	here.more = &listener;
@@ -455,7 +464,9 @@ static void dial_again_in_close(sfr_conn *conn, int reason, void *arg)
 
 	note_close(conn, reason, arg);
 	if (told->closed < 10) {
-		const sfr_handlers again = {note_open, note_data, NULL, dial_again_in_close};
+		const sfr_handlers again = {.on_open = note_open,
+					    .on_data = note_data,
+					    .on_close = dial_again_in_close};
 
 		ck_assert_int_eq(sfr_dial(sfr_conn_loop(conn), told->more, &again, told, NULL), 0);
 	}
@@ -463,8 +474,10 @@ static void dial_again_in_close(sfr_conn *conn, int reason, void *arg)
 
 START_TEST(a_connection_may_be_dialled_again_in_on_close)
 {
-	const sfr_handlers closing = {close_in_open, note_data, NULL, note_close};
-	const sfr_handlers again = {note_open, note_data, NULL, dial_again_in_close};
+	const sfr_handlers closing = {
+		.on_open = close_in_open, .on_data = note_data, .on_close = note_close};
+	const sfr_handlers again = {
+		.on_open = note_open, .on_data = note_data, .on_close = dial_again_in_close};
 	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &closing, &here);
 
@@ -480,7 +493,7 @@ END_TEST
 START_TEST(handlers_may_all_be_missing)
 {
 	static const sfr_handlers none;
-	sfr_loop *loop = loop_in(_i, "server.half_open=on");
+	sfr_loop *loop = loop_in(_i, NULL);
 	sfr_server *server = serve(loop, &none, NULL);
 	int peer = peer_of(server);
 

@@ -36,7 +36,7 @@ static void see_peer(sfr_conn *conn, void *arg)
 	ck_assert_int_gt(sfr_conn_peer(conn, peer_seen, sizeof(peer_seen)), 0);
 }
 
-static const sfr_handlers seeing = {see_peer, echo, NULL, note_close};
+static const sfr_handlers seeing = {.on_open = see_peer, .on_data = echo, .on_close = note_close};
 
 START_TEST(a_connection_knows_its_peer_from_both_sides)
 {

@@ -39,7 +39,8 @@ static void closed(sfr_conn *conn, int reason, void *arg)
 	note_close(conn, reason, arg);
 }
 
-static const sfr_handlers handlers = {note_open, data, note_drain, closed};
+static const sfr_handlers handlers = {
+	.on_open = note_open, .on_data = data, .on_drain = note_drain, .on_close = closed};
 
 /* A connection of a server with its peer. */
 static sfr_loop *loop;
@@ -158,7 +159,8 @@ static void keep(sfr_conn *from, int result, sfr_buf *buf, void *arg)
 
 static void fail_without_buffers(int world)
 {
-	static const sfr_handlers keeping = {note_open, keep, note_drain, closed};
+	static const sfr_handlers keeping = {
+		.on_open = note_open, .on_data = keep, .on_drain = note_drain, .on_close = closed};
 
 	wire_up_with(world, FULL "buffers.count=2 buffers.receive=1", &keeping);
 	kept_count = 0;

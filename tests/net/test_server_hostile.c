@@ -68,7 +68,8 @@ static void say_much_in_open(sfr_conn *conn, void *arg)
 		ck_assert_int_eq(conn_say(conn, zeros, sizeof(zeros)), (int)sizeof(zeros));
 }
 
-static const sfr_handlers say_much = {say_much_in_open, echo, NULL, note_close};
+static const sfr_handlers say_much = {
+	.on_open = say_much_in_open, .on_data = echo, .on_close = note_close};
 
 START_TEST(a_peer_may_reset_in_the_middle_of_a_send)
 {
@@ -257,7 +258,8 @@ static void stop_after_36(sfr_conn *conn, int reason, void *arg)
  * sleeps without limit. */
 START_TEST(connections_for_which_there_are_no_operations_close_with_enomem)
 {
-	const sfr_handlers handlers = {note_open, echo, NULL, stop_after_36};
+	const sfr_handlers handlers = {
+		.on_open = note_open, .on_data = echo, .on_close = stop_after_36};
 	sfr_loop *loop = loop_in(_i, "ring.ops_max=64");
 	sfr_server *server = serve(loop, &handlers, &here);
 	int peers[100], i;
@@ -343,7 +345,8 @@ static void stream_peer_leave(int peer, unsigned id, bool reset)
 
 START_TEST(data_never_crosses_connections_however_descriptors_are_reused)
 {
-	const sfr_handlers handlers = {stream_open, stream_data, NULL, stream_close};
+	const sfr_handlers handlers = {
+		.on_open = stream_open, .on_data = stream_data, .on_close = stream_close};
 	sfr_loop *loop = loop_in(_i, "buffers.count=32 server.backlog=4096");
 	sfr_server *server = serve(loop, &handlers, &here);
 	int peers[16];

@@ -108,8 +108,12 @@ static void end_data(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 
 START_TEST(two_ends_on_one_loop_send_10_mib_to_each_other)
 {
-	const sfr_handlers handlers = {end_open, end_data, note_drain, note_close};
-	sfr_loop *loop = loop_in(_i, "server.high_water=32MiB server.half_open=on");
+	const sfr_handlers handlers = {.on_open = end_open,
+				       .on_data = end_data,
+				       .on_end = note_end,
+				       .on_drain = note_drain,
+				       .on_close = note_close};
+	sfr_loop *loop = loop_in(_i, "server.high_water=32MiB");
 
 	ends[0].heard = ends[1].heard = 0;
 	here.more = &ends[0];
@@ -145,7 +149,8 @@ static void send_back(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 
 START_TEST(buffers_go_round_and_round_between_two_ends_of_one_loop)
 {
-	const sfr_handlers dialling = {first_words, send_back, NULL, note_close};
+	const sfr_handlers dialling = {
+		.on_open = first_words, .on_data = send_back, .on_close = note_close};
 	sfr_loop *loop = loop_in(_i, "buffers.count=8");
 
 	dial(loop, serve(loop, &echo_all, &here), &dialling, &there);

@@ -86,7 +86,8 @@ static void narrow_in_open(sfr_conn *conn, void *arg)
 	conn_narrow(conn);
 }
 
-static const sfr_handlers echo_narrow = {narrow_in_open, echo, note_drain, note_close};
+static const sfr_handlers echo_narrow = {
+	.on_open = narrow_in_open, .on_data = echo, .on_drain = note_drain, .on_close = note_close};
 
 static void pour_all(sfr_loop *loop, int count)
 {
@@ -156,7 +157,10 @@ static void queued_data(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 		queued_most = sfr_conn_queued(conn);
 }
 
-static const sfr_handlers watch_queue = {narrow_in_open, queued_data, note_drain, note_close};
+static const sfr_handlers watch_queue = {.on_open = narrow_in_open,
+					 .on_data = queued_data,
+					 .on_drain = note_drain,
+					 .on_close = note_close};
 
 /* Each says as much as it can, until the server takes no more of any. */
 static void press_until_full(sfr_loop *loop, int count)
@@ -266,7 +270,8 @@ static void stop_when_all_closed(sfr_conn *conn, int reason, void *arg)
 		sfr_loop_stop(sfr_conn_loop(conn));
 }
 
-static const sfr_handlers hold = {hold_in_open, note_data, NULL, stop_when_all_closed};
+static const sfr_handlers hold = {
+	.on_open = hold_in_open, .on_data = note_data, .on_close = stop_when_all_closed};
 
 /* Say to all of them what there are buffers for. */
 static void holders_fill(sfr_loop *loop, int count)
@@ -355,7 +360,8 @@ static void chat_left(sfr_conn *conn, int reason, void *arg)
 	note_close(conn, reason, arg);
 }
 
-static const sfr_handlers chat = {chat_joined, chat_said, NULL, chat_left};
+static const sfr_handlers chat = {
+	.on_open = chat_joined, .on_data = chat_said, .on_close = chat_left};
 
 static int count_reason(const struct told *told, int reason)
 {
