@@ -45,7 +45,8 @@ SFR_API int sfr_loop_new(sfr_loop **out, const sfr_config *cfg);
 
 /**
  * Run until sfr_loop_stop(), or until nothing is left to wait for: no operation, no posted function. (A
- * connection that neither receives, being paused or because its peer has finished, nor sends waits for nothing, nor does a loop that only takes messages: sfr_loop_hold().)
+ * connection whose peer has finished, and that sends nothing, waits for nothing, nor does a loop that only takes
+ * messages: sfr_loop_hold().)
  *
  * @return 0; -SFR_ENESTED in a callback; -ENOTRECOVERABLE after a callback was left; -SFR_ETHREAD on a
  *         wrong thread; -SFR_EFORKED in a child of fork, which harms nothing; an error of the engine.

@@ -155,8 +155,13 @@ SFR_API void sfr_conn_unhold(sfr_conn *conn);
 /** Close now. What is queued is dropped. on_close comes later, once, with -ECANCELED. @since 0.1 */
 SFR_API void sfr_conn_close(sfr_conn *conn);
 
-/** Stop receiving, so that in the end the peer has to wait. What arrived already may still be delivered; if a send
- * fails, it is. @since 0.1 */
+/**
+ * Stop receiving, so that in the end the peer has to wait. What arrived already may still be delivered. If a send fails,
+ * or the peer resets the connection, it is, and on_close follows. (A reset behind the peer's end is noticed by sending
+ * or resuming only.)
+ *
+ * @since 0.1
+ */
 SFR_API void sfr_conn_pause(sfr_conn *conn);
 
 /** Receive again. @since 0.1 */

@@ -104,6 +104,24 @@ void sfr__conn_close(struct sfr__conn *conn, int reason)
 	sfr__conn_touch(conn);
 }
 
+void sfr__conn_fail(struct sfr__conn *conn, int reason)
+{
+	sfr_loop *loop = sfr__conn_loop(conn);
+
+	if (conn->state == SFR__CONN_FAILED && !loop->draining)
+		return; /* by another send, or this is one that was cancelled for it */
+	if (conn->state != SFR__CONN_OPEN || loop->draining) {
+		sfr__conn_close(conn, reason);
+		return;
+	}
+	sfr__conn_move(conn, SFR__CONN_FAILED, sfr_errname(reason));
+	conn->reason = reason;
+	sfr__ticket_cancel(loop, conn->recv); /* what it has received already it still delivers */
+	sfr__ticket_cancel(loop, conn->send);
+	sfr__send_queue_clear(&conn->queue);
+	sfr__conn_touch(conn);
+}
+
 /* The last step. Without memory for an op, by a system call, which is no worse than late. */
 void sfr__conn_close_fd(struct sfr__conn *conn)
 {

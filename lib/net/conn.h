@@ -39,6 +39,9 @@ struct sfr__conn {
 	uint8_t state;       /* enum sfr__conn_state */
 	bool paused;         /* by the user */
 	bool choked;         /* the send queue is above its high-water mark */
+	bool reads_full;     /* it receives though it is choked */
+	bool watched;        /* `recv` is a poll that tells when the connection breaks */
+	bool hung_up;        /* that poll told of an end that is no error: it is not asked again */
 	bool peer_finished;  /* nothing more will arrive */
 	bool local_finished; /* nothing more will be sent */
 	bool told_peer;      /* the peer knows that */
@@ -66,6 +69,11 @@ void sfr__conn_connect(struct sfr__conn *conn, const struct sockaddr *addr, sock
 
 /* End it, now or as soon as its operations have ended. */
 void sfr__conn_close(struct sfr__conn *conn, int reason);
+
+/* Nothing more can be sent. What the peer sent before that is its answer, and may say why. It may still be in the
+ * kernel, as a connection that is full receives nothing. So the operations end first, then what the kernel has at
+ * that moment is received, and no more, and then the connection closes. */
+void sfr__conn_fail(struct sfr__conn *conn, int reason);
 
 /* Of one that is CLOSING and has nothing in flight: close the descriptor, and call on_close then. */
 void sfr__conn_close_fd(struct sfr__conn *conn);

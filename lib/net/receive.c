@@ -6,12 +6,23 @@
 #include "op/cancel.h"
 #include "op/receive.h"
 #include "op/start.h"
+#include "sqe/fd_kind.h"
 #include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 static bool conn_may_receive(const struct sfr__conn *conn)
 {
-	return conn->state == SFR__CONN_OPEN && !conn->paused && !conn->choked &&
-	       !conn->peer_finished;
+	return conn->state == SFR__CONN_OPEN && !conn->paused &&
+	       (!conn->choked || conn->reads_full) && !conn->peer_finished;
+}
+
+/* It neither receives nor sends, so nothing tells that its peer has reset it. (After the peer's end nothing does: the
+ * kernel's poll tells of that end at once, and again.) */
+static bool conn_is_deaf(const struct sfr__conn *conn)
+{
+	return conn->state == SFR__CONN_OPEN && conn->paused && !conn->peer_finished &&
+	       !conn->send && !conn->hung_up;
 }
 
 /* Memory is short, and it has more of it than its part. */
@@ -104,6 +115,34 @@ static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	sfr__conn_touch(conn);
 }
 
+static void conn_watched(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	struct sfr__conn *conn = arg;
+	int err;
+
+	(void)buf;
+	conn->recv = 0;
+	conn->watched = false;
+	if (result > 0) {
+		err = sfr__socket_option(loop->engine->system, conn->fd, SO_ERROR);
+		if (err > 0)
+			sfr__conn_fail(conn, -err);
+		conn->hung_up = true;
+	}
+	sfr__conn_touch(conn);
+}
+
+/* Without memory it is not watched: then sending tells, or receiving. */
+static void conn_watch(struct sfr__conn *conn)
+{
+	sfr_op *op = sfr_poll(sfr__conn_loop(conn), conn->fd, POLLRDHUP | POLLERR | POLLHUP);
+
+	if (!op)
+		return;
+	conn->watched = true;
+	conn->recv = sfr__op_submit(op, conn_watched, conn);
+}
+
 static void conn_receive(struct sfr__conn *conn)
 {
 	sfr_op *op = sfr__op_recv_stream(sfr__conn_loop(conn), conn->fd);
@@ -129,8 +168,12 @@ void sfr__conn_settle_receive(struct sfr__conn *conn)
 	} else if (conn_may_receive(conn)) {
 		if (!conn->recv)
 			conn_receive(conn);
-	} else if (conn->recv && !conn->peer_finished) {
+		else if (sfr__unlikely(conn->watched))
+			sfr__ticket_cancel(sfr__conn_loop(conn), conn->recv);
+	} else if (conn->recv && !conn->watched) {
 		sfr__ticket_cancel(sfr__conn_loop(conn), conn->recv);
+	} else if (!conn->recv && conn_is_deaf(conn)) {
+		conn_watch(conn);
 	}
 }
 

@@ -10,29 +10,6 @@
 #include <errno.h>
 #include <limits.h>
 
-/*
- * Nothing more can be sent. What the peer sent before that is its answer, and may say why. It may still be in the
- * kernel, as a connection that is full receives nothing. So the operations end first, then what the kernel has at
- * that moment is received, and no more, and then the connection closes.
- */
-static void conn_fail(struct sfr__conn *conn, int reason)
-{
-	sfr_loop *loop = sfr__conn_loop(conn);
-
-	if (conn->state == SFR__CONN_FAILED && !loop->draining)
-		return; /* by another send, or this is one that was cancelled for it */
-	if (conn->state != SFR__CONN_OPEN || loop->draining) {
-		sfr__conn_close(conn, reason);
-		return;
-	}
-	sfr__conn_move(conn, SFR__CONN_FAILED, sfr_errname(reason));
-	conn->reason = reason;
-	sfr__ticket_cancel(loop, conn->recv); /* what it has received already it still delivers */
-	sfr__ticket_cancel(loop, conn->send);
-	sfr__send_queue_clear(&conn->queue);
-	sfr__conn_touch(conn);
-}
-
 static void conn_choke(struct sfr__conn *conn)
 {
 	conn->choked = conn->choked ||
@@ -114,7 +91,7 @@ static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 		if (result == -SFR_ESLOW)
 			conn_end_slow(conn);
 		else
-			conn_fail(conn, result);
+			sfr__conn_fail(conn, result);
 	} else {
 		sfr__send_queue_sent(&conn->queue, chain, (uint64_t)result);
 		conn_unchoke(conn);
@@ -135,7 +112,7 @@ void sfr__conn_send_queued(struct sfr__conn *conn)
 	if (sfr__unlikely(
 		    !op)) { /* only a buffer of a stand-alone pool has no cell to be sent in */
 		sfr__send_queue_drop(&conn->queue, chain);
-		conn_fail(conn, -ENOMEM);
+		sfr__conn_fail(conn, -ENOMEM);
 		return;
 	}
 	conn->sent_at = (uint32_t)(conn->net->now_ns >> SFR__CONN_TICK_SHIFT);
@@ -149,7 +126,7 @@ void sfr__conn_send_queued(struct sfr__conn *conn)
 /* A send that cannot be: the connection ends with its reason. */
 static int conn_send_refused(struct sfr__conn *conn, int err)
 {
-	conn_fail(conn, err);
+	sfr__conn_fail(conn, err);
 	return err;
 }
 
