@@ -130,6 +130,7 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(size_t, sfr_server_conns, (const sfr_server *server), 0)                                 \
 	X(int, sfr_conn_send, (sfr_conn * conn, sfr_buf * buf), -ENOSYS)                           \
 	X(int, sfr_conn_peer, (const sfr_conn *conn, char *out, size_t size), -ENOSYS)             \
+	X(bool, sfr_conn_is_full, (const sfr_conn *conn), false)                                   \
 	X(size_t, sfr_conn_queued, (const sfr_conn *conn), 0)                                      \
 	X(sfr_loop *, sfr_conn_loop, (const sfr_conn *conn), NULL)                                 \
 	X(void *, sfr_conn_data, (const sfr_conn *conn), NULL)
@@ -149,6 +150,9 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(sfr_conn_close, (sfr_conn * conn))                              \
 	X(sfr_conn_pause, (sfr_conn * conn))                              \
 	X(sfr_conn_hold, (sfr_conn * conn))                               \
+	X(sfr_conn_finish, (sfr_conn * conn, uint64_t linger_ns))         \
+	X(sfr_conn_reset, (sfr_conn * conn))                              \
+	X(sfr_conn_read_when_full, (sfr_conn * conn, bool reads))         \
 	X(sfr_conn_unhold, (sfr_conn * conn))                             \
 	X(sfr_conn_resume, (sfr_conn * conn))                             \
 	X(sfr_conn_set_data, (sfr_conn * conn, void *data))

@@ -13,6 +13,15 @@
  * Each connection that opened closes exactly once. Close means: shutdown, cancel, wait for the last
  * completion, close the descriptor, on_close. Everything here is of the loop's thread; handlers are
  * callbacks, and every call is allowed in every handler.
+ *
+ * A connection can be ended in five ways:
+ *
+ *	call                 what is queued   the peer sees                    on_close has
+ *	sfr_conn_shutdown()  is sent          the end; it may go on sending    what follows decides
+ *	sfr_conn_finish()    is sent          the end; what it sends is lost   0; -ETIMEDOUT if the peer does not finish
+ *	sfr_conn_close()     is dropped       the end, or a reset              -ECANCELED
+ *	sfr_conn_reset()     is dropped       a reset                          -ECANCELED
+ *	none, without on_end is sent          the end, after its own           0
  */
 #ifndef SAFER_RING_SERVER_H
 #define SAFER_RING_SERVER_H
@@ -42,7 +51,8 @@ typedef struct sfr_handlers {
 	 * first with what the kernel had received by then, even if the connection is paused.
 	 *
 	 * @param reason 0: the peer finished, and all that was queued has been sent. Else an error:
-	 *               -ECANCELED after sfr_conn_close(), sfr_server_close() or sfr_loop_drain();
+	 *               -ECANCELED after sfr_conn_close(), sfr_conn_reset(), sfr_server_close() or
+	 *               sfr_loop_drain(); -ETIMEDOUT after sfr_conn_finish();
 	 *               -ECONNRESET, -EPIPE; -SFR_ESLOW: the peer read nothing for server.slow_after,
 	 *               and the memory of what waited for it was needed; for a dial that failed -ECONNREFUSED and the like, and
 	 *               then there was no on_open.
@@ -152,8 +162,43 @@ SFR_API void sfr_conn_hold(sfr_conn *conn);
  */
 SFR_API void sfr_conn_unhold(sfr_conn *conn);
 
+/**
+ * Done with it: what is queued is sent, the peer is told that nothing follows, and has some time to finish as well; then
+ * the connection closes. What arrives until then is read and dropped, paused or not, as unread bytes would make the kernel
+ * cut off the answer; on_data and on_end are not called any more. sfr_conn_send() answers -EPIPE.
+ *
+ * @param linger_ns How long the peer may take to finish once it has been told, in nanoseconds (rounded up to
+ *                  milliseconds); 0: close as soon as it has been told. A peer that reads nothing of what is queued keeps
+ *                  the connection open: see sfr_conn_close().
+ * @thread The loop's.
+ * @since 0.2
+ */
+SFR_API void sfr_conn_finish(sfr_conn *conn, uint64_t linger_ns);
+
 /** Close now. What is queued is dropped. on_close comes later, once, with -ECANCELED. @since 0.1 */
 SFR_API void sfr_conn_close(sfr_conn *conn);
+
+/**
+ * As sfr_conn_close(), and the peer sees that it was cut: a reset, not an end. For a proxy whose other side failed. On a
+ * Unix socket the peer sees an end, or a reset if it had sent what was not received.
+ *
+ * @thread The loop's.
+ * @since 0.2
+ */
+SFR_API void sfr_conn_reset(sfr_conn *conn);
+
+/** Whether it is above its high-water mark: it receives nothing, unless sfr_conn_read_when_full() says so, and on_drain
+ * will come. @thread The loop's. @since 0.2 */
+SFR_API bool sfr_conn_is_full(const sfr_conn *conn);
+
+/**
+ * Whether it receives though it is full: for protocols in which one must read to be allowed to write. At first it does
+ * not. What then bounds the queue is the program, and server.queue_max.
+ *
+ * @thread The loop's.
+ * @since 0.2
+ */
+SFR_API void sfr_conn_read_when_full(sfr_conn *conn, bool reads);
 
 /**
  * Stop receiving, so that in the end the peer has to wait. What arrived already may still be delivered. If a send fails,

@@ -13,6 +13,9 @@
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+#include <sys/socket.h>
+
+#define NS_PER_MS UINT64_C(1000000)
 
 const char *const sfr__conn_states[] = {
 	[SFR__CONN_CONNECTING] = "connecting", [SFR__CONN_OPEN] = "open",
@@ -95,7 +98,9 @@ void sfr__conn_close(struct sfr__conn *conn, int reason)
 		conn->reason = reason;
 	if (conn->state == SFR__CONN_CONNECTING)
 		sfr__ticket_cancel(loop, conn->other);
-	else if ((conn->recv || conn->send) && !conn->other)
+	else if (conn->lingering)
+		sfr__ticket_cancel(loop, conn->other);
+	else if ((conn->recv || conn->send) && !conn->other && !conn->resets)
 		sfr__conn_shut(conn, SHUT_RDWR);
 	sfr__conn_move(conn, SFR__CONN_CLOSING, sfr_errname(conn->reason));
 	sfr__ticket_cancel(loop, conn->recv); /* a ticket that is 0 or stale has nothing to end */
@@ -258,6 +263,61 @@ void sfr_conn_close(sfr_conn *handle)
 		sfr__conn_close(conn, -ECANCELED);
 }
 
+/* Its peer did not finish in time, or did, or the connection closes. */
+static void conn_lingered(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	struct sfr__conn *conn = arg;
+
+	(void)loop;
+	(void)buf;
+	conn->other = 0;
+	conn->lingering = false;
+	if (result == 0 && conn->state == SFR__CONN_OPEN)
+		sfr__conn_close(conn, -ETIMEDOUT);
+	sfr__conn_touch(conn);
+}
+
+void sfr__conn_linger(struct sfr__conn *conn)
+{
+	sfr_op *op = conn->unread ? sfr_timeout(sfr__conn_loop(conn), conn->unread * NS_PER_MS)
+				  : NULL;
+
+	if (!op) { /* without memory nobody would wake it */
+		sfr__conn_close(conn, -ETIMEDOUT);
+		return;
+	}
+	conn->lingering = true;
+	conn->other = sfr__op_submit(op, conn_lingered, conn);
+}
+
+void sfr_conn_finish(sfr_conn *handle, uint64_t linger_ns)
+{
+	struct sfr__conn *conn = sfr__conn_of(handle);
+	uint64_t linger_ms = linger_ns / NS_PER_MS + (linger_ns % NS_PER_MS != 0);
+
+	if (sfr__conn_check(conn) < 0 || conn->state > SFR__CONN_OPEN || conn->finishing)
+		return;
+	conn->finishing = true;
+	conn->local_finished = true;
+	conn->unread = linger_ms < UINT32_MAX ? (uint32_t)linger_ms : UINT32_MAX;
+	sfr__conn_touch(conn);
+}
+
+void sfr_conn_reset(sfr_conn *handle)
+{
+	static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+	struct sfr__conn *conn = sfr__conn_of(handle);
+	const struct sfr__system *system = sfr__conn_loop(conn)->engine->system;
+
+	if (sfr__conn_check(conn) < 0 || conn->state >= SFR__CONN_CLOSING)
+		return;
+	/* A socket that has none, as of Unix, is closed. */
+	(void)system->option_set(system, conn->fd, SOL_SOCKET, SO_LINGER, &at_once,
+				 sizeof(at_once));
+	conn->resets = true;
+	sfr__conn_close(conn, -ECANCELED);
+}
+
 void sfr_conn_pause(sfr_conn *handle)
 {
 	struct sfr__conn *conn = sfr__conn_of(handle);
@@ -275,6 +335,23 @@ void sfr_conn_resume(sfr_conn *handle)
 	if (sfr__conn_check(conn) < 0)
 		return;
 	conn->paused = false;
+	sfr__conn_touch(conn);
+}
+
+bool sfr_conn_is_full(const sfr_conn *handle)
+{
+	const struct sfr__conn *conn = sfr__conn_of(handle);
+
+	return conn->choked && conn->state <= SFR__CONN_OPEN;
+}
+
+void sfr_conn_read_when_full(sfr_conn *handle, bool reads)
+{
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
+	if (sfr__conn_check(conn) < 0)
+		return;
+	conn->reads_full = reads;
 	sfr__conn_touch(conn);
 }
 

@@ -41,6 +41,9 @@ struct sfr__conn {
 	bool choked;         /* the send queue is above its high-water mark */
 	bool reads_full;     /* it receives though it is choked */
 	bool watched;        /* `recv` is a poll that tells when the connection breaks */
+	bool resets;         /* the peer is to see that it was cut */
+	bool finishing;      /* the program is done with it: what arrives is dropped */
+	bool lingering;      /* `other` is the time that the peer may take to finish */
 	bool hung_up;        /* that poll told of an end that is no error: it is not asked again */
 	bool peer_finished;  /* nothing more will arrive */
 	bool local_finished; /* nothing more will be sent */
@@ -51,7 +54,7 @@ struct sfr__conn {
 	bool single;         /* its receive was armed for one buffer each */
 	uint16_t round;      /* of the net's relief, to which `kept` belongs */
 	uint32_t kept;       /* bytes that on_data kept or gave to others in that round */
-	uint32_t unread;     /* FAILED: bytes that the kernel had then */
+	uint32_t unread;     /* FAILED: bytes that the kernel had then; finishing: ms to linger */
 	uint32_t sent_at;    /* when the send in flight began, in ticks */
 	sfr_ticket recv, send, other; /* what is in flight; other: connect, shutdown or close */
 	struct sfr__send_queue queue;
@@ -80,6 +83,9 @@ void sfr__conn_close_fd(struct sfr__conn *conn);
 
 /* Shut down one direction or both. */
 void sfr__conn_shut(struct sfr__conn *conn, int how);
+
+/* Of one that finishes, and has told its peer: wait for the peer's end, as long as it may take. */
+void sfr__conn_linger(struct sfr__conn *conn);
 
 /* Move it to another state, and tell the log why. Twice or three times in the life of a connection. */
 void sfr__conn_move(struct sfr__conn *conn, enum sfr__conn_state next, const char *why);

@@ -9,6 +9,7 @@
 #include "net/receive.h"
 #include "net/send.h"
 #include "net/server.h"
+#include "op/cancel.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,15 @@ static void conn_settle_end(struct sfr__conn *conn)
 		sfr__conn_touch(conn);
 }
 
+/* The program is done with it, and its peer has been told: that one may take some time to finish as well. */
+static void conn_settle_finish(struct sfr__conn *conn)
+{
+	if (conn->lingering && conn->peer_finished)
+		sfr__ticket_cancel(conn->net->loop, conn->other);
+	else if (conn->told_peer && !conn->other && !conn->peer_finished)
+		sfr__conn_linger(conn);
+}
+
 /* What an open connection should have in flight, given what is true of it. */
 static void conn_settle_open(struct sfr__conn *conn)
 {
@@ -58,6 +68,8 @@ static void conn_settle_open(struct sfr__conn *conn)
 		conn->told_peer = true;
 		sfr__conn_shut(conn, SHUT_WR);
 	}
+	if (sfr__unlikely(conn->finishing))
+		conn_settle_finish(conn);
 	sfr__conn_settle_receive(conn);
 }
 

@@ -13,8 +13,8 @@
 
 static bool conn_may_receive(const struct sfr__conn *conn)
 {
-	return conn->state == SFR__CONN_OPEN && !conn->paused &&
-	       (!conn->choked || conn->reads_full) && !conn->peer_finished;
+	return conn->state == SFR__CONN_OPEN && !conn->peer_finished &&
+	       (conn->finishing || (!conn->paused && (!conn->choked || conn->reads_full)));
 }
 
 /* It neither receives nor sends, so nothing tells that its peer has reset it. (After the peer's end nothing does: the
@@ -37,7 +37,7 @@ static bool conn_is_greedy(const struct sfr__conn *conn)
 static void conn_peer_finished(struct sfr__conn *conn)
 {
 	conn->peer_finished = true;
-	if (conn->handlers->on_end)
+	if (conn->handlers->on_end && !conn->finishing)
 		conn->handlers->on_end(sfr__conn_handle(conn), conn->arg);
 }
 
@@ -54,7 +54,7 @@ static void conn_heard(struct sfr__conn *conn, uint32_t count)
 static void conn_deliver(struct sfr__conn *conn, int result, sfr_buf *buf)
 {
 	conn->data_turn = (uint32_t)sfr__conn_loop(conn)->stats.turns;
-	if (conn->state <= SFR__CONN_FAILED && conn->handlers->on_data)
+	if (conn->state <= SFR__CONN_FAILED && conn->handlers->on_data && !conn->finishing)
 		conn->handlers->on_data(sfr__conn_handle(conn), result, buf, conn->arg);
 	else
 		sfr_buf_release(buf);

@@ -436,6 +436,10 @@ DOES(conn_close, caller->conn)
 DOES(conn_pause, caller->conn)
 DOES(conn_resume, caller->conn)
 DOES(conn_hold, caller->conn)
+DOES(conn_finish, caller->conn, 1)
+DOES(conn_reset, caller->conn)
+DOES(conn_read_when_full, caller->conn, true)
+DOES(conn_is_full, caller->conn)
 DOES(conn_unhold, caller->conn)
 DOES(conn_set_data, caller->conn, caller)
 DOES(conn_data, caller->conn)
@@ -546,6 +550,10 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(SILENT, conn_pause),
 			     ROW(SILENT, conn_resume),
 			     ROW(SILENT, conn_hold),
+			     ROW(SILENT, conn_finish),
+			     ROW(SILENT, conn_reset),
+			     ROW(SILENT, conn_read_when_full),
+			     ROW(READS, conn_is_full),
 			     ROW(SILENT, conn_unhold),
 			     ROW(SILENT, conn_set_data),
 			     ROW(READS, conn_data),
