@@ -37,25 +37,25 @@ struct sfr__conn {
 	uint32_t holds;      /* it is busy while there are some */
 	uint32_t data_turn;  /* of the loop, in which on_data ran last */
 	uint8_t state;       /* enum sfr__conn_state */
-	bool paused;         /* by the user */
-	bool choked;         /* the send queue is above its high-water mark */
-	bool reads_full;     /* it receives though it is choked */
-	bool watched;        /* `recv` is a poll that tells when the connection breaks */
-	bool resets;         /* the peer is to see that it was cut */
-	bool finishing;      /* the program is done with it: what arrives is dropped */
-	bool lingering;      /* `other` is the time that the peer may take to finish */
-	bool hung_up;        /* that poll told of an end that is no error: it is not asked again */
-	bool peer_finished;  /* nothing more will arrive */
-	bool local_finished; /* nothing more will be sent */
-	bool told_peer;      /* the peer knows that */
-	bool unread_known;   /* FAILED: all else has ended, and `unread` counts down */
-	bool asked;          /* the send in flight is cancelled to know how far it got */
-	bool held;           /* `dirty` is on the list of those that receive nothing for now */
-	bool single;         /* its receive was armed for one buffer each */
-	uint16_t round;      /* of the net's relief, to which `kept` belongs */
-	uint32_t kept;       /* bytes that on_data kept or gave to others in that round */
-	uint32_t unread;     /* FAILED: bytes that the kernel had then; finishing: ms to linger */
-	uint32_t sent_at;    /* when the send in flight began, in ticks */
+	bool paused : 1;     /* by the user */
+	bool choked : 1;     /* the send queue is above its high-water mark */
+	bool reads_full : 1; /* it receives though it is choked */
+	bool watched : 1;    /* `recv` is a poll that tells when the connection breaks */
+	bool resets : 1;     /* the peer is to see that it was cut */
+	bool finishing : 1;  /* the program is done with it: what arrives is dropped */
+	bool lingering : 1;  /* `other` is the time that the peer may take to finish */
+	bool hung_up : 1;    /* that poll told of an end that is no error: it is not asked again */
+	bool peer_finished : 1;  /* nothing more will arrive */
+	bool local_finished : 1; /* nothing more will be sent */
+	bool told_peer : 1;      /* the peer knows that */
+	bool unread_known : 1;   /* FAILED: all else has ended, and `unread` counts down */
+	bool asked : 1;          /* the send in flight is cancelled to know how far it got */
+	bool held : 1;           /* `dirty` is on the list of those that receive nothing for now */
+	bool single : 1;         /* its receive was armed for one buffer each */
+	uint16_t round;          /* of the net's relief, to which `kept` belongs */
+	uint32_t kept;           /* bytes that on_data kept or gave to others in that round */
+	uint32_t unread;  /* FAILED: bytes that the kernel had then; finishing: ms to linger */
+	uint32_t sent_at; /* when the send in flight began, in ticks */
 	sfr_ticket recv, send, other; /* what is in flight; other: connect, shutdown or close */
 	struct sfr__send_queue queue;
 };
