@@ -136,8 +136,8 @@ void sfr__relief_turn(struct sfr__net *net)
 	struct sfr__relief *relief = &net->relief;
 	uint64_t now;
 
-	sfr__pressure_look(
-		net->loop); /* before the loop sleeps: the program may have taken some since */
+	/* Before the loop sleeps: the program may have taken some since the last turn. */
+	sfr__pressure_look(net->loop);
 	if (sfr__likely(!net->loop->pressure.on)) {
 		if (sfr__unlikely(relief->on))
 			relief_end(net);

@@ -43,8 +43,8 @@ struct sfr__flight {
 	union {
 		/* Where it waits: the engine's while that has it, else the core's. */
 		struct sfr__hook hook;
-		struct sfr__work
-			work; /* the same, for engines with workers; and the result of the CQE */
+		/* The same, for engines with workers; and the result of the CQE. */
+		struct sfr__work work;
 	};
 	uint32_t flags;        /* of the CQE */
 	atomic_bool cancelled; /* wanted to end while it could not: it does at the next chance */
