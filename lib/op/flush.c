@@ -73,11 +73,15 @@ static bool rings_fill(sfr_loop *loop)
 /* The same; and if somebody finds nothing, whoever releases a buffer is told to wake us. */
 static void rings_feed(sfr_loop *loop)
 {
-	const struct sfr__recv_ring *stream = &loop->recv[SFR__RECV_STREAM];
 	bool starving = rings_fill(loop);
+	unsigned i;
 
-	if (starving && !stream->filled && sfr__receives_wait(stream)) {
-		sfr__receives_make_do(loop);
+	for (i = 0; sfr__unlikely(starving) && i < SFR__RECV_GROUPS; i++) {
+		const struct sfr__recv_ring *recv = &loop->recv[i];
+
+		if (recv->filled || !sfr__receives_wait(recv))
+			continue;
+		sfr__receives_make_do(loop, (enum sfr__recv_group)i);
 		starving = rings_fill(loop);
 	}
 	if (starving != atomic_load_explicit(&loop->pool->starving, memory_order_relaxed))

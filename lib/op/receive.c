@@ -15,10 +15,10 @@
  * them found none.
  *
  * The bytes of streams go into the blocks of the stream ring. If there are none to be had, and the common ring has
- * buffers, receives make do with one of these each, until the stream ring has room again. Where the engine has no
- * incremental rings, an arrival takes a whole block. Then a stream begins with buffers of the common ring, and moves
- * to large blocks when it fills these, and back when it does not: the engine ends the receive, which is armed anew
- * at the other ring; bytes that come meanwhile wait in the socket.
+ * buffers, receives make do with one of these each, until the stream ring has room again; and the other way round. Where
+ * the engine has no incremental rings, an arrival takes a whole block. Then a stream begins with buffers of the common
+ * ring, and moves to large blocks when it fills these, and back when it does not: the engine ends the receive, which is
+ * armed anew at the other ring; bytes that come meanwhile wait in the socket.
  */
 #include "op/receive.h"
 #include "machine/kernel.h"
@@ -385,32 +385,46 @@ static bool receive_by_ring_complete(sfr_op *op, int result, unsigned flags)
 	return true;
 }
 
-/* One by one, as many as the common ring has room for: they go first there, as none of them got anything. */
-static size_t list_make_do(struct sfr__hook *list, struct sfr__recv_ring *common, size_t room)
+static bool is_of_stream(const sfr_op *op)
 {
-	for (; room && !sfr__list_empty(list); room--) {
-		sfr_op *op = sfr__container(list->next, sfr_op, hook);
+	return op->kind == SFR__OP_RECV_MULTI && op->sqe.user_data & (DRAWS_ON_STREAM | MAY_MOVE);
+}
 
+/* One by one, as many as another ring has room for: they go first there, as none of them got anything. */
+static size_t list_make_do(struct sfr__hook *list, sfr_loop *loop, enum sfr__recv_group group,
+			   size_t room)
+{
+	struct sfr__recv_ring *other = &loop->recv[group];
+	struct sfr__hook *hook = list->next, *next;
+
+	for (; room && hook != list; hook = next) {
+		sfr_op *op = sfr__container(hook, sfr_op, hook);
+
+		next = hook->next;
+		if (!is_of_stream(op))
+			continue;
 		sfr__list_remove(&op->hook);
-		op->sqe.buf_group = SFR__RECV_COMMON;
-		sfr__list_append(&common->parked, &op->hook);
-		common->rationed = RATIONED_TURNS;
+		op->sqe.buf_group = (uint16_t)group;
+		sfr__list_append(&other->parked, &op->hook);
+		other->rationed = RATIONED_TURNS;
+		room--;
 	}
 	return room;
 }
 
-void sfr__receives_make_do(sfr_loop *loop)
+void sfr__receives_make_do(sfr_loop *loop, enum sfr__recv_group group)
 {
-	struct sfr__recv_ring *stream = &loop->recv[SFR__RECV_STREAM];
-	struct sfr__recv_ring *common = &loop->recv[SFR__RECV_COMMON];
+	enum sfr__recv_group other = group == SFR__RECV_STREAM ? SFR__RECV_COMMON
+							       : SFR__RECV_STREAM;
+	struct sfr__recv_ring *from = &loop->recv[group], *to = &loop->recv[other];
 	size_t room;
 
-	if (common_open(loop) < 0)
+	if (other == SFR__RECV_COMMON ? common_open(loop) < 0 : !to->ring)
 		return;
-	sfr__recv_ring_fill(common, loop->pool);
-	room = sfr__receives_wait(common) ? 0 : sfr__recv_ring_room(common);
-	room = list_make_do(&stream->parked, common, room);
-	(void)list_make_do(&stream->served, common, room);
+	sfr__recv_ring_fill(to, loop->pool);
+	room = sfr__receives_wait(to) ? 0 : sfr__recv_ring_room(to);
+	room = list_make_do(&from->parked, loop, other, room);
+	(void)list_make_do(&from->served, loop, other, room);
 }
 
 /*

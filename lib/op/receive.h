@@ -20,8 +20,8 @@ static inline bool sfr__receives_wait(const struct sfr__recv_ring *recv)
 	return !sfr__list_empty(&recv->parked) || !sfr__list_empty(&recv->served);
 }
 
-/* Those that found nothing in their ring, and would find some in the common one, wait for that instead. */
-void sfr__receives_make_do(sfr_loop *loop);
+/* Those that found nothing in this ring, and would find some in the other one, wait for that instead. */
+void sfr__receives_make_do(sfr_loop *loop, enum sfr__recv_group group);
 
 /* The sqe.ioprio of one that is armed while receives are rationed. */
 uint16_t sfr__receive_ration(const sfr_op *op);

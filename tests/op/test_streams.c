@@ -54,6 +54,7 @@ enum { CHANNELS_MAX = 40, KEPT_MAX = 4000 };
 
 static struct channel {
 	int near, far;
+	sfr_ticket ticket;
 	uint64_t sent, received;
 	int calls;
 	int result; /* of the last call */
@@ -129,7 +130,7 @@ static void channel_open(int i, sfr_loop *loop)
 	else
 		pair_of_sockets(&channel->near, &channel->far);
 	ck_assert_int_eq(fcntl(channel->far, F_SETFL, O_NONBLOCK), 0);
-	sfr_submit(sfr_recv_multi(loop, channel->near), arrived, channel);
+	channel->ticket = sfr_submit(sfr_recv_multi(loop, channel->near), arrived, channel);
 }
 
 /* As much of it as the socket takes. */
@@ -504,13 +505,16 @@ START_TEST(without_memory_for_large_blocks_small_ones_do_until_there_is)
 }
 END_TEST
 
-/* All the budget is kept, and then a little of it comes back. */
-START_TEST(a_stream_makes_do_with_small_buffers_while_the_large_are_kept)
+static bool is_in(const sfr_loop *loop, const sfr_buf *buf, const struct sfr__slab *slab)
 {
-	int count = 2, before, in_vain = 0, i;
-	sfr_loop *loop = loop_with_channels(
-		_i, "buffers.budget=2MiB buffers.size=1KiB buffers.count=1024 buffers.large=0",
-		count);
+	return sfr__arena_owner(&loop->pool->arena, buf->data) == slab;
+}
+
+/* A loop with two streams, of which the first has filled the whole budget, and all of that is kept. */
+static sfr_loop *loop_without_memory(int world, const char *settings)
+{
+	sfr_loop *loop = loop_with_channels(world, settings, 2);
+	int before, in_vain = 0;
 
 	while (kept_count < KEPT_MAX - 100 && in_vain < 1000) {
 		before = kept_count;
@@ -519,6 +523,15 @@ START_TEST(a_stream_makes_do_with_small_buffers_while_the_large_are_kept)
 		in_vain = kept_count > before ? 0 : in_vain + 1;
 	}
 	ck_assert_int_gt(kept_count, 10);
+	return loop;
+}
+
+START_TEST(a_stream_makes_do_with_small_buffers_while_the_large_are_kept)
+{
+	int count = 2, i;
+	sfr_loop *loop = loop_without_memory(
+		_i, "buffers.budget=2MiB buffers.size=1KiB buffers.count=1024 buffers.large=0");
+
 	channel_send(1, 5000);
 	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
 	for (i = 0; i < 10; i++) /* what came last is small where a large one is needed no more */
@@ -530,10 +543,23 @@ START_TEST(a_stream_makes_do_with_small_buffers_while_the_large_are_kept)
 }
 END_TEST
 
-static bool is_in(const sfr_loop *loop, const sfr_buf *buf, const struct sfr__slab *slab)
+START_TEST(a_stream_makes_do_with_large_blocks_while_the_small_are_kept)
 {
-	return sfr__arena_owner(&loop->pool->arena, buf->data) == slab;
+	sfr_loop *loop = loop_without_memory(
+		_i, "buffers.budget=2MiB buffers.size=1KiB buffers.count=64 buffers.large=0");
+	int i;
+
+	sfr_cancel(loop, channels[0].ticket);
+	while (channels[0].result > 0)
+		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	for (i = kept_count - 1; i >= 0; i--)
+		if (!world_has_buffer_rings(_i) || is_in(loop, kept[i].buf, &loop->pool->stream))
+			kept_release(i);
+	channel_send(1, 300);
+	turn_until(loop, &channels[1].calls, 1);
+	kept_release_all();
 }
+END_TEST
 
 /* So many bytes, one arrival, go into a buffer of this slab in the end; each is released at once but the last. */
 static void arrives_in(sfr_loop *loop, size_t size, const struct sfr__slab *slab)
@@ -616,5 +642,6 @@ int main(void)
 	world_test(tc, a_stream_has_large_blocks_once_there_is_memory_for_them);
 	world_test(tc, without_memory_for_large_blocks_small_ones_do_until_there_is);
 	world_test(tc, a_stream_makes_do_with_small_buffers_while_the_large_are_kept);
+	world_test(tc, a_stream_makes_do_with_large_blocks_while_the_small_are_kept);
 	return world_run(suite);
 }
