@@ -25,7 +25,7 @@ struct sfr__buf *sfr__descriptor_take_extra(struct sfr__pool *pool, size_t *coun
 /* Windows that are set aside for a block for streams. */
 static inline uint32_t sfr__parts_of_block(const struct sfr__pool *pool)
 {
-	return pool->stream_parts ? pool->stream.block_size / pool->part_min : 1;
+	return pool->stream.block_size / pool->part_min;
 }
 
 /* One that is set aside. */

@@ -146,16 +146,15 @@ int sfr__pool_refill(struct sfr__pool *pool, struct sfr__slab *slab)
 /* Below this, blocks of the main slab do as well. */
 #define STREAM_MIN 4U
 
-int sfr__pool_stream_open(struct sfr__pool *pool, uint32_t block_max, uint64_t total, bool parts)
+int sfr__pool_stream_open(struct sfr__pool *pool, unsigned count)
 {
 	const uint64_t room = sfr__pool_room(pool);
-	uint32_t size = block_max < pool->stream_max ? block_max : pool->stream_max;
+	uint32_t size = pool->stream_max;
 
-	while (size && total / block_max * size > room / 4)
+	while ((uint64_t)count * size > room / 4)
 		size /= 2;
 	if (size < STREAM_MIN * pool->slab.block_size)
 		return -SFR_EPOOLEMPTY;
-	pool->stream_parts = parts;
 	return sfr__slab_init(&pool->stream, &pool->arena, size, (uint32_t)(room / size));
 }
 

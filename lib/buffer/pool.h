@@ -63,7 +63,6 @@ struct sfr__pool {
 	uint32_t part_min; /* a block of these is seen through as many windows as have this size */
 	size_t parts;      /* windows on them */
 	uint64_t parts_memory;    /* what these count for; shares count once */
-	bool stream_parts;        /* there are many on each; else one */
 	size_t blocks;            /* in all slabs */
 	uint64_t bytes_made;      /* the same in bytes */
 	uint64_t bytes_max;       /* the most that these and the heap's ever took */
@@ -148,11 +147,10 @@ static inline unsigned char *sfr__pool_take(struct sfr__pool *pool)
 }
 
 /*
- * Have blocks for streams, as large as block_max at most, so that `total` bytes of them are no more than a quarter of
- * what the budget has left. With `parts` they are seen through many windows. 0; -SFR_EPOOLEMPTY if they would be
- * too small to be of use; -ENOMEM.
+ * Have blocks for streams, seen through many windows, as large as may be while so many of them are no more than a quarter
+ * of what the budget has left. 0; -SFR_EPOOLEMPTY if they would be too small to be of use; -ENOMEM.
  */
-int sfr__pool_stream_open(struct sfr__pool *pool, uint32_t block_max, uint64_t total, bool parts);
+int sfr__pool_stream_open(struct sfr__pool *pool, unsigned count);
 
 /* A window on a part of a block for streams, besides those that there are. NULL if there is no memory to describe it:
  * never for less windows than the block was made for. */

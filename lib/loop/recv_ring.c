@@ -63,6 +63,7 @@ int sfr__recv_ring_open(struct sfr__recv_ring *recv, struct sfr__engine *engine,
 	recv->slab = slab;
 	recv->capacity = capacity;
 	recv->incremental = incremental;
+	recv->in_parts = group == SFR__RECV_STREAM;
 	recv->entries = power_of_two_above(capacity);
 	r = recv_ring_alloc(recv);
 	if (r == 0)
@@ -83,17 +84,24 @@ void sfr__recv_ring_fini(struct sfr__recv_ring *recv)
 	recv_ring_free(recv);
 }
 
-static void entry_give(struct sfr__recv_ring *recv, uint16_t at, unsigned char *block)
+/* Write an entry behind the others. The kernel may use it from the moment the tail is published. */
+static void entry_write(struct sfr__recv_ring *recv, uint16_t number)
+{
+	struct io_uring_buf *entry = &recv->ring->bufs[recv->tail++ & (recv->entries - 1)];
+
+	entry->addr = (uint64_t)(uintptr_t)recv->given[number].at;
+	entry->len = recv->given[number].left;
+	entry->bid = number;
+}
+
+static void entry_give(struct sfr__recv_ring *recv, unsigned char *block)
 {
 	uint16_t number = recv->numbers[--recv->numbers_count];
-	struct io_uring_buf *entry = &recv->ring->bufs[at & (recv->entries - 1)];
 
-	entry->addr = (uint64_t)(uintptr_t)block;
-	entry->len = recv->slab->block_size;
-	entry->bid = number;
 	recv->given[number] = (struct sfr__recv_entry){block, recv->slab->block_size};
 	recv->filled++;
 	recv->room += recv->slab->block_size;
+	entry_write(recv, number);
 }
 
 /* How many blocks it is to hold. When half of the memory is taken, half of what is left: one peer that pours may empty the
@@ -113,21 +121,18 @@ void sfr__recv_ring_fill(struct sfr__recv_ring *recv, struct sfr__pool *pool)
 {
 	const uint32_t target = ring_target(recv, pool);
 	unsigned char *block;
-	uint16_t tail = recv->tail;
 
 	while (recv->filled < target && (block = sfr__pool_take_of(pool, recv->slab)))
-		entry_give(recv, tail++, block);
-	if (tail == recv->tail)
-		return;
-	recv->tail = tail;
-	io_uring_smp_store_release(&recv->ring->tail, tail);
+		entry_give(recv, block);
+	if (recv->tail != recv->ring->tail)
+		io_uring_smp_store_release(&recv->ring->tail, recv->tail);
 }
 
 uint32_t sfr__recv_ring_idle(const struct sfr__recv_ring *recv)
 {
 	uint32_t idle = recv->filled, i;
 
-	for (i = 0; recv->incremental && i < recv->entries; i++)
+	for (i = 0; recv->in_parts && i < recv->entries; i++)
 		idle -= recv->given[i].at && sfr__slab_windows(recv->slab, recv->given[i].at) > 1;
 	return idle;
 }
@@ -141,19 +146,26 @@ static void entry_end(struct sfr__recv_ring *recv, unsigned number)
 	recv->filled--;
 }
 
-/* The kernel has used a part of a block, or all that was left of it: then the kernel's own window is closed. */
+/*
+ * The kernel has used a part of a block, perhaps none. While the kernel goes on with the entry there is nothing else to
+ * do. Where it takes an entry for each arrival, what is left of the block goes into the ring once more, if that is
+ * enough for another large one. With the last part the kernel's own window is closed.
+ */
 static void part_end(struct sfr__recv_ring *recv, unsigned number, uint32_t len, bool more)
 {
 	struct sfr__recv_entry *entry = &recv->given[number];
 	unsigned char *at = entry->at;
 
-	sfr__invariant(len > 0 && len <= entry->left &&
-		       more == (recv->incremental && len < entry->left));
+	sfr__invariant(len <= entry->left && more == (recv->incremental && len < entry->left));
 	entry->at += len;
 	entry->left -= len;
 	recv->room -= len;
 	if (more)
 		return;
+	if (entry->left >= recv->slab->block_size / 4) {
+		entry_write(recv, (uint16_t)number);
+		return;
+	}
 	entry_end(recv, number);
 	(void)sfr__slab_give(recv->slab, at);
 }
@@ -170,10 +182,12 @@ int sfr__recv_ring_take(struct sfr__recv_ring *recv, struct sfr__pool *pool, uns
 	unsigned char *block;
 
 	sfr__invariant(number < recv->entries && recv->given[number].at);
+	*buf_out = NULL;
 	block = recv->given[number].at;
-	if (recv->slab == &pool->stream) {
-		*buf_out = sfr__pool_part(pool, block, len);
-		if (sfr__unlikely(!*buf_out))
+	if (recv->in_parts) {
+		if (sfr__likely(len > 0))
+			*buf_out = sfr__pool_part(pool, block, len);
+		if (sfr__unlikely(len && !*buf_out))
 			return -ENOMEM;
 		part_end(recv, number, len, more);
 		return 0;

@@ -6,12 +6,13 @@
  * its own:
  *
  *	common   buffers of buffers.size, one an arrival: for datagrams, pipes, and whatever else there is
- *	stream   large blocks, for the bytes of streams. Where the engine has incremental rings, arrivals lie one
- *	         behind the other in a block, whosever they are, and each is a window on it; else each takes a block
+ *	stream   large blocks, for the bytes of streams. Arrivals lie one behind the other in a block, whosever they
+ *	         are, and each is a window on it. Where the engine has incremental rings it goes on with an entry
+ *	         until that is full; else an arrival takes an entry, and what is left of its block becomes another
  *
  * A ring is filled from its slab once a turn. Each entry carries a number that is free to be used again when the
- * kernel is done with the entry; what we know of each is checked against what the kernel says. Of an incremental ring
- * the kernel has a window of its own on each block, until it is used up, and each arrival opens another.
+ * kernel is done with the block; what we know of each is checked against what the kernel says. Of a block for streams
+ * the kernel has a window of its own, until it is used up, and each arrival opens another.
  *
  * Running dry is normal. A receive that found nothing is parked at its ring, in order; no more are armed again than
  * the ring has room for. When several wait they are rationed: see op/receive.c.
@@ -54,7 +55,8 @@ struct sfr__recv_ring {
 	uint32_t filled;   /* how many it holds */
 	uint64_t room;     /* bytes left in them */
 	uint16_t tail;
-	bool incremental;
+	bool incremental;        /* the kernel goes on with an entry until it is full */
+	bool in_parts;           /* a block is seen through many windows */
 	bool refused;            /* the engine has none of this kind */
 	uint8_t rationed;        /* for so many turns yet receives are armed for one arrival each */
 	struct sfr__hook parked; /* ops QUEUED that wait for room in the ring, in order */
@@ -76,7 +78,7 @@ void sfr__recv_ring_fill(struct sfr__recv_ring *recv, struct sfr__pool *pool);
 /* How many receives may be armed for what it holds. */
 static inline size_t sfr__recv_ring_room(const struct sfr__recv_ring *recv)
 {
-	if (!recv->filled || recv->slab->block_size < SFR__RECV_SHARE)
+	if (!recv->incremental || !recv->filled || recv->slab->block_size < SFR__RECV_SHARE)
 		return recv->filled;
 	return (size_t)(recv->room / SFR__RECV_SHARE) + (recv->room < SFR__RECV_SHARE);
 }

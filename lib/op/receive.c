@@ -15,10 +15,11 @@
  * them found none.
  *
  * The bytes of streams go into the blocks of the stream ring. If there are none to be had, and the common ring has
- * buffers, receives make do with one of these each, until the stream ring has room again; and the other way round. Where
- * the engine has no incremental rings, an arrival takes a whole block. Then a stream begins with buffers of the common
- * ring, and moves to large blocks when it fills these, and back when it does not: the engine ends the receive, which is
- * armed anew at the other ring; bytes that come meanwhile wait in the socket.
+ * buffers, receives make do with one of these each, until the stream ring has room again; and the other way round.
+ *
+ * Where the engine has no incremental rings, each arrival takes an entry, and large blocks are few entries. Then a stream
+ * begins with buffers of the common ring, and moves to large blocks when it fills these, and back when it does not: the
+ * engine ends the receive, which is armed anew at the other ring; bytes that come meanwhile wait in the socket.
  */
 #include "op/receive.h"
 #include "machine/kernel.h"
@@ -199,30 +200,26 @@ static int common_open(sfr_loop *loop)
 						false);
 }
 
-/* How many blocks an incremental ring holds. */
-static uint32_t stream_capacity(uint32_t block_size)
+/* How many blocks the stream ring holds: an incremental one only what is enough for all. */
+static uint32_t stream_capacity(uint32_t block_size, bool incremental)
 {
-	uint32_t count = SFR__RECV_WARM / block_size;
+	uint32_t warm = SFR__RECV_WARM / block_size;
 
-	return count < SFR__RECV_BLOCKS ? count : SFR__RECV_BLOCKS;
+	return incremental && warm < SFR__RECV_BLOCKS ? warm : SFR__RECV_BLOCKS;
 }
 
 static int stream_open(sfr_loop *loop, struct sfr__recv_ring *recv)
 {
-	const bool parts = sfr__has(loop->engine->features, SFR__FEATURE_INCREMENTAL);
-	const uint32_t block_max = parts ? SFR__RECV_BLOCK : SFR__RECV_SHARE;
-	const uint64_t total = (uint64_t)SFR__RECV_BLOCK * SFR__RECV_BLOCKS;
-	int r = loop->pool->stream.block_size
-			? 0
-			: sfr__pool_stream_open(loop->pool, block_max, total, parts);
+	const bool incremental = sfr__has(loop->engine->features, SFR__FEATURE_INCREMENTAL);
+	int r = loop->pool->stream.block_size ? 0
+					      : sfr__pool_stream_open(loop->pool, SFR__RECV_BLOCKS);
 
 	if (r == 0 && !loop->kept.arrivals)
 		r = sfr__kept_init(&loop->kept, loop->engine->queue.cq_mask + 1);
 	if (r == 0)
 		r = sfr__recv_ring_open(recv, loop->engine, SFR__RECV_STREAM, &loop->pool->stream,
-					parts ? stream_capacity(loop->pool->stream.block_size)
-					      : (uint32_t)(total / block_max),
-					parts);
+					stream_capacity(loop->pool->stream.block_size, incremental),
+					incremental);
 	if (r < 0)
 		return r;
 	sfr__recv_ring_fill(recv, loop->pool);
@@ -250,7 +247,7 @@ static bool stream_is_open(sfr_loop *loop)
 #define MAY_MOVE 2U
 #define RUN_SHIFT 8
 
-/* Where each arrival takes a block: so many in succession that fill a small one, or would not, move a stream. */
+/* Where each arrival takes an entry: so many in succession that fill a small one, or would not, move a stream. */
 #define FULL_RUN 2U
 #define SMALL_RUN 8U
 

@@ -591,6 +591,22 @@ START_TEST(without_incremental_rings_a_stream_moves_between_two_sizes)
 }
 END_TEST
 
+START_TEST(arrivals_share_large_blocks_without_incremental_rings_too)
+{
+	int count = 1, i;
+	sfr_loop *loop = loop_with_channels(_i, ROOMY, 1);
+
+	for (i = 0; i < 50; i++) {
+		channel_send(0, 20000);
+		turn_until_true(loop, all_arrived, &count);
+	}
+	ck_assert_uint_le(loop->pool->stream.count, SFR__RECV_BLOCKS);
+	if (world_has_buffer_rings(_i))
+		ck_assert(is_in(loop, kept[kept_count - 1].buf, &loop->pool->stream));
+	kept_release_all();
+}
+END_TEST
+
 START_TEST(a_stream_that_moves_can_be_cancelled)
 {
 	int turns, i;
@@ -634,6 +650,7 @@ int main(void)
 	world_test(tc, a_share_of_it_is_refused_until_it_is_the_last);
 	tc = world_case(suite, "two sizes");
 	world_test(tc, without_incremental_rings_a_stream_moves_between_two_sizes);
+	world_test(tc, arrivals_share_large_blocks_without_incremental_rings_too);
 	world_test(tc, a_stream_that_moves_can_be_cancelled);
 	tc = world_case(suite, "shortage");
 	world_test(tc, arrivals_without_memory_to_describe_them_are_kept_in_order);
