@@ -299,6 +299,7 @@ static bool incremental_works(struct trial *trial, struct io_uring_buf_ring *buf
 	if (!buffer_ring_add(trial, &reg) ||
 	    noted_fd(trial, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) < 0)
 		return false;
+	memory[0] = memory[1] = 0; /* Valgrind does not see the kernel write to it */
 	io_uring_buf_ring_init(bufs);
 	io_uring_buf_ring_add(bufs, memory, 2, 0, 0, 0);
 	io_uring_buf_ring_advance(bufs, 1);
