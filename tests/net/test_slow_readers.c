@@ -3,15 +3,12 @@
  * Peers that do not read, many of them: memory stays within the budget, and those who read are served. Those who do
  * not are ended when their memory is needed, and only then.
  */
-#include "peers.h"
+#include "crowd.h"
 #include <errno.h>
 #include <safer_ring/error.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define KIB 1024
-#define MIB (1024 * KIB)
 #define BUDGET "buffers.count=64 buffers.budget=1MiB buffers.receive=16 "
 #define SOON "server.slow_after=5ms "
 #define NEVER "server.slow_after=1000s "
@@ -19,75 +16,13 @@
 
 static char zeros[64 * KIB];
 static int peers[GUESTS_MAX];
-static long memory_before;
-
-static void guests_come(sfr_loop *loop, const sfr_server *server, int count)
-{
-	int i;
-
-	for (i = 0; i < count; i++) {
-		peers[i] = peer_of(server);
-		peer_narrow(peers[i]);
-		turns_until(loop, here.opened >= i + 1);
-	}
-	memory_before = memory_now();
-}
-
-static void guests_go(sfr_loop *loop, int count)
-{
-	int i;
-
-	for (i = 0; i < count; i++)
-		peer_reset(peers[i]);
-	turns_until(loop, here.closed == here.opened);
-	turns_until(loop, stat_held(loop) == 0);
-}
-
-/* What the issue of a budget promises. */
-static void assert_within_budget(sfr_loop *loop, int conns)
-{
-	sfr_loop_stats stats = stats_of(loop);
-
-	ck_assert_uint_le(stats.bytes_max, stats.budget);
-	if (memory_tells())
-		ck_assert_int_le(memory_now() - memory_before,
-				 (long)stats.budget + conns * KIB + 16 * MIB);
-}
-
-/* As much as the peer's end takes. True if it took something. */
-static bool press(int fd)
-{
-	bool pressed = false;
-
-	while (send(fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-		pressed = true;
-	return pressed;
-}
-
-/* An honest peer asks, and hears the answer. */
-static void ask_and_hear(sfr_loop *loop, int fd, int times)
-{
-	char heard[5];
-
-	while (times--) {
-		peer_say(loop, fd, "hello", 5);
-		peer_hear(loop, fd, heard, 5);
-		ck_assert_mem_eq(heard, "hello", 5);
-	}
-}
 
 /*
  * Peers that pour into an echo and read nothing of it.
  */
 
-static void narrow_in_open(sfr_conn *conn, void *arg)
-{
-	note_open(conn, arg);
-	conn_narrow(conn);
-}
-
 static const sfr_handlers echo_narrow = {
-	.on_open = narrow_in_open, .on_data = echo, .on_drain = note_drain, .on_close = note_close};
+	.on_open = narrow_open, .on_data = echo, .on_drain = note_drain, .on_close = note_close};
 
 static void pour_all(sfr_loop *loop, int count)
 {
@@ -103,20 +38,20 @@ START_TEST(peers_that_pour_and_never_read_take_no_more_than_the_budget)
 {
 	sfr_loop *loop = loop_in(_i, BUDGET SOON);
 	sfr_server *server = serve(loop, &echo_narrow, &here);
-	int count = descriptors_for(60, 2), round, honest;
+	int count = crowd_of(60), round, honest;
 
-	guests_come(loop, server, count);
+	crowd_come(loop, server, peers, count);
 	while (!stats_of(loop).shortages) /* what the kernel has room for comes first */
 		pour_all(loop, count);
 	honest = peer_of(server);
 	for (round = 0; round < 5; round++) {
 		pour_all(loop, count);
 		ask_and_hear(loop, honest, 5);
-		assert_within_budget(loop, count);
+		crowd_within_budget(loop, count);
 	}
 	ck_assert_uint_eq(stats_of(loop).bytes_heap, 0);
 	close(honest);
-	guests_go(loop, count);
+	crowd_go(loop, peers, count);
 }
 END_TEST
 
@@ -127,7 +62,7 @@ START_TEST(an_honest_peer_is_served_though_few_pourers_are_never_ended)
 	sfr_server *server = serve(loop, &echo_narrow, &here);
 	int i, round, honest;
 
-	guests_come(loop, server, 8);
+	crowd_come(loop, server, peers, 8);
 	while (!stats_of(loop).shortages)
 		pour_all(loop, 8);
 	honest = peer_of(server);
@@ -136,11 +71,11 @@ START_TEST(an_honest_peer_is_served_though_few_pourers_are_never_ended)
 			(void)press(peers[i]);
 		ask_and_hear(loop, honest, 5);
 	}
-	assert_within_budget(loop, 8);
+	crowd_within_budget(loop, 8);
 	ck_assert_uint_eq(stats_of(loop).ended_slow, 0);
 	ck_assert_int_eq(here.closed, 0);
 	close(honest);
-	guests_go(loop, 8);
+	crowd_go(loop, peers, 8);
 }
 END_TEST
 
@@ -157,7 +92,7 @@ static void queued_data(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 		queued_most = sfr_conn_queued(conn);
 }
 
-static const sfr_handlers watch_queue = {.on_open = narrow_in_open,
+static const sfr_handlers watch_queue = {.on_open = narrow_open,
 					 .on_data = queued_data,
 					 .on_drain = note_drain,
 					 .on_close = note_close};
@@ -184,11 +119,11 @@ static void never_readers_leave_the_others_alone(int world, const char *settings
 	sfr_loop_stats stats;
 
 	queued_most = 0;
-	guests_come(loop, server, count);
+	crowd_come(loop, server, peers, count);
 	press_until_full(loop, count);
 	swarm_run(&swarm, loop, server);
 	sfr_loop_stats_get(loop, &stats, sizeof(stats));
-	guests_go(loop, count);
+	crowd_go(loop, peers, count);
 
 	ck_assert_uint_eq(stats.bytes_heap, 0);
 	ck_assert_uint_le(queued_most, 64 * KIB + 256 * KIB); /* high water, and one turn's worth */
@@ -332,7 +267,7 @@ static int guests_count;
 
 static void chat_joined(sfr_conn *conn, void *arg)
 {
-	narrow_in_open(conn, arg);
+	narrow_open(conn, arg);
 	sfr_conn_set_data(conn, &guests[guests_count]);
 	guests[guests_count++] = conn;
 }
@@ -376,22 +311,20 @@ START_TEST(chat_guests_that_never_read_are_ended_and_nothing_is_copied_for_them)
 {
 	sfr_loop *loop = loop_in(_i, BUDGET SOON "server.queue_max=1GiB");
 	sfr_server *server = serve(loop, &chat, &here);
-	int count = descriptors_for(GUESTS_MAX, 2), talker;
-	static char heard[64 * KIB];
+	int count = crowd_of(GUESTS_MAX), talker;
 	uint64_t said = 0;
 	ssize_t n;
 
 	guests_count = 0;
-	guests_come(loop, server, count);
+	crowd_come(loop, server, peers, count);
 	talker = peer_of(server);
 	turns_until(loop, here.opened == count + 1);
 	while (here.closed < count) { /* it reads what it says, and so is never slow */
 		n = send(talker, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL);
 		said += n > 0 ? (uint64_t)n : 0;
 		turn_once(loop);
-		while (recv(talker, heard, sizeof(heard), MSG_DONTWAIT) > 0)
-			;
-		assert_within_budget(loop, count);
+		swallow(talker);
+		crowd_within_budget(loop, count);
 	}
 	ck_assert_int_eq(here.closed, count);
 	ck_assert_int_eq(count_reason(&here, -SFR_ESLOW), count);
@@ -399,7 +332,7 @@ START_TEST(chat_guests_that_never_read_are_ended_and_nothing_is_copied_for_them)
 	ck_assert_uint_eq(stats_of(loop).bytes_heap, 0);
 	ck_assert_uint_gt(said, MIB / 2);
 	close(talker);
-	guests_go(loop, count);
+	crowd_go(loop, peers, count);
 }
 END_TEST
 
@@ -411,7 +344,7 @@ START_TEST(a_shortage_is_told_once)
 	int count = 50, i;
 
 	log_listen();
-	guests_come(loop, server, count);
+	crowd_come(loop, server, peers, count);
 	while (stats_of(loop).ended_slow < 3) {
 		for (i = 0; i < count; i++)
 			(void)press(peers[i]);
@@ -421,7 +354,7 @@ START_TEST(a_shortage_is_told_once)
 	ck_assert_int_ge(log_lines, 1);
 	ck_assert_int_le(log_lines, (int)stats_of(loop).shortages);
 	ck_assert_ptr_nonnull(strstr(log_line, "memory for buffers is short"));
-	guests_go(loop, count);
+	crowd_go(loop, peers, count);
 }
 END_TEST
 
@@ -430,20 +363,18 @@ START_TEST(a_peer_that_reads_a_little_is_not_ended)
 {
 	sfr_loop *loop = loop_in(_i, BUDGET "server.slow_after=300ms server.high_water=64MiB");
 	sfr_server *server = serve(loop, &echo_narrow, &here);
-	static char heard[64 * KIB];
 	int i;
 
-	guests_come(loop, server, 2);
+	crowd_come(loop, server, peers, 2);
 	while (here.closed == 0) {
 		for (i = 0; i < 2; i++)
 			(void)press(peers[i]);
-		while (recv(peers[0], heard, sizeof(heard), MSG_DONTWAIT) > 0)
-			;
+		swallow(peers[0]);
 		turn_once(loop);
 	}
 	ck_assert_int_eq(here.closed, 1);
 	ck_assert_int_eq(here.reason, -SFR_ESLOW);
-	guests_go(loop, 2);
+	crowd_go(loop, peers, 2);
 }
 END_TEST
 
