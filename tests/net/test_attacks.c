@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attacks on the memory of a server, small: what tests/bench/attacks does at full size and with a clock. Here the
+ * counters of the loop are looked at: the budget holds, and those who are honest are served, whatever the others do.
+ */
+#include "crowd.h"
+#include "loop/loop.h"
+#include "net/conn.h"
+#include "net/relief.h"
+#include <errno.h>
+#include <safer_ring/error.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUDGET "buffers.count=64 buffers.budget=1MiB buffers.receive=16 "
+#define DEFAULT_BUDGET "buffers.budget=64MiB "
+#define NEVER "server.slow_after=1000s "
+#define CROWD_MAX 400
+
+static int crowd[CROWD_MAX];
+
+/*
+ * Programs that keep what they receive. An honest peer says "hello", and is answered.
+ */
+
+#define KEPT_MAX 10000
+
+static sfr_buf *kept[KEPT_MAX];
+static int kept_count, keep_most, said_count;
+static uint64_t kept_bytes;
+static uint16_t stop_round; /* an arrival in it stops the loop */
+
+static bool is_honest(const sfr_buf *buf)
+{
+	return buf->data[0] == 'h';
+}
+
+/* Of each the last that it said. */
+static void keep_last(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
+{
+	if (is_honest(buf)) {
+		echo(conn, result, buf, arg);
+		return;
+	}
+	said_count++;
+	sfr_buf_release(sfr_conn_data(conn));
+	sfr_conn_set_data(conn, buf);
+}
+
+static void release_last(sfr_conn *conn, int reason, void *arg)
+{
+	sfr_buf_release(sfr_conn_data(conn));
+	note_close(conn, reason, arg);
+}
+
+static bool is_to_keep(const sfr_buf *buf)
+{
+	return buf->data[0] == 'k' && kept_count < keep_most;
+}
+
+/* All that begins with a letter, if that is not too much. */
+static void keep_letters(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
+{
+	if (is_honest(buf)) {
+		echo(conn, result, buf, arg);
+	} else if (is_to_keep(buf)) {
+		kept_bytes += buf->len;
+		kept[kept_count++] = buf;
+	} else {
+		sfr_buf_release(buf);
+	}
+	if (stop_round && conn->net->relief.round == stop_round)
+		sfr_loop_stop(sfr_conn_loop(conn));
+}
+
+static void kept_release(void)
+{
+	keep_most = 0;
+	while (kept_count)
+		sfr_buf_release(kept[--kept_count]);
+}
+
+/* All is as it was. */
+static void kept_look(void)
+{
+	uint32_t at;
+	int i;
+
+	for (i = 0; i < kept_count; i++)
+		for (at = 0; at < kept[i]->len; at++)
+			ck_assert_int_eq(kept[i]->data[at], 'k');
+}
+
+static const sfr_handlers keeper_of_last = {.on_open = note_open,
+					    .on_data = keep_last,
+					    .on_drain = note_drain,
+					    .on_close = release_last};
+static const sfr_handlers keeper_of_letters = {.on_open = note_open,
+					       .on_data = keep_letters,
+					       .on_drain = note_drain,
+					       .on_close = note_close};
+
+START_TEST(clients_of_whom_a_byte_each_is_kept_starve_nobody)
+{
+	sfr_loop *loop = loop_in(_i, BUDGET);
+	sfr_server *server = serve(loop, &keeper_of_last, &here);
+	int count = crowd_of(CROWD_MAX), round, honest, i;
+	/* Who polls first takes a block before it has the byte: some at a time, then. */
+	int at_once = world_has_buffer_rings(_i) ? CROWD_MAX : 40;
+
+	said_count = 0;
+
+	crowd_come(loop, server, crowd, count);
+	honest = peer_of(server);
+	for (round = 1; round <= 3; round++) {
+		for (i = 0; i < count; i++) {
+			ck_assert_int_eq(send(crowd[i], "k", 1, MSG_NOSIGNAL), 1);
+			if (i % at_once == 0)
+				turns_until(loop, said_count == count * (round - 1) + i + 1);
+		}
+		turns_until(loop, said_count == count * round);
+		ask_and_hear(loop, honest, 5);
+		crowd_within_budget(loop, count);
+	}
+	ck_assert_uint_ge(stat_held(loop), (uint64_t)count);
+	close(honest);
+	crowd_go(loop, crowd, count);
+}
+END_TEST
+
+/* So many lines are kept, and after each so many another one pours what is not. */
+static void keep_lines(int world, int count, uint32_t size, int pour_after)
+{
+	sfr_loop *loop = loop_in(world, DEFAULT_BUDGET);
+	sfr_server *server = serve(loop, &keeper_of_letters, &here);
+	int keeper = peer_of(server), honest = peer_of(server), i;
+	char line[KIB];
+
+	keep_most = KEPT_MAX;
+	crowd_come(loop, server, crowd, 1);
+	memset(line, 'k', sizeof(line));
+	for (i = 0; i < count; i++) {
+		if (i % pour_after == 0)
+			(void)press(crowd[0]);
+		ck_assert_int_eq(send(keeper, line, size, MSG_NOSIGNAL), size);
+		turns_until(loop, kept_bytes == (uint64_t)(i + 1) * size);
+		if (i % (count / 10) == 0)
+			ask_and_hear(loop, honest, 5);
+	}
+	ask_and_hear(loop, honest, 5);
+	crowd_within_budget(loop, 3);
+	kept_look();
+	kept_release();
+	close(keeper);
+	close(honest);
+	crowd_go(loop, crowd, 1);
+}
+
+START_TEST(a_byte_of_each_of_ten_thousand_arrivals_may_be_kept)
+{
+	keep_lines(_i, 10000, 1, 50);
+}
+END_TEST
+
+/* Too long to be copied while there is memory: each keeps a whole block, in the end of all that there may be. */
+START_TEST(lines_that_lie_in_large_blocks_may_be_kept)
+{
+	keep_lines(_i, 1000, 600, 1);
+}
+END_TEST
+
+/* Nothing else happens that would wake the loop. */
+START_TEST(who_had_its_share_is_received_from_again_in_the_next_round)
+{
+	sfr_loop *loop = loop_in(_i, BUDGET NEVER);
+	sfr_server *server = serve(loop, &keeper_of_letters, &here);
+	char lines[4 * KIB];
+	sfr_conn *conn;
+
+	keep_most = KEPT_MAX;
+	crowd_come(loop, server, crowd, 1);
+	conn = here.conn;
+	memset(lines, 'k', sizeof(lines));
+	do {
+		while (send(crowd[0], lines, sizeof(lines), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			;
+		turn_once(loop);
+	} while (!conn->held);
+	stop_round = (uint16_t)(conn->net->relief.round + 2);
+	run_until_stopped(loop);
+	kept_release();
+	crowd_go(loop, crowd, 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("attacks");
+	TCase *tcase = peers_case(suite, "keepers");
+
+	world_test(tcase, clients_of_whom_a_byte_each_is_kept_starve_nobody);
+	world_test(tcase, a_byte_of_each_of_ten_thousand_arrivals_may_be_kept);
+	world_test(tcase, lines_that_lie_in_large_blocks_may_be_kept);
+	world_test(tcase, who_had_its_share_is_received_from_again_in_the_next_round);
+	return world_run(suite);
+}
