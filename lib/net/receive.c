@@ -60,18 +60,20 @@ static void conn_deliver(struct sfr__conn *conn, int result, sfr_buf *buf)
 		sfr_buf_release(buf);
 }
 
-/* The same while memory is short: what on_data has kept counts, but for what is queued for this connection, which is
- * looked at by itself. */
+/* The same while memory is short: what on_data has kept counts, but for what is queued for this connection alone, which
+ * is looked at by itself. */
 static void conn_deliver_counted(struct sfr__conn *conn, int result, sfr_buf *buf)
 {
 	const struct sfr__pool *pool = sfr__conn_loop(conn)->pool;
 	const uint16_t round = conn->net->relief.round;
-	int64_t before = (int64_t)(sfr__pool_in_use(pool) - sfr__buf_memory(sfr__buf(buf)) -
-				   conn->queue.pool_memory);
+	const sfr_buf *last = conn->queue.head ? conn->queue.tail : NULL, *queued = NULL;
+	int64_t before = (int64_t)(sfr__pool_in_use(pool) - sfr__buf_memory(sfr__buf(buf)));
 	int64_t kept;
 
 	conn_deliver(conn, result, buf);
-	kept = (int64_t)(sfr__pool_in_use(pool) - conn->queue.pool_memory) - before;
+	if (conn->state == SFR__CONN_OPEN) /* else the queue is empty */
+		queued = last ? last->next : conn->queue.head;
+	kept = (int64_t)(sfr__pool_in_use(pool) - sfr__send_queue_own(queued)) - before;
 	if (conn->round != round)
 		conn->kept = 0;
 	conn->round = round;

@@ -17,6 +17,15 @@ static uint32_t pool_memory(const struct sfr__buf *b)
 	return limited && !sfr__pool_is_alone(b->pool) ? sfr__buf_memory(b) : 0;
 }
 
+uint64_t sfr__send_queue_own(const sfr_buf *from)
+{
+	uint64_t own = 0;
+
+	for (; from; from = from->next)
+		own += sfr__buf(from)->was_shared ? 0 : pool_memory(sfr__buf(from));
+	return own;
+}
+
 static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
 {
 	buf->next = NULL;

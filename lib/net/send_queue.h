@@ -20,6 +20,9 @@ struct sfr__send_queue {
 /* All parts of a chain; what is empty is dropped. */
 void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain);
 
+/* Memory of what waits, from a buffer on, that the loop has a limit for and nobody else keeps. */
+uint64_t sfr__send_queue_own(const sfr_buf *from);
+
 /* Take a chain of at most `count` off the front, to be sent. Its bytes still count. */
 sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count);
 

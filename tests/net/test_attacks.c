@@ -14,10 +14,136 @@
 
 #define BUDGET "buffers.count=64 buffers.budget=1MiB buffers.receive=16 "
 #define DEFAULT_BUDGET "buffers.budget=64MiB "
+#define SOON "server.slow_after=20ms "
 #define NEVER "server.slow_after=1000s "
 #define CROWD_MAX 400
 
 static int crowd[CROWD_MAX];
+
+/*
+ * A chat: what one says goes to all, and to itself, by reference.
+ */
+
+static sfr_conn *guests[CROWD_MAX + 2];
+static int guest_count;
+static uint64_t said; /* bytes, by whoever has a mark */
+static sfr_conn *marked;
+
+static void joined(sfr_conn *conn, void *arg)
+{
+	narrow_open(conn, arg);
+	sfr_conn_set_data(conn, &guests[guest_count]);
+	guests[guest_count++] = conn;
+}
+
+static void says(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
+{
+	int i;
+
+	(void)arg;
+	said += conn == marked ? (uint64_t)result : 0;
+	for (i = 0; i < guest_count; i++)
+		if (guests[i])
+			(void)sfr_conn_send(guests[i], sfr_buf_share(buf));
+	sfr_buf_release(buf);
+}
+
+static void left(sfr_conn *conn, int reason, void *arg)
+{
+	*(sfr_conn **)sfr_conn_data(conn) = NULL;
+	note_close(conn, reason, arg);
+}
+
+static const sfr_handlers chat = {.on_open = joined, .on_data = says, .on_close = left};
+
+/* A chat of so many guests that never read, and of one more. */
+static int chat_with(sfr_loop *loop, int count, sfr_server **server_out)
+{
+	int talker;
+
+	guest_count = 0;
+	said = 0;
+	*server_out = serve(loop, &chat, &here);
+	crowd_come(loop, *server_out, crowd, count);
+	talker = peer_of(*server_out);
+	turns_until(loop, here.opened == count + 1);
+	marked = here.conn;
+	return talker;
+}
+
+/* How often a peer hears a letter in what has come to it. */
+static int hear_letter(int fd, char letter)
+{
+	static char heard[64 * KIB];
+	int count = 0;
+	ssize_t n, i;
+
+	while ((n = recv(fd, heard, sizeof(heard), MSG_DONTWAIT)) > 0)
+		for (i = 0; i < n; i++)
+			count += heard[i] == letter;
+	ck_assert_msg(n < 0 && errno == EAGAIN, "who listens was ended");
+	return count;
+}
+
+START_TEST(who_listens_hears_itself_among_many_who_never_do)
+{
+	sfr_loop *loop = loop_in(_i, BUDGET SOON "server.queue_max=1GiB");
+	int count = crowd_of(100), lines = 0, heard = 0, talker, honest, i;
+	sfr_server *server;
+
+	talker = chat_with(loop, count, &server);
+	honest = peer_of(server);
+	turns_until(loop, here.opened == count + 2);
+	while (heard < 30) {
+		if (lines == heard)
+			lines += send(honest, "h", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+		(void)press(talker);
+		turns_until(loop, press(talker) || (heard += hear_letter(honest, 'h')) == lines);
+		swallow(talker);
+		heard += hear_letter(honest, 'h');
+		crowd_within_budget(loop, count);
+	}
+	for (i = 0; i < here.closed; i++)
+		ck_assert_int_eq(here.reasons[i], -SFR_ESLOW);
+	ck_assert_uint_eq(stats_of(loop).bytes_heap, 0);
+	close(talker);
+	close(honest);
+	crowd_go(loop, crowd, count);
+}
+END_TEST
+
+/* It reads what it says, so its own queue is empty. What the others have of it counts as well. */
+START_TEST(who_talks_to_those_who_do_not_read_is_held_to_its_share)
+{
+	sfr_loop *loop = loop_in(_i, BUDGET NEVER "server.queue_max=1GiB");
+	const uint64_t arrival = loop->pool->slab.block_size;
+	const struct sfr__relief *relief;
+	uint64_t before = 0;
+	sfr_server *server;
+	int talker, i, round = -1;
+
+	talker = chat_with(loop, 4, &server);
+	relief = &sfr__conn_of(marked)->net->relief;
+	while (!relief->on || !sfr__conn_of(marked)->single) {
+		(void)press(talker);
+		turn_once(loop);
+		swallow(talker);
+	}
+	for (i = 0; i < 300; i++) {
+		if (relief->round != round) {
+			round = relief->round;
+			before = said;
+		}
+		(void)press(talker);
+		(void)sfr_loop_step(loop, 0);
+		swallow(talker);
+		if (relief->round == round)
+			ck_assert_uint_le(said - before, relief->share + arrival);
+	}
+	close(talker);
+	crowd_go(loop, crowd, 4);
+}
+END_TEST
 
 /*
  * Programs that keep what they receive. An honest peer says "hello", and is answered.
@@ -69,7 +195,7 @@ static void keep_letters(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 	} else {
 		sfr_buf_release(buf);
 	}
-	if (stop_round && conn->net->relief.round == stop_round)
+	if (stop_round && sfr__conn_of(conn)->net->relief.round == stop_round)
 		sfr_loop_stop(sfr_conn_loop(conn));
 }
 
@@ -185,8 +311,8 @@ START_TEST(who_had_its_share_is_received_from_again_in_the_next_round)
 		while (send(crowd[0], lines, sizeof(lines), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 			;
 		turn_once(loop);
-	} while (!conn->held);
-	stop_round = (uint16_t)(conn->net->relief.round + 2);
+	} while (!sfr__conn_of(conn)->held);
+	stop_round = (uint16_t)(sfr__conn_of(conn)->net->relief.round + 2);
 	run_until_stopped(loop);
 	kept_release();
 	crowd_go(loop, crowd, 1);
@@ -196,8 +322,11 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("attacks");
-	TCase *tcase = peers_case(suite, "keepers");
+	TCase *tcase = peers_case(suite, "a chat");
 
+	world_test(tcase, who_listens_hears_itself_among_many_who_never_do);
+	world_test(tcase, who_talks_to_those_who_do_not_read_is_held_to_its_share);
+	tcase = peers_case(suite, "keepers");
 	world_test(tcase, clients_of_whom_a_byte_each_is_kept_starve_nobody);
 	world_test(tcase, a_byte_of_each_of_ten_thousand_arrivals_may_be_kept);
 	world_test(tcase, lines_that_lie_in_large_blocks_may_be_kept);
