@@ -63,6 +63,8 @@ struct sfr__pool {
 	uint32_t part_min; /* a block of these is seen through as many windows as have this size */
 	size_t parts;      /* windows on them */
 	uint64_t parts_memory;    /* what these count for; shares count once */
+	size_t shares;            /* descriptors of what others see as well */
+	size_t shares_max;        /* the most that there ever were */
 	size_t blocks;            /* in all slabs */
 	uint64_t bytes_made;      /* the same in bytes */
 	uint64_t bytes_max;       /* the most that these and the heap's ever took */
@@ -231,14 +233,6 @@ static inline uint64_t sfr__pool_taken(const struct sfr__pool *pool)
 	return pool->bytes_made + atomic_load_explicit(&pool->bytes_heap, memory_order_relaxed);
 }
 
-/* Bytes that may be taken still. */
-static inline uint64_t sfr__pool_room(const struct sfr__pool *pool)
-{
-	uint64_t taken = sfr__pool_taken(pool);
-
-	return taken < pool->budget ? pool->budget - taken : 0;
-}
-
 static inline uint64_t sfr__slab_free_bytes(const struct sfr__slab *slab)
 {
 	return (uint64_t)slab->free_count << slab->shift;
@@ -249,7 +243,39 @@ static inline uint64_t sfr__slab_bytes(const struct sfr__slab *slab)
 	return (uint64_t)slab->count << slab->shift;
 }
 
-/* Bytes for what arrives that the slabs have or may have: those that are free, and all. */
+/*
+ * Descriptors of shares are memory, too: a byte that waits for a thousand is mostly these. What they ever took stays
+ * taken, as blocks do, so together they may have as much as the budget. An eighth besides is for them alone, or there
+ * would be none where blocks have taken all.
+ */
+static inline uint64_t sfr__pool_shares_bytes(size_t shares)
+{
+	return (uint64_t)shares * sizeof(struct sfr__buf);
+}
+
+/* Bytes of blocks and of the heap that may be taken still. */
+static inline uint64_t sfr__pool_room(const struct sfr__pool *pool)
+{
+	uint64_t taken = sfr__pool_taken(pool) + sfr__pool_shares_bytes(pool->shares_max);
+
+	return taken < pool->budget ? pool->budget - taken : 0;
+}
+
+/* Of the budget, as large a part as more shares may be made, of all that may be. */
+static inline uint64_t sfr__pool_shares_left(const struct sfr__pool *pool)
+{
+	const uint64_t used = sfr__pool_shares_bytes(pool->shares), taken = sfr__pool_taken(pool);
+	uint64_t may = pool->budget / 8;
+
+	if (sfr__likely(!used || !pool->budget))
+		return UINT64_MAX;
+	if (taken < pool->budget)
+		may += pool->budget - taken;
+	return used < may ? (uint64_t)((double)pool->budget * (double)(may - used) / (double)may)
+			  : 0;
+}
+
+/* Bytes for what arrives that the slabs have or may have, but for those in rings: those that are free; and all. */
 static inline uint64_t sfr__pool_left(const struct sfr__pool *pool)
 {
 	return sfr__slab_free_bytes(&pool->slab) + sfr__slab_free_bytes(&pool->stream) +
@@ -268,13 +294,13 @@ static inline uint64_t sfr__pool_limit(const struct sfr__pool *pool)
 }
 
 /* Bytes of those that are limited which are neither free nor to be made: somebody has them. Of blocks for streams, what
- * their windows count for. */
+ * their windows count for; and the descriptors of shares. */
 static inline uint64_t sfr__pool_in_use(const struct sfr__pool *pool)
 {
 	return (pool->budget ? sfr__pool_taken(pool) : pool->bytes_made) -
 	       sfr__slab_free_bytes(&pool->slab) - sfr__slab_free_bytes(&pool->small) -
 	       sfr__slab_free_bytes(&pool->large) - sfr__slab_bytes(&pool->stream) +
-	       pool->parts_memory;
+	       pool->parts_memory + sfr__pool_shares_bytes(pool->shares);
 }
 
 /* Whether the caller may take from it: on the owner's thread, before the first turn on its maker's. In a

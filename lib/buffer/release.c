@@ -90,6 +90,12 @@ static void slab_share(struct sfr__buf *b, struct sfr__buf *other)
 	other->origin->shares++;
 }
 
+static void share_count(struct sfr__pool *pool)
+{
+	if (++pool->shares > pool->shares_max)
+		pool->shares_max = pool->shares;
+}
+
 static sfr_buf *share(struct sfr__buf *b)
 {
 	struct sfr__buf *other = sfr__descriptor_take_extra(b->pool, &b->pool->extras);
@@ -107,6 +113,7 @@ static sfr_buf *share(struct sfr__buf *b)
 		b->was_shared = SFR__SHARED;
 	}
 	other->was_shared = SFR__SHARE;
+	share_count(b->pool);
 	other->datagram = b->datagram;
 	return &other->view;
 }
@@ -198,6 +205,7 @@ static void shared_free(struct sfr__pool *pool, struct sfr__buf *b)
 		buf_poison(b);
 	window_close(pool, b);
 	descriptor_retire(pool, b);
+	pool->shares -= b != origin;
 	if (b != origin)
 		descriptor_put(pool, b);
 	else if (!is_last)
@@ -224,6 +232,7 @@ static RARE void buf_free(struct sfr__buf *b)
 	} else {
 		payload_release(b); /* may release others, by way of on_release */
 		pool->extras--;
+		pool->shares -= b->was_shared == SFR__SHARE;
 	}
 	descriptor_give(pool, b);
 }

@@ -11,8 +11,11 @@
 
 uint64_t sfr__pressure_left(const sfr_loop *loop)
 {
-	return sfr__pool_left(loop->pool) + loop->recv[SFR__RECV_COMMON].room +
-	       loop->recv[SFR__RECV_STREAM].room;
+	uint64_t left = sfr__pool_left(loop->pool) + loop->recv[SFR__RECV_COMMON].room +
+			loop->recv[SFR__RECV_STREAM].room;
+	uint64_t shares = sfr__pool_shares_left(loop->pool);
+
+	return shares < left ? shares : left;
 }
 
 /* With so many bytes or less there is pressure. Other sizes and the heap may have taken more than their part for good: then

@@ -30,7 +30,7 @@ static bool conn_is_greedy(const struct sfr__conn *conn)
 {
 	const struct sfr__relief *relief = &conn->net->relief;
 
-	return relief->on && (conn->queue.pool_memory > relief->share ||
+	return relief->on && (relief->dry || conn->queue.pool_memory > relief->share ||
 			      (conn->round == relief->round && conn->kept > relief->share));
 }
 

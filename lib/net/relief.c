@@ -30,11 +30,13 @@ static void held_release(struct sfr__net *net)
 static void round_begin(struct sfr__net *net, uint64_t now)
 {
 	struct sfr__relief *relief = &net->relief;
+	const uint64_t left = sfr__pressure_left(net->loop);
 	uint64_t conns = net->conn_count ? net->conn_count : 1;
 
 	relief->round++;
 	relief->round_end_ns = now + ROUND_NS;
-	relief->share = sfr__pressure_left(net->loop) / 2 / conns;
+	relief->dry = sfr__pool_shares_left(net->loop->pool) == 0;
+	relief->share = left / 2 / conns;
 	held_release(net);
 }
 

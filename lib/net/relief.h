@@ -28,6 +28,7 @@ struct sfr__net;
 struct sfr__relief {
 	bool on;
 	bool timed;     /* the timer is on the wheel */
+	bool dry;       /* no more may be shared, though there may be buffers: nobody receives */
 	uint16_t round; /* which one this is */
 	uint32_t asked; /* connections whose send was cancelled to know how far it got */
 	uint32_t batch; /* how many are asked next */

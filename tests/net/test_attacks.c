@@ -145,6 +145,42 @@ START_TEST(who_talks_to_those_who_do_not_read_is_held_to_its_share)
 }
 END_TEST
 
+/* The kernel takes no more for it. */
+static void fill_up(sfr_loop *loop, sfr_conn *conn)
+{
+	static char filler[2 * MIB];
+	sfr_buf *buf = sfr_buf_wrap(loop, filler, sizeof(filler), NULL, NULL);
+
+	buf->len = sizeof(filler);
+	ck_assert_int_gt(sfr_conn_send(conn, buf), 0);
+}
+
+/* A byte that waits for a hundred is a hundred descriptors, and no more than a small buffer. */
+START_TEST(what_waits_for_many_takes_no_more_than_the_budget_with_its_descriptors)
+{
+	sfr_loop *loop = loop_in(_i, BUDGET NEVER);
+	int count = crowd_of(100), talker, i;
+	sfr_server *server;
+	uint64_t descriptors, line = (uint64_t)(count + 1) * sizeof(struct sfr__buf);
+
+	talker = chat_with(loop, count, &server);
+	for (i = 0; i < count; i++)
+		fill_up(loop, guests[i]);
+	for (i = 1; i <= 600 && !sfr__conn_of(marked)->net->relief.dry; i++) {
+		ck_assert_int_eq(send(talker, "x", 1, MSG_NOSIGNAL), 1);
+		turns_until(loop, said == (uint64_t)i || sfr__conn_of(marked)->net->relief.dry);
+		swallow(talker);
+	}
+	descriptors = loop->pool->shares_max * sizeof(struct sfr__buf);
+	ck_assert_uint_gt(descriptors, stats_of(loop).budget / 4);
+	ck_assert_uint_le(stats_of(loop).bytes_max + descriptors,
+			  stats_of(loop).budget * 9 / 8 + line);
+	close(talker);
+	crowd_go(loop, crowd, count);
+	ck_assert_uint_eq(loop->pool->shares, 0);
+}
+END_TEST
+
 /*
  * Programs that keep what they receive. An honest peer says "hello", and is answered.
  */
@@ -154,7 +190,7 @@ END_TEST
 static sfr_buf *kept[KEPT_MAX];
 static int kept_count, keep_most, said_count;
 static uint64_t kept_bytes;
-static uint16_t stop_round; /* an arrival in it stops the loop */
+static int stop_round; /* an arrival in it, or later, stops the loop */
 
 static bool is_honest(const sfr_buf *buf)
 {
@@ -195,7 +231,7 @@ static void keep_letters(sfr_conn *conn, int result, sfr_buf *buf, void *arg)
 	} else {
 		sfr_buf_release(buf);
 	}
-	if (stop_round && sfr__conn_of(conn)->net->relief.round == stop_round)
+	if (stop_round && sfr__conn_of(conn)->net->relief.round >= stop_round)
 		sfr_loop_stop(sfr_conn_loop(conn));
 }
 
@@ -312,7 +348,7 @@ START_TEST(who_had_its_share_is_received_from_again_in_the_next_round)
 			;
 		turn_once(loop);
 	} while (!sfr__conn_of(conn)->held);
-	stop_round = (uint16_t)(sfr__conn_of(conn)->net->relief.round + 2);
+	stop_round = sfr__conn_of(conn)->net->relief.round + 2;
 	run_until_stopped(loop);
 	kept_release();
 	crowd_go(loop, crowd, 1);
@@ -326,6 +362,7 @@ int main(void)
 
 	world_test(tcase, who_listens_hears_itself_among_many_who_never_do);
 	world_test(tcase, who_talks_to_those_who_do_not_read_is_held_to_its_share);
+	world_test(tcase, what_waits_for_many_takes_no_more_than_the_budget_with_its_descriptors);
 	tcase = peers_case(suite, "keepers");
 	world_test(tcase, clients_of_whom_a_byte_each_is_kept_starve_nobody);
 	world_test(tcase, a_byte_of_each_of_ten_thousand_arrivals_may_be_kept);
