@@ -97,8 +97,11 @@ static void bytes_max_note(struct sfr__pool *pool)
 /* By how many blocks a slab may grow, and should. */
 static uint32_t growth_of(const struct sfr__pool *pool, const struct sfr__slab *slab)
 {
-	uint64_t room = sfr__pool_room(pool) >> slab->shift, step = GROWTH_BYTES >> slab->shift;
+	uint64_t room = sfr__pool_room(pool), step = GROWTH_BYTES >> slab->shift;
 
+	if (slab == &pool->stream) /* nothing else could be made of large blocks */
+		room = room > pool->budget / 4 ? room - pool->budget / 4 : 0;
+	room >>= slab->shift;
 	if (step < GROWTH_BLOCKS)
 		step = slab == &pool->stream ? 1 : GROWTH_BLOCKS;
 	if (step < slab->count / 4)

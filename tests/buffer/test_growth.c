@@ -3,6 +3,7 @@
  * Growth: a slab that is empty makes more buffers, as far as the budget goes, and no further.
  */
 #include "pending.h"
+#include "loop/loop.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -222,6 +223,28 @@ START_TEST(what_another_thread_released_makes_room_before_a_slab_grows)
 }
 END_TEST
 
+/* They stay what they are, and small ones must be had for what is small. */
+START_TEST(of_blocks_for_streams_no_more_is_made_than_leaves_a_quarter)
+{
+	sfr_loop *loop = loop_in(_i, "buffers.count=4 buffers.budget=4MiB buffers.small=0");
+	struct sfr__pool *pool = loop->pool;
+	unsigned char *blocks[64];
+	int count = 0, small;
+
+	ck_assert_int_eq(sfr__pool_stream_open(pool, 8), 0);
+	while ((blocks[count] = sfr__pool_take_of(pool, &pool->stream)))
+		count++;
+	small = take_all(loop, 4096);
+
+	ck_assert_int_gt(count, 40);
+	ck_assert_int_ge(small, 256);
+	ck_assert_uint_le(stats_of(loop).bytes_max, 4096 * KIB);
+	release_all(small);
+	while (count--)
+		(void)sfr__slab_give(&pool->stream, blocks[count]);
+}
+END_TEST
+
 START_TEST(huge_pages_or_not_a_slab_grows_in_place)
 {
 	sfr_loop *loop = loop_in(_i, "buffers.huge_pages=on buffers.size=64KiB "
@@ -390,6 +413,7 @@ int main(void)
 	world_test(tc, memory_of_the_callers_does_not_count);
 	world_test(tc, a_shared_buffer_of_the_heap_counts_once_and_until_its_last_reference);
 	world_test(tc, what_another_thread_released_makes_room_before_a_slab_grows);
+	world_test(tc, of_blocks_for_streams_no_more_is_made_than_leaves_a_quarter);
 	world_test(tc, huge_pages_or_not_a_slab_grows_in_place);
 	tc = world_case(suite, "ops");
 	world_test(tc, every_buffer_that_was_made_has_an_op);
