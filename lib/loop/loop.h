@@ -63,9 +63,11 @@ struct sfr_loop {
 	void *data;                  /* the program's */
 	bool draining;               /* what is submitted is cancelled at once */
 	bool row_first;              /* a row found no room: it goes before requests to cancel */
-	uint16_t batch_serial;       /* of the last one that was made */
-	struct sfr__hook batches;    /* of this loop, in whatever state */
-	struct sfr__hook backlog;    /* ops QUEUED, to be written to the engine's queue, in order */
+	/* receives that wait for a ring found no room either: they go before the backlog */
+	bool rings_first;
+	uint16_t batch_serial;    /* of the last one that was made */
+	struct sfr__hook batches; /* of this loop, in whatever state */
+	struct sfr__hook backlog; /* ops QUEUED, to be written to the engine's queue, in order */
 	/* ops QUEUED, that polled, and wait for a block to receive, in order */
 	struct sfr__hook unfed;
 	struct sfr__hook later;   /* ops QUEUED, that were tried in vain, until it is time again */

@@ -92,16 +92,31 @@ static void rings_feed(sfr_loop *loop)
 	}
 }
 
-/* Arm those that wait for a ring, as many as it has room for. True if some still wait though there is room. */
-static bool ring_write(sfr_loop *loop, struct sfr__recv_ring *recv)
+/*
+ * Arm those that wait for a ring, as many as it has room for. The engine's completion queue may have overflown with those
+ * of receives that found no buffer, and these go before the ones that got some: of them one goes on, as it may overflow
+ * in each turn.
+ */
+static void ring_write(struct sfr__recv_ring *recv, bool overflown)
 {
 	const size_t room = recv->filled ? sfr__recv_ring_room(recv) : 0;
-	size_t armed = list_write(&recv->parked, ration_write, room);
+	const size_t left = room - list_write(&recv->parked, ration_write, room);
 
-	if (!loop->engine->overflown) /* with completions of those who found no buffer, perhaps */
-		list_write(&recv->served, ration_write, room - armed);
+	list_write(&recv->served, ration_write, overflown && left ? 1 : left);
 	recv->rationed -= recv->rationed > 0;
-	return room && sfr__receives_wait(recv);
+}
+
+/* True if some still wait though there is room. */
+static bool rings_write(sfr_loop *loop)
+{
+	struct sfr__recv_ring *recv;
+	bool more = false;
+
+	for (recv = loop->recv; recv < loop->recv + SFR__RECV_GROUPS; recv++) {
+		ring_write(recv, loop->engine->overflown);
+		more |= recv->filled && sfr__receives_wait(recv);
+	}
+	return more;
 }
 
 /* Whether the next that waits for room is a row, which may need all of it. */
@@ -111,18 +126,29 @@ static bool row_waits(const sfr_loop *loop)
 	       sfr__container(loop->backlog.next, sfr_op, hook)->flags & SFR__OP_LINKED;
 }
 
+/* Whether those that are written last found no room. */
+static bool queue_is_full(const sfr_loop *loop)
+{
+	const struct sfr__queue *queue = &loop->engine->queue;
+
+	return sfr__queue_written(queue) == queue->sq_entries;
+}
+
 bool sfr__ops_flush(sfr_loop *loop)
 {
+	const bool rings_first = loop->rings_first;
 	bool more = false;
-	unsigned i;
 
 	rings_feed(loop);
 	if (sfr__unlikely(loop->row_first))
 		list_write(&loop->backlog, backlog_write, 1);
+	if (sfr__unlikely(rings_first))
+		more = rings_write(loop);
 	list_write(&loop->cancels, cancel_write, SIZE_MAX);
 	list_write(&loop->backlog, backlog_write, SIZE_MAX);
 	loop->row_first = row_waits(loop) && !loop->row_first;
-	for (i = 0; i < SFR__RECV_GROUPS; i++)
-		more |= ring_write(loop, &loop->recv[i]);
+	if (sfr__likely(!rings_first))
+		more = rings_write(loop);
+	loop->rings_first = more && !rings_first && queue_is_full(loop);
 	return more || !sfr__list_empty(&loop->cancels) || !sfr__list_empty(&loop->backlog);
 }

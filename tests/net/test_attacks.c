@@ -355,6 +355,74 @@ START_TEST(who_had_its_share_is_received_from_again_in_the_next_round)
 }
 END_TEST
 
+/*
+ * Many large messages at a time: more than the rings have room for, so receives are rationed.
+ */
+
+#define ASKERS 200
+#define MESSAGE (64 * KIB)
+#define IN_FLIGHT 2
+
+static struct asker {
+	int fd;
+	uint64_t sent, heard;
+} askers[ASKERS];
+
+/* As much as it may have in flight, and what has come. */
+static void asker_go_on(struct asker *asker)
+{
+	static char bytes[MESSAGE];
+	uint64_t may = asker->heard + IN_FLIGHT * MESSAGE - asker->sent;
+	ssize_t n;
+
+	while ((n = recv(asker->fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		asker->heard += (uint64_t)n;
+	ck_assert_msg(n < 0 && errno == EAGAIN, "one of many was ended");
+	n = send(asker->fd, bytes, may < sizeof(bytes) ? may : sizeof(bytes),
+		 MSG_DONTWAIT | MSG_NOSIGNAL);
+	asker->sent += n > 0 ? (uint64_t)n : 0;
+}
+
+/* The most and the least that one of them has heard. */
+static void asker_limits(uint64_t *most, uint64_t *least)
+{
+	int i;
+
+	*most = *least = askers[0].heard;
+	for (i = 1; i < ASKERS; i++) {
+		*most = askers[i].heard > *most ? askers[i].heard : *most;
+		*least = askers[i].heard < *least ? askers[i].heard : *least;
+	}
+}
+
+START_TEST(with_many_large_messages_nobody_is_left_out)
+{
+	sfr_loop *loop = loop_in(_i, DEFAULT_BUDGET);
+	sfr_server *server = serve(loop, &echo_all, &here);
+	uint64_t most, least = 0;
+	int i;
+
+	ck_assert_int_eq(crowd_of(ASKERS), ASKERS);
+	for (i = 0; i < ASKERS; i++)
+		askers[i].fd = peer_of(server);
+	turns_until(loop, here.opened == ASKERS);
+	while (least < MESSAGE) {
+		for (i = 0; i < ASKERS; i++)
+			asker_go_on(&askers[i]);
+		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+		asker_limits(&most, &least);
+		ck_assert_uint_le(most, least + 100 * MESSAGE);
+	}
+	if (!loop->settings.ring
+		     .sqpoll) /* else turns pass before it is known that a ring is empty */
+		ck_assert_uint_le(stats_of(loop).parked, (uint64_t)here.received + ASKERS);
+	ck_assert_uint_le(stats_of(loop).bytes_max, stats_of(loop).budget);
+	for (i = 0; i < ASKERS; i++)
+		peer_reset(askers[i].fd);
+	turns_until(loop, here.closed == here.opened);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("attacks");
@@ -368,5 +436,7 @@ int main(void)
 	world_test(tcase, a_byte_of_each_of_ten_thousand_arrivals_may_be_kept);
 	world_test(tcase, lines_that_lie_in_large_blocks_may_be_kept);
 	world_test(tcase, who_had_its_share_is_received_from_again_in_the_next_round);
+	tcase = peers_case(suite, "large messages");
+	world_test(tcase, with_many_large_messages_nobody_is_left_out);
 	return world_run(suite);
 }
