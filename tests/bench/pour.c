@@ -7,18 +7,16 @@
  * without the flooder and then with it, so that both see the same phase of the machine. The flooder has a
  * thread that runs only when the pingers wait (SCHED_IDLE): what they feel of it is the server's doing.
  */
-#include "listener.h"
+#include "loopback.h"
 #include <safer_ring.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PINGERS_MAX 1000
@@ -38,24 +36,6 @@ static void check(int result, const char *what)
 {
 	if (result < 0)
 		die(what, result < -4096 ? 0 : -result);
-}
-
-static void core_pin(int core)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)core, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		die("sched_setaffinity", errno);
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /*
@@ -123,18 +103,6 @@ static pid_t server_start(unsigned *port)
 
 static atomic_bool pouring, over;
 static atomic_ullong poured; /* bytes the server took */
-
-static int connect_to(unsigned port)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		die("connect", errno);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* only slower without */
-	return fd;
-}
 
 static void *flooder(void *arg)
 {
@@ -211,7 +179,7 @@ static int pingers_start(unsigned port)
 	for (i = 0; i < options.pingers; i++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &pingers[i]};
 
-		pingers[i].fd = connect_to(port);
+		pingers[i].fd = loopback_connect(port);
 		if (epoll_ctl(events, EPOLL_CTL_ADD, pingers[i].fd, &event) < 0)
 			die("epoll_ctl", errno);
 		ping(&pingers[i], clock_ns());
@@ -380,7 +348,7 @@ int main(int argc, char **argv)
 	server = server_start(&port);
 	core_pin(options.load_core);
 	events = pingers_start(port);
-	flood = connect_to(port);
+	flood = loopback_connect(port);
 	if (pthread_create(&thread, NULL, flooder, &flood) != 0)
 		die("no thread", EAGAIN);
 	(void)measure(events, false); /* warms up */
