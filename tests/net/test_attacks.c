@@ -262,6 +262,10 @@ static const sfr_handlers keeper_of_letters = {.on_open = note_open,
 					       .on_data = keep_letters,
 					       .on_drain = note_drain,
 					       .on_close = note_close};
+static bool is_in(const struct sfr__slab *slab, const sfr_buf *buf)
+{
+	return sfr__arena_owner(slab->arena, buf->data) == slab;
+}
 
 START_TEST(clients_of_whom_a_byte_each_is_kept_starve_nobody)
 {
@@ -330,6 +334,42 @@ END_TEST
 START_TEST(lines_that_lie_in_large_blocks_may_be_kept)
 {
 	keep_lines(_i, 1000, 600, 1);
+}
+END_TEST
+
+/* What was made for large messages serves when small buffers are used up, or nobody would be served, nor ended. */
+START_TEST(lines_arrive_in_large_blocks_where_there_is_no_small_buffer)
+{
+	sfr_loop *loop = loop_in(_i,
+				 "features.incremental=off buffers.budget=8MiB buffers.count=64 "
+				 "buffers.small=0 buffers.large=0 " NEVER);
+	sfr_server *server = serve(loop, &keeper_of_letters, &here);
+	static sfr_buf *bufs[2048];
+	int keeper, held = 0, count;
+
+	if (!world_has_buffer_rings(_i))
+		return;
+	keep_most = KEPT_MAX;
+	crowd_come(loop, server, crowd, 1);
+	keeper = peer_of(server);
+	while (!loop->pool->stream.free_count) {
+		(void)press(crowd[0]);
+		turn_once(loop);
+	}
+	while ((bufs[held] = sfr_buf_get(loop, 4096)))
+		held++;
+	do { /* the ring of small buffers has some still */
+		count = kept_count;
+		ck_assert_int_eq(send(keeper, "k", 1, MSG_NOSIGNAL), 1);
+		turns_until(loop, kept_count > count);
+	} while (is_in(&loop->pool->slab, kept[count]));
+	ck_assert(is_in(&loop->pool->stream, kept[count]));
+	ck_assert(all_is_as_it_was());
+	kept_release();
+	while (held)
+		sfr_buf_release(bufs[--held]);
+	close(keeper);
+	crowd_go(loop, crowd, 1);
 }
 END_TEST
 
@@ -437,6 +477,7 @@ int main(void)
 	world_test(tcase, clients_of_whom_a_byte_each_is_kept_starve_nobody);
 	world_test(tcase, a_byte_of_each_of_ten_thousand_arrivals_may_be_kept);
 	world_test(tcase, lines_that_lie_in_large_blocks_may_be_kept);
+	world_test(tcase, lines_arrive_in_large_blocks_where_there_is_no_small_buffer);
 	world_test(tcase, who_had_its_share_is_received_from_again_in_the_next_round);
 	tcase = peers_case(suite, "large messages");
 	world_test(tcase, with_many_large_messages_nobody_is_left_out);
