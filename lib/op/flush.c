@@ -93,16 +93,18 @@ static void rings_feed(sfr_loop *loop)
 }
 
 /*
- * Arm those that wait for a ring, as many as it has room for. The engine's completion queue may have overflown with those
- * of receives that found no buffer, and these go before the ones that got some: of them one goes on, as it may overflow
- * in each turn.
+ * Arm those that wait for a ring, as many as it has room for. While completions have overflown nobody knows what the engine
+ * has taken out of the ring, and of many that are armed most would find nothing and overflow as well, for ever: one of
+ * them goes on.
  */
 static void ring_write(struct sfr__recv_ring *recv, bool overflown)
 {
-	const size_t room = recv->filled ? sfr__recv_ring_room(recv) : 0;
-	const size_t left = room - list_write(&recv->parked, ration_write, room);
+	size_t room = recv->filled ? sfr__recv_ring_room(recv) : 0;
 
-	list_write(&recv->served, ration_write, overflown && left ? 1 : left);
+	if (sfr__unlikely(overflown && room))
+		room = 1;
+	room -= list_write(&recv->parked, ration_write, room);
+	list_write(&recv->served, ration_write, room);
 	recv->rationed -= recv->rationed > 0;
 }
 
