@@ -8,6 +8,7 @@
 #include "base/workers.h"
 #include "config/config.h"
 #include "engine/epoll/watch.h"
+#include "engine/interpreter/completion.h"
 #include "engine/interpreter/interpreter.h"
 #include "sqe/counted.h"
 #include "sqe/syscalls.h"
@@ -34,7 +35,7 @@ struct epoll {
 	bool done_watched;             /* epoll tells of it */
 	bool no_pwait2;                /* this kernel, or emulator, sleeps in milliseconds */
 	unsigned skipped;              /* enters since epoll was last asked */
-	unsigned looks;                /* at what is ready */
+	int first;                     /* the event that the next look begins with */
 	_Atomic uint64_t worker_calls; /* system calls of workers, since they were last added up */
 	int events_count;              /* seen, and not dealt with */
 	struct epoll_event events[EVENTS_MAX];
@@ -367,28 +368,33 @@ static void set_renew(struct epoll *epoll)
 	(void)work_watch(epoll); /* or when there is work */
 }
 
+static void event_handle(struct epoll *epoll, const struct epoll_event *event)
+{
+	if (event->data.u64 == DONE_DATA)
+		work_collect(epoll);
+	else
+		sfr__watch_ready(&epoll->watches, (int)event->data.u64, event->events);
+}
+
 /*
- * Find out what is ready, and deal with it. 0, also when interrupted; -errno. Epoll tells in the same order
- * every time, and the completion queue or the buffers may not do for all: each time another one begins.
+ * Find out what is ready, and deal with it. 0, also when interrupted; -errno. Epoll tells in the same order every time, and
+ * the completion queue or the buffers may not do for all: the next look begins with the first that found the queue full,
+ * or else with the second.
  */
 static int epoll_look(struct epoll *epoll, int64_t timeout_ns)
 {
-	int count, i;
+	int count, i, first, dealt = 0;
 
 	if (epoll->watches.stale && !epoll->events_count)
 		set_renew(epoll);
 	count = epoll->events_count ? epoll->events_count : epoll_sleep(epoll, timeout_ns);
 	epoll->events_count = 0;
+	first = epoll->first < count ? epoll->first : 0;
 	for (i = 0; i < count; i++) {
-		const struct epoll_event *event =
-			&epoll->events[((unsigned)i + epoll->looks) % (unsigned)count];
-
-		if (event->data.u64 == DONE_DATA)
-			work_collect(epoll);
-		else
-			sfr__watch_ready(&epoll->watches, (int)event->data.u64, event->events);
+		dealt += sfr__cq_has_room(&epoll->interpreter);
+		event_handle(epoll, &epoll->events[(first + i) % count]);
 	}
-	epoll->looks++;
+	epoll->first = first + (dealt < count ? dealt : 1);
 	sfr__interpreter_tick(&epoll->interpreter);
 	return count < 0 && count != -EINTR ? count : 0;
 }
@@ -408,12 +414,18 @@ static int epoll_turn(struct sfr__engine *engine, bool wait, int64_t timeout_ns)
 	int r;
 
 	engine->enters++;
+	if (epoll->skipped >= LOOK_AFTER && sfr__list_empty(&interpreter->late)) {
+		epoll->skipped = 0;
+		(void)epoll_look(epoll, 0); /* before what is taken completes, and leaves no room */
+	}
 	limit = sfr__interpreter_take(interpreter) ? -1 : SHORT_OF_MEMORY_NS;
 	sfr__interpreter_tick(interpreter);
-	if (sfr__queue_ready(&engine->queue) && ++epoll->skipped < LOOK_AFTER)
+	if (sfr__queue_ready(&engine->queue)) {
+		epoll->skipped++;
 		return 0;
+	}
 	epoll->skipped = 0;
-	if (!wait || sfr__queue_ready(&engine->queue))
+	if (!wait)
 		return epoll_look(epoll, 0);
 	do {
 		r = epoll_look(epoll, shorter(shorter(timeout_ns, limit),

@@ -444,6 +444,8 @@ bool sfr__interpreter_take(struct sfr__interpreter *interpreter)
 	struct sfr__queue *queue = &interpreter->engine.queue;
 
 	late_post(interpreter);
+	if (sfr__unlikely(!sfr__cq_has_room(interpreter)))
+		return true; /* with what completes at once it would be so for ever, and nobody's turn who waits */
 	while (sfr__queue_written(queue)) {
 		unsigned count = row_length(queue);
 		struct sfr__flight *head;
