@@ -4,6 +4,9 @@
  * not are ended when their memory is needed, and only then.
  */
 #include "crowd.h"
+#include "leap.h"
+#include "net/conn.h"
+#include "net/send.h"
 #include <errno.h>
 #include <safer_ring/error.h>
 #include <string.h>
@@ -358,22 +361,32 @@ START_TEST(a_shortage_is_told_once)
 }
 END_TEST
 
-/* Slow is who reads nothing: one that reads a little, now and then, stays. */
+#define LEAP_NS (UINT64_C(400) * 1000000000)
+
+/* Slow is who reads nothing: one that reads a little, now and then, stays. Each time it has, 400 seconds pass. */
 START_TEST(a_peer_that_reads_a_little_is_not_ended)
 {
-	sfr_loop *loop = loop_in(_i, BUDGET "server.slow_after=300ms server.high_water=64MiB");
+	sfr_loop *loop = loop_in(_i, BUDGET NEVER "server.high_water=64MiB");
 	sfr_server *server = serve(loop, &echo_narrow, &here);
+	const struct sfr__conn *reader;
 	int i;
 
-	crowd_come(loop, server, peers, 2);
+	crowd_come(loop, server, peers, 1);
+	reader = sfr__conn_of(here.conn);
+	crowd_come(loop, server, peers + 1, 1);
+	turns_until(loop, here.opened == 2);
 	while (here.closed == 0) {
 		for (i = 0; i < 2; i++)
 			(void)press(peers[i]);
 		swallow(peers[0]);
 		turn_once(loop);
+		if (here.closed == 0 &&
+		    sfr__conn_waited(reader, sfr__loop_clock_ns(loop)) < LEAP_NS)
+			clock_leap(loop, LEAP_NS);
 	}
 	ck_assert_int_eq(here.closed, 1);
 	ck_assert_int_eq(here.reason, -SFR_ESLOW);
+	ck_assert_ptr_null(here.conn); /* the one that came last */
 	crowd_go(loop, peers, 2);
 }
 END_TEST
