@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Servers and connections: how they open, how they close, and what handlers may do. What flows between
- * is test_server_flow.c's concern.
+ * is the concern of test_server_send.c and test_server_flow.c.
  */
 #include "peers.h"
 #include <errno.h>
