@@ -2,7 +2,7 @@
 /*
  * The worlds: each engine with each set of features that it must do without. By number; without io_uring
  * on this machine there are fewer, and that is said; under Valgrind, and with SFR_FEW_WORLDS in the
- * environment, only those that tell most.
+ * environment, only those that tell most; with SFR_HALF_THE_WORLDS, without those that tell least.
  */
 #ifndef SFR_TESTS_WORLDS_H
 #define SFR_TESTS_WORLDS_H
