@@ -22,12 +22,27 @@ static void refusal_write(const struct sfr__refusal *refusal, char reason[SFR__R
 		       sfr__refusal_cause(refusal, &machine), sfr__refusal_fix(refusal, &machine));
 }
 
+/* Besides queues: from the allocator, which asks the system for 128 KiB and more at a time, and an interpreter's first
+ * requests. */
+#define REST_SIZE ((uint64_t)512 * 1024)
+
+uint64_t sfr__engine_addresses(const struct sfr__settings *settings)
+{
+	uint64_t entries = settings->ring.entries, cq_entries = settings->ring.cq_entries;
+	uint64_t queues = 2 * entries *
+			  sizeof(struct io_uring_sqe); /* powers of two, with indexes */
+
+	queues += 2 * (cq_entries ? cq_entries : 4 * entries) * sizeof(struct io_uring_cqe);
+	return queues + REST_SIZE;
+}
+
+/* What it had taken is given back by now, so there may be more left than what was lacking. */
 static void engine_lacks(const struct sfr__settings *settings, const char *name, int err)
 {
 	char why[SFR__SHORTAGE_SIZE];
 
 	sfr__log(settings->log.level, SFR_LOG_ERROR, "engine %s does not work here: %s", name,
-		 sfr__shortage_now(err, 0, why));
+		 sfr__shortage_now(err, sfr__engine_addresses(settings), why));
 }
 
 static int epoll_choose(struct sfr__engine **out, const struct sfr__settings *settings,

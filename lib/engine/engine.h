@@ -99,6 +99,9 @@ struct sfr__engine {
 
 enum { SFR__REASON_SIZE = 256 };
 
+/* How many bytes of addresses an engine takes at most when it is made, with what a loop takes from the allocator. */
+uint64_t sfr__engine_addresses(const struct sfr__settings *settings);
+
 /*
  * Make the engine that the settings ask for and the platform offers. The choice is logged in one line;
  * `reason` receives why it is not io_uring, or is empty. 0; -ENOSYS where there is none; else why the

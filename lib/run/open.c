@@ -12,10 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What else a loop takes: from the allocator, which asks the system for 128 KiB and more at a time, and an interpreter's
- * first requests. */
-#define REST_SIZE ((uint64_t)512 * 1024)
-
 static int ops_reserve(void *above, size_t bufs)
 {
 	sfr_loop *loop = above;
@@ -87,13 +83,9 @@ static struct sfr__pool_spec spec_of(const struct sfr__settings *settings)
 uint64_t sfr__loop_addresses(const struct sfr__settings *settings)
 {
 	const struct sfr__pool_spec spec = spec_of(settings);
-	uint64_t entries = settings->ring.entries, cq_entries = settings->ring.cq_entries;
-	uint64_t queues = 2 * entries *
-			  sizeof(struct io_uring_sqe); /* powers of two, with indexes */
 
-	queues += 2 * (cq_entries ? cq_entries : 4 * entries) * sizeof(struct io_uring_cqe);
 	return sfr__pool_addresses(&spec) + sfr__array_addresses(sizeof(sfr_op), spec.count) +
-	       queues + REST_SIZE;
+	       sfr__engine_addresses(settings);
 }
 
 /* No loop can be made without `what`, of so many bytes: say so. Returns err. */

