@@ -10,6 +10,21 @@
  * the memory for buffers is short (see buffers.budget), peers that read are served first, and connections
  * whose peers have read nothing for server.slow_after are ended.
  *
+ * Addresses:
+ *
+ *	tcp://127.0.0.1:7777       Numbers only. Names are refused ("localhost" as well), as looking one up would block.
+ *	                           Port 0 lets the system choose.
+ *	tcp://[::]:7777            Every address of this machine, of IPv4 too, whatever net.ipv6.bindv6only says. There is
+ *	                           no "IPv6 only"; a descriptor that was made so can be served as fd:N.
+ *	tcp://[fe80::1%eth0]:7777  A link-local host has its interface behind it, by name or number.
+ *	unix:///run/x.sock         A socket file by its whole path, of at most 107 bytes.
+ *	unix:@x                    A name without a file, of up to 107 bytes (abstract: known in its network namespace).
+ *	fd:3                       For sfr_serve() only: a descriptor of this process that listens already.
+ *
+ * udp:// is refused: datagrams have no connections. What is printed is one of these, so that sfr_dial() takes it, in
+ * 127 characters at most. There are two exceptions, which sfr_dial() refuses: a Unix socket without a name, as those
+ * that connect usually are, is "unix:"; one that another program bound to a relative path is "unix:" and that path.
+ *
  * Each connection that opened closes exactly once. Close means: shutdown, cancel, wait for the last
  * completion, close the descriptor, on_close. Everything here is of the loop's thread; handlers are
  * callbacks, and every call is allowed in every handler.
@@ -75,15 +90,25 @@ typedef struct sfr_handlers {
 /**
  * Listen, and serve whoever comes.
  *
- * @param address  "tcp://127.0.0.1:7777", "tcp://[::]:7777"; port 0 lets the system choose. A link-local
- *                 host is written with its interface, by name or number: "tcp://[fe80::1%eth0]:7777".
+ * A socket file gets the mode that server.unix_access says. If there is one already it is removed, but only if it is a
+ * socket and nobody answers: to find out, a connection to it is made and closed. (Two servers that start on one file at
+ * the same moment may both believe that; whoever starts them has to keep them apart.) When the server stops it
+ * removes its file, if that is still its own.
+ *
+ * "fd:3" is a descriptor that the program inherited, as those of a systemd socket unit, which are numbered from 3 on.
+ * LISTEN_FDS says how many there are, and they are meant for this process if LISTEN_PID is its number; the program
+ * looks at both, as only it knows which of them is for what. If the result is 0 the descriptor is the server's, who
+ * makes it O_CLOEXEC and O_NONBLOCK, and closes it. It keeps the backlog and the name it has.
+ *
+ * @param address  "tcp://127.0.0.1:7777", "unix:///run/x.sock", "unix:@x", "fd:3": see above.
  * @param handlers Copied.
  * @param arg      Handed to each handler.
  * @param out      Receives the server, which the loop owns: good until sfr_server_close() or
  *                 sfr_loop_free(). May be NULL.
- * @return 0; -EINVAL for a bad address; -ENODEV if there is no interface of that name or number;
- *         -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENOMEM; -ECANCELED while the loop drains.
- *         sfr_loop_refusal() says it in words.
+ * @return 0; -EINVAL for a bad address, and for a descriptor that does not listen or is no stream; -ENODEV if there is
+ *         no interface of that name or number; -EBADF, -ENOTSOCK; -EBUSY if another server of the loop has the
+ *         descriptor; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -ENOENT for a path in no directory, -EMFILE, -ENOMEM;
+ *         -ECANCELED while the loop drains. sfr_loop_refusal() says it in words.
  * @thread The loop's.
  * @since 0.1
  */
@@ -102,7 +127,8 @@ SFR_API void sfr_server_close(sfr_server *server);
  * The address it listens on, with the port that the system chose, as sfr_dial() would take it.
  *
  * @param out Receives a string, cut to fit and always terminated.
- * @return The length of the whole string; an error of getsockname(2).
+ * @return The length of the whole string; an error of getsockname(2); -EAFNOSUPPORT for a descriptor that is of another
+ *         family; -EILSEQ if its name has a 0 inside, which no address can have.
  * @since 0.1
  */
 SFR_API int sfr_server_address(const sfr_server *server, char *out, size_t size);
@@ -113,7 +139,8 @@ SFR_API size_t sfr_server_conns(const sfr_server *server);
 /**
  * Connect to a server.
  *
- * @param address  As for sfr_serve(); a number, not a name: looking names up would block.
+ * @param address  "tcp://127.0.0.1:7777", "unix:///run/x.sock", "unix:@x": see above. A number, not a name: looking
+ *                 names up would block.
  * @param handlers Copied. on_open when connected; on_close alone if that fails.
  * @param arg      Handed to each handler.
  * @param out      Receives the connection, good until its on_close. May be NULL.
@@ -230,10 +257,20 @@ SFR_API void sfr_conn_set_data(sfr_conn *conn, void *data);
  *
  * @param out Receives a string, cut to fit and always terminated.
  * @return The length of the whole string; an error of getpeername(2): -ENOTCONN in on_close, and when
- *         the peer has reset the connection.
+ *         the peer has reset the connection; -EAFNOSUPPORT and -EILSEQ as of sfr_server_address().
  * @since 0.1
  */
 SFR_API int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size);
+
+/**
+ * This end's address: of a connection that was accepted, the one that its peer connected to.
+ *
+ * @param out Receives a string, cut to fit and always terminated.
+ * @return The length of the whole string; -ENOTCONN in on_close; else as of sfr_server_address().
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_conn_local(const sfr_conn *conn, char *out, size_t size);
 
 SFR_END_DECLS
 

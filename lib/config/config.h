@@ -18,6 +18,22 @@ enum sfr__sqpoll_choice {
 	SFR__SQPOLL_FORCE, /* whatever it costs */
 };
 
+/* Who may connect to a socket file. */
+enum sfr__unix_access { SFR__UNIX_OWNER, SFR__UNIX_GROUP, SFR__UNIX_ALL };
+
+/* Of a server or of what is dialled. */
+struct sfr__server_settings {
+	uint32_t backlog;
+	uint32_t connections_max;
+	uint64_t high_water;
+	uint64_t low_water;
+	uint64_t queue_max;
+	uint64_t slow_after_ns;
+	uint32_t unix_access; /* enum sfr__unix_access */
+	bool no_delay;
+	bool reuse_port;
+};
+
 struct sfr__settings {
 	uint32_t preset; /* enum sfr__config_preset_index */
 	uint32_t engine; /* enum sfr__engine_choice */
@@ -42,16 +58,7 @@ struct sfr__settings {
 		bool huge_pages;
 		uint32_t receive; /* how many wait with the kernel; 0: half of count, at most 256 */
 	} buffers;
-	struct {
-		uint32_t backlog;
-		uint32_t connections_max;
-		uint64_t high_water;
-		uint64_t low_water;
-		uint64_t queue_max;
-		uint64_t slow_after_ns;
-		bool no_delay;
-		bool reuse_port;
-	} server;
+	struct sfr__server_settings server;
 	struct {
 		bool abort;
 		bool poison;

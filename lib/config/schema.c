@@ -65,6 +65,13 @@ static const char *const switch_words[] = {
 	NULL,
 };
 
+static const char *const access_words[] = {
+	[SFR__UNIX_OWNER] = "owner",
+	[SFR__UNIX_GROUP] = "group",
+	[SFR__UNIX_ALL] = "all",
+	NULL,
+};
+
 static const char *const level_words[] = {
 	[SFR_LOG_OFF] = "off",   [SFR_LOG_ERROR] = "error", [SFR_LOG_WARN] = "warn",
 	[SFR_LOG_INFO] = "info", [SFR_LOG_DEBUG] = "debug", NULL,
@@ -154,6 +161,9 @@ static const struct sfr__config_key keys[] = {
 	 .meaning = "Send small messages at once (TCP_NODELAY)."},
 	{BOOL_KEY("server.reuse_port", server.reuse_port, "off"),
 	 .meaning = "Let several listeners share a port (SO_REUSEPORT)."},
+	{ENUM_KEY("server.unix_access", server.unix_access, access_words, "owner"),
+	 .meaning = "Who may connect to the socket file of a server on unix:///path: its owner (mode "
+		    "0600), its group as well (0660), or all (0666). The umask has no say."},
 
 	{BOOL_KEY("safety.abort", safety.abort, "off"),
 	 .meaning = "Abort with a message when the program breaks a rule."},

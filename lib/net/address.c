@@ -2,7 +2,7 @@
 /*
  * Addresses: read strictly, so that what is wrong can be said in one sentence.
  *
- * No name is looked up, as that may block. The kernel is asked for names and numbers of interfaces,
+ * No name of a host is looked up, as that may block. The kernel is asked for names and numbers of interfaces,
  * which does not.
  */
 #include "net/address.h"
@@ -12,14 +12,28 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define SCHEME "tcp://"
+#define TCP "tcp://"
+#define UDP "udp://"
+#define UNIX "unix:"
+#define FD "fd:"
+
+static bool begins_with(const char *text, const char *scheme)
+{
+	return strncmp(text, scheme, strlen(scheme)) == 0;
+}
+
+/*
+ * Hosts and ports.
+ */
 
 /* The text cut into its parts; host is terminated, port points into the text. */
 struct parts {
@@ -30,11 +44,8 @@ struct parts {
 
 static const char *parts_cut(struct parts *parts, const char *text)
 {
-	const char *host, *end;
+	const char *host = text + strlen(TCP), *end;
 
-	if (strncmp(text, SCHEME, strlen(SCHEME)) != 0)
-		return "it does not begin with tcp:// (example: tcp://127.0.0.1:7777)";
-	host = text + strlen(SCHEME);
 	parts->family = *host == '[' ? AF_INET6 : AF_INET;
 	if (parts->family == AF_INET6) {
 		end = strrchr(++host, ']'); /* the last: an interface may have one in its name */
@@ -55,8 +66,6 @@ static const char *parts_cut(struct parts *parts, const char *text)
 		return "the host is too long for a number; names are not looked up";
 	memcpy(parts->host, host, (size_t)(end - host));
 	parts->host[end - host] = '\0';
-	if (strcmp(parts->host, "localhost") == 0)
-		strcpy(parts->host, "127.0.0.1");
 	return NULL;
 }
 
@@ -139,7 +148,7 @@ static const char *scope_parse(struct sockaddr_in6 *in6, const char *scope, int 
 		       : "its interface cannot be looked up: no descriptor is left for that";
 }
 
-static const char *address_parse(struct sfr__address *out, const char *text, int *err)
+static const char *tcp_parse(struct sfr__address *out, const char *text, int *err)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)&out->addr;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->addr;
@@ -156,7 +165,6 @@ static const char *address_parse(struct sfr__address *out, const char *text, int
 	v6 = parts.family == AF_INET6;
 	if (v6 && (scope = strchr(parts.host, '%')))
 		*scope++ = '\0';
-	memset(out, 0, sizeof(*out));
 	out->addr.ss_family = (sa_family_t)parts.family;
 	out->size = v6 ? sizeof(*in6) : sizeof(*in);
 	if (v6)
@@ -169,6 +177,59 @@ static const char *address_parse(struct sfr__address *out, const char *text, int
 	return v6 ? scope_parse(in6, scope, err) : NULL;
 }
 
+/*
+ * Files, and names without one.
+ */
+
+static const char *unix_parse(struct sfr__address *out, const char *text)
+{
+	struct sockaddr_un *name = (struct sockaddr_un *)&out->addr;
+	const bool is_file = begins_with(text, UNIX "///");
+	const char *begin = text + strlen(is_file ? UNIX "//" : UNIX "@");
+	size_t length;
+
+	if (!is_file && !begins_with(text, UNIX "@"))
+		return "a socket file is written with its whole path (unix:///run/x.sock), a name without a "
+		       "file with @ (unix:@x)";
+	length = strlen(begin);
+	if (!is_file && length == 0)
+		return "there is no name behind the @ (example: unix:@x)";
+	if (length >= sizeof(name->sun_path))
+		return "a path or name of a Unix socket has at most 107 bytes";
+	name->sun_family = AF_UNIX;
+	memcpy(name->sun_path + !is_file, begin, length); /* a 0 before a name, or behind a path */
+	out->size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	return NULL;
+}
+
+static const char *fd_parse(struct sfr__address *out, const char *text)
+{
+	const char *digits = text + strlen(FD);
+	char *end;
+	unsigned long fd = strtoul(digits, &end, 10);
+
+	if (*digits < '0' || *digits > '9' || *end != '\0' || fd > INT_MAX)
+		return "behind fd: belongs the number of a descriptor (example: fd:3)";
+	out->fd = (int)fd;
+	return NULL;
+}
+
+static const char *address_parse(struct sfr__address *out, const char *text, int *err)
+{
+	*out = (struct sfr__address){.fd = -1};
+	if (begins_with(text, TCP))
+		return tcp_parse(out, text, err);
+	if (begins_with(text, UNIX))
+		return unix_parse(out, text);
+	if (begins_with(text, FD))
+		return fd_parse(out, text);
+	if (begins_with(text, UDP))
+		return "datagrams have no connections: sfr_datagrams() will serve them, and until then "
+		       "sfr_recvfrom_multi() receives them";
+	return "it begins with none of tcp:// unix: fd: (examples: tcp://127.0.0.1:7777, "
+	       "unix:///run/x.sock, fd:3)";
+}
+
 int sfr__address_parse(struct sfr__address *out, const char *text, char *why, size_t why_size)
 {
 	int err = -EINVAL;
@@ -179,6 +240,10 @@ int sfr__address_parse(struct sfr__address *out, const char *text, char *why, si
 	snprintf(why, why_size, "%s", wrong);
 	return err;
 }
+
+/*
+ * Printing.
+ */
 
 /* "%eth0"; "%2" if the interface has gone, or cannot be looked up; nothing without a scope. */
 static const char *scope_print(uint32_t index, char out[1 + IF_NAMESIZE])
@@ -194,7 +259,7 @@ static const char *scope_print(uint32_t index, char out[1 + IF_NAMESIZE])
 	return out;
 }
 
-int sfr__address_print(const struct sfr__address *address, char *out, size_t size)
+static int tcp_print(const struct sfr__address *address, char *out, size_t size)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&address->addr;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->addr;
@@ -205,7 +270,38 @@ int sfr__address_print(const struct sfr__address *address, char *out, size_t siz
 		       v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr, host,
 		       sizeof(host)))
 		return -errno;
-	return snprintf(out, size, v6 ? SCHEME "[%s%s]:%u" : SCHEME "%s%s:%u", host,
+	return snprintf(out, size, v6 ? TCP "[%s%s]:%u" : TCP "%s%s:%u", host,
 			scope_print(v6 ? in6->sin6_scope_id : 0, scope),
 			ntohs(v6 ? in6->sin6_port : in->sin_port));
+}
+
+/* The kernel says how long a name is, and that a path is longer than it is. A program may have made a name with a 0
+ * inside, which no text can have, and a relative path that begins as a name does. */
+static int unix_print(const struct sfr__address *address, char *out, size_t size)
+{
+	const struct sockaddr_un *name = (const struct sockaddr_un *)&address->addr;
+	const char *begin = name->sun_path;
+	size_t length = address->size > offsetof(struct sockaddr_un, sun_path)
+				? address->size - offsetof(struct sockaddr_un, sun_path)
+				: 0;
+
+	if (length > sizeof(name->sun_path))
+		length = sizeof(name->sun_path);
+	if (length == 0)
+		return snprintf(out, size, UNIX);
+	if (*begin != '\0')
+		return snprintf(out, size, UNIX "%s%.*s",
+				*begin == '/'   ? "//"
+				: *begin == '@' ? "./"
+						: "",
+				(int)strnlen(begin, length), begin);
+	if (memchr(begin + 1, '\0', length - 1))
+		return -EILSEQ;
+	return snprintf(out, size, UNIX "@%.*s", (int)length - 1, begin + 1);
+}
+
+int sfr__address_print(const struct sfr__address *address, char *out, size_t size)
+{
+	return address->addr.ss_family == AF_UNIX ? unix_print(address, out, size)
+						  : tcp_print(address, out, size);
 }

@@ -384,15 +384,31 @@ void sfr_conn_set_data(sfr_conn *handle, void *data)
 		conn->data = data;
 }
 
+typedef int name_fn(const struct sfr__system *system, int fd, struct sockaddr *address,
+		    socklen_t *size);
+
+/* In on_close the number may be somebody else's already. */
+static int conn_name(const struct sfr__conn *conn, name_fn *ask, char *out, size_t size)
+{
+	struct sfr__address name = {.size = sizeof(name.addr)};
+	int r = -ENOTCONN;
+
+	if (conn->fd >= 0)
+		r = ask(sfr__conn_loop(conn)->engine->system, conn->fd,
+			(struct sockaddr *)&name.addr, &name.size);
+	return r < 0 ? r : sfr__address_print(&name, out, size);
+}
+
 int sfr_conn_peer(const sfr_conn *handle, char *out, size_t size)
 {
 	const struct sfr__conn *conn = sfr__conn_of(handle);
-	const struct sfr__system *system = sfr__conn_loop(conn)->engine->system;
-	struct sfr__address peer = {.size = sizeof(peer.addr)};
-	int r;
 
-	if (conn->fd < 0)
-		return -ENOTCONN;
-	r = system->socket_peer_name(system, conn->fd, (struct sockaddr *)&peer.addr, &peer.size);
-	return r < 0 ? r : sfr__address_print(&peer, out, size);
+	return conn_name(conn, sfr__conn_loop(conn)->engine->system->socket_peer_name, out, size);
+}
+
+int sfr_conn_local(const sfr_conn *handle, char *out, size_t size)
+{
+	const struct sfr__conn *conn = sfr__conn_of(handle);
+
+	return conn_name(conn, sfr__conn_loop(conn)->engine->system->socket_own_name, out, size);
 }

@@ -1,94 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To serve and to dial: an address becomes a socket, and the socket a server or a connection. Where that
- * fails, sfr_loop_refusal() says why.
+ * To serve and to dial: an address becomes a socket, and the socket a server or a connection.
  */
-#include "base/log.h"
-#include "net/address.h"
 #include "net/server.h"
-#include <safer_ring/error.h>
+#include "net/socket.h"
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-__attribute__((format(printf, 2, 3))) static void refusal_set(sfr_loop *loop, const char *format,
-							      ...)
+/*
+ * Serving.
+ */
+
+/* A descriptor has one owner, who closes it. */
+static int server_twice(sfr_loop *loop, const struct sfr__net *net, int fd)
 {
-	va_list args;
+	const struct sfr__hook *hook;
 
-	va_start(args, format);
-	vsnprintf(loop->refusal, sizeof(loop->refusal), format, args);
-	va_end(args);
-	sfr__log(loop->settings.log.level, SFR_LOG_ERROR, "%s", loop->refusal);
-}
-
-static void refusal_clear(sfr_loop *loop)
-{
-	loop->refusal[0] = '\0';
-}
-
-static void option_set(const sfr_loop *loop, int fd, int level, int name, bool on)
-{
-	const struct sfr__system *system = loop->engine->system;
-	int value = 1;
-
-	if (on) /* works without, too */
-		(void)system->option_set(system, fd, level, name, &value, sizeof(value));
-}
-
-/* A socket for an address; the refusal says what is wrong. The descriptor or -errno. */
-static int socket_for(sfr_loop *loop, const char *text, struct sfr__address *address)
-{
-	const struct sfr__system *system = loop->engine->system;
-	char why[128];
-	int r;
-
-	if (loop->draining) {
-		refusal_set(loop, "address %s: the loop is draining", text ? text : "(null)");
-		return -ECANCELED;
-	}
-	r = sfr__address_parse(address, text, why, sizeof(why));
-	if (r < 0) {
-		refusal_set(loop, "address %s: %s", text ? text : "(null)", why);
-		return r;
-	}
-	r = system->socket_new(system, address->addr.ss_family,
-			       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (r < 0)
-		refusal_set(loop, "address %s: no socket: %s", text, sfr_strerror(r));
-	else /* it is inherited */
-		option_set(loop, r, IPPROTO_TCP, TCP_NODELAY, loop->settings.server.no_delay);
-	return r;
-}
-
-static int socket_listen(sfr_loop *loop, int fd, const char *text,
-			 const struct sfr__address *address)
-{
-	const struct sfr__system *system = loop->engine->system;
-	int r;
-
-	option_set(loop, fd, SOL_SOCKET, SO_REUSEADDR, true);
-	option_set(loop, fd, SOL_SOCKET, SO_REUSEPORT, loop->settings.server.reuse_port);
-	r = system->socket_bind(system, fd, (const struct sockaddr *)&address->addr, address->size);
-	if (r == 0)
-		r = system->socket_listen(system, fd, (int)loop->settings.server.backlog);
-	if (r < 0)
-		refusal_set(loop, "address %s: cannot listen: %s%s", text, sfr_strerror(r),
-			    r == -EADDRINUSE      ? " (another program has this port; see ss -ltnp)"
-			    : r == -EACCES        ? " (ports below 1024 are for root)"
-			    : r == -EADDRNOTAVAIL ? " (this machine does not have that address)"
-						  : "");
-	return r;
+	for (hook = net->servers.next; hook != &net->servers; hook = hook->next)
+		if (sfr__container(hook, const struct sfr__server, hook)->listener.fd == fd) {
+			sfr__refusal_set(loop, "descriptor %d: another server of this loop has it",
+					 fd);
+			return -EBUSY;
+		}
+	return 0;
 }
 
 int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
 	      sfr_server **out)
 {
 	int r = sfr__loop_check(loop, "a server was started");
-	struct sfr__address parsed;
 	struct sfr__net *net;
 	struct sfr__server *server;
 
@@ -97,24 +37,44 @@ int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers,
 	net = sfr__net_of(loop);
 	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
 	server = calloc(1, sizeof(*server));
-	refusal_clear(loop);
-	r = handlers && server ? socket_for(loop, address, &parsed) : -ENOMEM;
+	sfr__refusal_clear(loop);
+	r = handlers && server ? 0 : -ENOMEM;
 	if (r < 0)
 		goto free_server;
-	*server = (struct sfr__server){.net = net, .fd = r, .handlers = handlers, .arg = arg};
-	r = socket_listen(loop, server->fd, address, &parsed);
+	*server = (struct sfr__server){.net = net, .handlers = handlers, .arg = arg};
+	r = sfr__listen(loop, &loop->settings.server, address, &server->listener);
+	if (r == 0 && server->listener.inherited)
+		r = server_twice(loop, net, server->listener.fd);
 	if (r < 0)
-		goto close_fd;
+		goto free_server;
 	sfr__list_append(&net->servers, &server->hook);
 	sfr__server_accept(server);
 	if (out)
 		*out = sfr__server_handle(server);
 	return 0;
-close_fd:
-	sfr__loop_close_fd(loop, server->fd); /* never used */
 free_server:
 	free(server);
 	return r;
+}
+
+/*
+ * Dialling.
+ */
+
+static int dial_socket(sfr_loop *loop, const char *text, struct sfr__address *address)
+{
+	int r = sfr__address_read(loop, text, address);
+
+	if (r < 0)
+		return r;
+	if (address->fd < 0)
+		return sfr__socket_new(loop, &loop->settings.server, text, address);
+	sfr__refusal_set(
+		loop,
+		"address %s: a descriptor is not dialled; sfr_conn_adopt() takes one that is "
+		"connected",
+		text);
+	return -EINVAL;
 }
 
 int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
@@ -129,8 +89,8 @@ int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, 
 		return fd;
 	net = sfr__net_of(loop);
 	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
-	refusal_clear(loop);
-	fd = handlers ? socket_for(loop, address, &parsed) : -ENOMEM;
+	sfr__refusal_clear(loop);
+	fd = handlers ? dial_socket(loop, address, &parsed) : -ENOMEM;
 	if (fd < 0)
 		return fd;
 	conn = sfr__conn_new(net, NULL, fd, handlers, arg);

@@ -22,9 +22,7 @@
 static void server_settle(struct sfr__server *server)
 {
 	if (server->state == SFR__SERVER_STOPPING && !server->accept) {
-		sfr__loop_close_fd(server->net->loop,
-				   server->fd); /* a listening socket has nothing to lose */
-		server->fd = -1;
+		sfr__listener_close(server->net->loop, &server->listener);
 		server->state = SFR__SERVER_STOPPED;
 	}
 	if (server->state == SFR__SERVER_STOPPED && server->given_up && !server->conns) {
@@ -159,7 +157,7 @@ static void server_accepted(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 
 void sfr__server_accept(struct sfr__server *server)
 {
-	sfr_op *op = sfr_accept_multi(server->net->loop, server->fd);
+	sfr_op *op = sfr_accept_multi(server->net->loop, server->listener.fd);
 
 	if (op)
 		server->accept = sfr_submit(op, server_accepted, server);
@@ -206,7 +204,7 @@ int sfr_server_address(const sfr_server *handle, char *out, size_t size)
 	const struct sfr__server *server = sfr__server_of(handle);
 	const struct sfr__system *system = server->net->loop->engine->system;
 	struct sfr__address local = {.size = sizeof(local.addr)};
-	int r = system->socket_own_name(system, server->fd, (struct sockaddr *)&local.addr,
+	int r = system->socket_own_name(system, server->listener.fd, (struct sockaddr *)&local.addr,
 					&local.size);
 
 	return r < 0 ? r : sfr__address_print(&local, out, size);
@@ -243,9 +241,9 @@ void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump)
 
 		sfr__dump_say(dump, "server %p: %s", (const void *)sfr__server_handle(server),
 			      state_name(server));
-		if (server->fd >= 0)
-			sfr__dump_say(dump, ", fd %d", server->fd);
-		if (server->fd >= 0 &&
+		if (server->listener.fd >= 0)
+			sfr__dump_say(dump, ", fd %d", server->listener.fd);
+		if (server->listener.fd >= 0 &&
 		    sfr_server_address(sfr__server_handle(server), address, sizeof(address)) >= 0)
 			sfr__dump_say(dump, ", %s", address);
 		sfr__dump_say(dump, ", %zu connections", server->conns);

@@ -6,13 +6,14 @@
 #define SFR_LIB_NET_SERVER_H
 
 #include "net/conn.h"
+#include "net/listen.h"
 
 enum sfr__server_state { SFR__SERVER_LISTENING, SFR__SERVER_STOPPING, SFR__SERVER_STOPPED };
 
 struct sfr__server {
 	struct sfr__hook hook;
 	struct sfr__net *net;
-	int fd;
+	struct sfr__listener listener;
 	uint8_t state;     /* enum sfr__server_state */
 	bool given_up;     /* by the user: free it when it is STOPPED and empty */
 	bool complained;   /* about the accept error that lasts */

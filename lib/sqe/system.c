@@ -32,6 +32,13 @@ static int socket_listen(const struct sfr__system *system, int fd, int backlog)
 	return sfr__result_of(listen(fd, backlog));
 }
 
+static int socket_connect(const struct sfr__system *system, int fd, const struct sockaddr *address,
+			  socklen_t size)
+{
+	(void)system;
+	return sfr__result_of(connect(fd, address, size));
+}
+
 static int socket_shutdown(const struct sfr__system *system, int fd, int how)
 {
 	(void)system;
@@ -108,10 +115,32 @@ static int fd_copy(const struct sfr__system *system, int fd)
 	return sfr__result_of(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
+static int fd_take(const struct sfr__system *system, int fd, int flags)
+{
+	int now = fcntl(fd, F_GETFL);
+
+	(void)system;
+	if (now < 0 || ((now | flags) != now && fcntl(fd, F_SETFL, now | flags) < 0))
+		return -errno;
+	return sfr__result_of(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
 static int fd_close(const struct sfr__system *system, int fd)
 {
 	(void)system;
 	return sfr__result_of(close(fd));
+}
+
+static int path_stat(const struct sfr__system *system, const char *path, struct stat *out)
+{
+	(void)system;
+	return sfr__result_of(fstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW));
+}
+
+static int path_mode(const struct sfr__system *system, const char *path, mode_t mode)
+{
+	(void)system;
+	return sfr__result_of(fchmodat(AT_FDCWD, path, mode, 0));
 }
 
 static int path_unlink(const struct sfr__system *system, int dirfd, const char *path)
@@ -125,6 +154,7 @@ const struct sfr__system sfr__plain_system = {
 	.socket_new = socket_new,
 	.socket_bind = socket_bind,
 	.socket_listen = socket_listen,
+	.socket_connect = socket_connect,
 	.socket_shutdown = socket_shutdown,
 	.socket_own_name = socket_own_name,
 	.socket_peer_name = socket_peer_name,
@@ -136,6 +166,9 @@ const struct sfr__system sfr__plain_system = {
 	.fd_stat = fd_stat,
 	.fd_seek = fd_seek,
 	.fd_copy = fd_copy,
+	.fd_take = fd_take,
 	.fd_close = fd_close,
+	.path_stat = path_stat,
+	.path_mode = path_mode,
 	.path_unlink = path_unlink,
 };

@@ -21,6 +21,8 @@ struct sfr__system {
 	int (*socket_bind)(const struct sfr__system *system, int fd, const struct sockaddr *address,
 			   socklen_t size);
 	int (*socket_listen)(const struct sfr__system *system, int fd, int backlog);
+	int (*socket_connect)(const struct sfr__system *system, int fd,
+			      const struct sockaddr *address, socklen_t size);
 	int (*socket_shutdown)(const struct sfr__system *system, int fd, int how);
 	int (*socket_own_name)(const struct sfr__system *system, int fd, struct sockaddr *address,
 			       socklen_t *size);
@@ -41,8 +43,13 @@ struct sfr__system {
 	int64_t (*fd_seek)(const struct sfr__system *system, int fd, int64_t off, int whence);
 	/* Another descriptor of the same file, with O_CLOEXEC. */
 	int (*fd_copy)(const struct sfr__system *system, int fd);
+	/* It was somebody else's: from now on it is O_CLOEXEC, and has these flags of F_SETFL besides its own. */
+	int (*fd_take)(const struct sfr__system *system, int fd, int flags);
 	int (*fd_close)(const struct sfr__system *system, int fd);
 
+	/* What has this name, also if it is a symbolic link. */
+	int (*path_stat)(const struct sfr__system *system, const char *path, struct stat *out);
+	int (*path_mode)(const struct sfr__system *system, const char *path, mode_t mode);
 	/* Remove a name, not of a directory. */
 	int (*path_unlink)(const struct sfr__system *system, int dirfd, const char *path);
 };

@@ -456,6 +456,14 @@ static int call_conn_peer(struct caller *caller)
 	return 0;
 }
 
+static int call_conn_local(struct caller *caller)
+{
+	char text[64];
+
+	(void)sfr_conn_local(caller->conn, text, sizeof(text));
+	return 0;
+}
+
 static int call_server_address(struct caller *caller)
 {
 	char text[64];
@@ -560,6 +568,7 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(READS, conn_queued),
 			     ROW(READS, conn_loop),
 			     ROW(READS, conn_peer),
+			     ROW(READS, conn_local),
 			     ROW(SILENT, server_close),
 			     ROW(READS, server_conns),
 			     ROW(READS, server_address),

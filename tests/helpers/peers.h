@@ -13,7 +13,7 @@
 
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define ANY_PORT "tcp://127.0.0.1:0"
-#define ADDRESS_SIZE 64
+#define ADDRESS_SIZE 128
 
 /*
  * Handlers. Their arg is a struct told, which is to outlive the test: the fixture closes what is open.

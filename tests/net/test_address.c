@@ -8,6 +8,10 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/un.h>
+
+#define BYTES_50 "12345678901234567890123456789012345678901234567890"
+#define BYTES_106 BYTES_50 BYTES_50 "123456"
 
 static const struct {
 	const char *text;
@@ -17,7 +21,6 @@ static const struct {
 	{"tcp://0.0.0.0:0", "tcp://0.0.0.0:0"},
 	{"tcp://255.255.255.255:65535", "tcp://255.255.255.255:65535"},
 	{"tcp://127.0.0.1:00080", "tcp://127.0.0.1:80"},
-	{"tcp://localhost:80", "tcp://127.0.0.1:80"},
 	{"tcp://[::1]:7777", "tcp://[::1]:7777"},
 	{"tcp://[::]:0", "tcp://[::]:0"},
 	{"tcp://[0:0:0:0:0:0:0:1]:1", "tcp://[::1]:1"},
@@ -28,9 +31,26 @@ static const struct {
 	{"tcp://[ff02::1%001]:80", "tcp://[ff02::1%lo]:80"},
 	{"tcp://[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535",
 	 "tcp://[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+	{"unix:///run/x.sock", "unix:///run/x.sock"},
+	{"unix:////run//./x", "unix:////run//./x"},
+	{"unix:///" BYTES_106, "unix:///" BYTES_106},
+	{"unix:@x", "unix:@x"},
+	{"unix:@/run/x @%00", "unix:@/run/x @%00"},
+	{"unix:@a" BYTES_106, "unix:@a" BYTES_106},
 };
 
-#define NO_SCHEME "it does not begin with tcp:// (example: tcp://127.0.0.1:7777)"
+#define NO_SCHEME                                                                   \
+	"it begins with none of tcp:// unix: fd: (examples: tcp://127.0.0.1:7777, " \
+	"unix:///run/x.sock, fd:3)"
+#define DATAGRAMS                                                                         \
+	"datagrams have no connections: sfr_datagrams() will serve them, and until then " \
+	"sfr_recvfrom_multi() receives them"
+#define NO_PATH                                                                                \
+	"a socket file is written with its whole path (unix:///run/x.sock), a name without a " \
+	"file with @ (unix:@x)"
+#define NO_NAME "there is no name behind the @ (example: unix:@x)"
+#define LONG_NAME "a path or name of a Unix socket has at most 107 bytes"
+#define NO_FD "behind fd: belongs the number of a descriptor (example: fd:3)"
 #define NO_PORT "there is no port (example: tcp://127.0.0.1:7777)"
 #define NO_HOST "there is no host (0.0.0.0 and [::] mean every address of this machine)"
 #define NO_NUMBER "the host is not a number such as 127.0.0.1 or [::1]; names are not looked up"
@@ -54,7 +74,27 @@ static const struct {
 	{"tcp:/", NO_SCHEME},
 	{"127.0.0.1:80", NO_SCHEME},
 	{"TCP://127.0.0.1:80", NO_SCHEME},
-	{"udp://127.0.0.1:80", NO_SCHEME},
+	{"unix", NO_SCHEME},
+	{"3", NO_SCHEME},
+	{"udp://127.0.0.1:80", DATAGRAMS},
+	{"udp://", DATAGRAMS},
+	{"tcp://localhost:80", NO_NUMBER},
+	{"unix:", NO_PATH},
+	{"unix:x.sock", NO_PATH},
+	{"unix:/run/x.sock", NO_PATH},
+	{"unix://x.sock", NO_PATH},
+	{"unix://@x", NO_PATH},
+	{"unix:@", NO_NAME},
+	{"unix:///a" BYTES_106, LONG_NAME},
+	{"unix:@ab" BYTES_106, LONG_NAME},
+	{"fd:", NO_FD},
+	{"fd:-1", NO_FD},
+	{"fd:+3", NO_FD},
+	{"fd: 3", NO_FD},
+	{"fd:3 ", NO_FD},
+	{"fd:3x", NO_FD},
+	{"fd:2147483648", NO_FD},
+	{"fd:99999999999999999999999", NO_FD},
 	{" tcp://127.0.0.1:80", NO_SCHEME},
 	{"tcp://", NO_PORT},
 	{"tcp://127.0.0.1", NO_PORT},
@@ -184,6 +224,51 @@ START_TEST(an_address_holds_family_host_and_port)
 }
 END_TEST
 
+START_TEST(a_descriptor_has_a_number_and_no_address)
+{
+	struct sfr__address address;
+	char why[128];
+
+	ck_assert_int_eq(sfr__address_parse(&address, "fd:3", why, sizeof(why)), 0);
+	ck_assert_int_eq(address.fd, 3);
+	ck_assert_uint_eq(address.size, 0);
+	ck_assert_int_eq(sfr__address_parse(&address, "tcp://[::1]:81", why, sizeof(why)), 0);
+	ck_assert_int_eq(address.fd, -1);
+}
+END_TEST
+
+/* What other programs bind, and what the kernel tells of a socket that has no name. */
+START_TEST(names_that_cannot_be_dialled_are_printed_as_such)
+{
+	static const struct {
+		socklen_t size;
+		const char *name, *printed;
+	} names[] = {
+		{2, "", "unix:"},
+		{2 + 6, "x.sock", "unix:x.sock"},
+		{2 + 3, "@x", "unix:./@x"},
+		{2 + 4, "\0a\0b", NULL},
+	};
+	struct sfr__address address = {.fd = -1};
+	struct sockaddr_un *name = (struct sockaddr_un *)&address.addr;
+	char printed[ADDRESS_SIZE];
+
+	name->sun_family = AF_UNIX;
+	for (int i = 0; i < COUNT_OF(names); i++) {
+		address.size = names[i].size;
+		memcpy(name->sun_path, names[i].name, names[i].size - 2);
+		if (!names[i].printed) {
+			ck_assert_int_eq(sfr__address_print(&address, printed, sizeof(printed)),
+					 -EILSEQ);
+			continue;
+		}
+		ck_assert_int_eq(sfr__address_print(&address, printed, sizeof(printed)),
+				 (int)strlen(names[i].printed));
+		ck_assert_str_eq(printed, names[i].printed);
+	}
+}
+END_TEST
+
 START_TEST(an_interface_that_has_gone_is_printed_as_its_number)
 {
 	const struct sockaddr_in6 gone = {.sin6_family = AF_INET6,
@@ -229,7 +314,7 @@ START_TEST(texts_are_cut_to_fit)
 	ck_assert_str_eq(out, "tcp://[");
 	ck_assert_int_eq(sfr__address_print(&address, NULL, 0), 14);
 	ck_assert_int_eq(sfr__address_parse(&address, "http", why, sizeof(why)), -EINVAL);
-	ck_assert_str_eq(why, "it does");
+	ck_assert_str_eq(why, "it begi");
 }
 END_TEST
 
@@ -245,6 +330,8 @@ int main(void)
 	tcase_add_loop_test(tcase, a_bad_address_is_refused_by_serve_and_dial_in_words, 0,
 			    COUNT_OF(bad));
 	tcase_add_test(tcase, an_address_holds_family_host_and_port);
+	tcase_add_test(tcase, a_descriptor_has_a_number_and_no_address);
+	tcase_add_test(tcase, names_that_cannot_be_dialled_are_printed_as_such);
 	tcase_add_test(tcase, an_interface_that_has_gone_is_printed_as_its_number);
 	tcase_add_test(tcase, an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing);
 	tcase_add_test(tcase, texts_are_cut_to_fit);

@@ -166,6 +166,43 @@ START_TEST(a_link_local_server_and_its_peers_name_the_interface)
 }
 END_TEST
 
+/* For the network of the test's own. */
+static bool bind_v6_only(void)
+{
+	FILE *file = fopen("/proc/sys/net/ipv6/bindv6only", "w");
+	bool done = file && fputs("1", file) >= 0;
+
+	done = file && fclose(file) == 0 && done;
+	if (!done)
+		printf("skip - net.ipv6.bindv6only cannot be set here: %s\n", strerror(errno));
+	return done;
+}
+
+START_TEST(ipv4_is_served_and_dialled_by_ipv6_where_bindv6only_is_set)
+{
+	char address[ADDRESS_SIZE], heard[5];
+	sfr_server *server;
+	sfr_loop *loop;
+	int peer;
+
+	if (!link_local_network() || !bind_v6_only())
+		return;
+	loop = loop_in(_i, NULL);
+	ck_assert_int_eq(sfr_serve(loop, "tcp://[::]:0", &echo_all, &here, &server), 0);
+	snprintf(address, sizeof(address), "tcp://127.0.0.1%s", strrchr(address_of(server), ':'));
+	peer = peer_at(address);
+	peer_say(loop, peer, "hello", 5);
+	peer_hear(loop, peer, heard, 5);
+	snprintf(address, sizeof(address), "tcp://[::ffff:127.0.0.1]%s",
+		 strrchr(address_of(server), ':'));
+	ck_assert_int_eq(sfr_dial(loop, address, &note_all, &there, NULL), 0);
+	turns_until(loop, there.opened || there.closed);
+
+	ck_assert_int_eq(there.opened, 1);
+	close(peer);
+}
+END_TEST
+
 START_TEST(an_interface_may_be_given_by_its_number)
 {
 	ends_name_the_interface(_i, "tcp://[fe80::1%1]:0");
@@ -356,6 +393,7 @@ int main(void)
 	world_test(tcase, a_server_on_every_ipv6_address_serves_ipv4_as_well);
 	world_test(tcase, a_link_local_server_and_its_peers_name_the_interface);
 	world_test(tcase, an_interface_may_be_given_by_its_number);
+	world_test(tcase, ipv4_is_served_and_dialled_by_ipv6_where_bindv6only_is_set);
 	world_test(tcase, two_servers_of_a_loop_keep_their_connections_apart);
 	tcase = peers_case(suite, "refusals");
 	world_test(tcase, a_port_in_use_is_refused_in_words);
