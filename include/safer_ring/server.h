@@ -98,7 +98,8 @@ typedef struct sfr_handlers {
  * "fd:3" is a descriptor that the program inherited, as those of a systemd socket unit, which are numbered from 3 on.
  * LISTEN_FDS says how many there are, and they are meant for this process if LISTEN_PID is its number; the program
  * looks at both, as only it knows which of them is for what. If the result is 0 the descriptor is the server's, who
- * makes it O_CLOEXEC and O_NONBLOCK, and closes it. It keeps the backlog and the name it has.
+ * makes it O_CLOEXEC and O_NONBLOCK, and closes it. It keeps the backlog and the name it has. sfr_serve_fd() does the
+ * same.
  *
  * @param address  "tcp://127.0.0.1:7777", "unix:///run/x.sock", "unix:@x", "fd:3": see above.
  * @param handlers Copied.
@@ -114,6 +115,23 @@ typedef struct sfr_handlers {
  */
 SFR_API int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
 		      sfr_server **out);
+
+/**
+ * Serve a descriptor that listens: one that was inherited, that another process handed over, or that the program
+ * made with options of its own. sfr_serve() does the same for "fd:N".
+ *
+ * @param listening_fd Taken if the result is 0: the server makes it O_CLOEXEC and O_NONBLOCK, and closes it. Else it
+ *                     stays the caller's. It keeps the backlog and the name it has.
+ * @param handlers     Copied.
+ * @param arg          Handed to each handler.
+ * @param out          As of sfr_serve().
+ * @return 0; -EBADF, -ENOTSOCK; -EINVAL if it does not listen or is no stream; -EBUSY if another server of the loop has
+ *         it; -ENOMEM; -ECANCELED while the loop drains. sfr_loop_refusal() says it in words.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_serve_fd(sfr_loop *loop, int listening_fd, const sfr_handlers *handlers, void *arg,
+			 sfr_server **out);
 
 /**
  * Stop listening and close all connections of a server. Each still calls on_close.
@@ -151,6 +169,33 @@ SFR_API size_t sfr_server_conns(const sfr_server *server);
  */
 SFR_API int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
 		     sfr_conn **out);
+
+/**
+ * Make a connection of a stream socket that is connected: accepted elsewhere, handed over, or one of socketpair(2).
+ *
+ * @param fd       Taken if the result is 0: the connection makes it O_CLOEXEC, and closes it. Else it stays the
+ *                 caller's. It must not be another connection's already.
+ * @param handlers Copied. on_open comes in the next turn; on_close alone if the connection is closed before that.
+ * @param arg      Handed to each handler.
+ * @param out      Receives the connection, good until its on_close. May be NULL. What is sent before on_open waits.
+ * @return 0; -EBADF, -ENOTSOCK; -EINVAL if it is no stream; -ENOTCONN if it is not connected, or the peer has reset it;
+ *         -ENOMEM; -ECANCELED while the loop drains. sfr_loop_refusal() says it in words.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_conn_adopt(sfr_loop *loop, int fd, const sfr_handlers *handlers, void *arg,
+			   sfr_conn **out);
+
+/**
+ * The descriptor of a connection, to look at, and to set options: SO_PEERCRED, TCP_INFO, SO_RCVBUF.
+ *
+ * It stays the connection's. Who reads, writes or closes it breaks the connection, and its number may be another
+ * file's as soon as on_close is called.
+ *
+ * @return The descriptor; -ENOTCONN in on_close.
+ * @since 0.1
+ */
+SFR_API int sfr_conn_fd(const sfr_conn *conn);
 
 /**
  * Send data[0..len) after all that was sent before.

@@ -168,9 +168,9 @@ struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__server *server
 	return conn;
 }
 
-static void conn_open(struct sfr__conn *conn)
+static void conn_open(struct sfr__conn *conn, const char *why)
 {
-	sfr__conn_move(conn, SFR__CONN_OPEN, conn->server ? "accepted" : "dialled");
+	sfr__conn_move(conn, SFR__CONN_OPEN, why);
 	sfr__conn_touch(conn);
 	if (conn->handlers->on_open)
 		conn->handlers->on_open(sfr__conn_handle(conn), conn->arg);
@@ -182,24 +182,28 @@ bool sfr__conn_accepted(struct sfr__net *net, struct sfr__server *server, int fd
 	struct sfr__conn *conn = sfr__conn_new(net, server, fd, handlers, arg);
 
 	if (conn)
-		conn_open(conn);
+		conn_open(conn, "accepted");
 	else
 		sfr__loop_close_fd(net->loop,
 				   fd); /* the peer sees it; there is nobody else to tell */
 	return conn != NULL;
 }
 
-static void conn_connected(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+static void conn_ready(struct sfr__conn *conn, int result, const char *why)
 {
-	struct sfr__conn *conn = arg;
-
-	(void)buf;
 	conn->other = 0;
-	if (result == 0 && conn->state == SFR__CONN_CONNECTING && !loop->draining)
-		conn_open(conn);
+	if (result == 0 && conn->state == SFR__CONN_CONNECTING && !sfr__conn_loop(conn)->draining)
+		conn_open(conn, why);
 	else
 		sfr__conn_close(conn, result < 0 ? result : -ECANCELED);
 	sfr__conn_touch(conn);
+}
+
+static void conn_connected(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	(void)loop;
+	(void)buf;
+	conn_ready(arg, result, "dialled");
 }
 
 void sfr__conn_connect(struct sfr__conn *conn, const struct sockaddr *addr, socklen_t size)
@@ -210,6 +214,18 @@ void sfr__conn_connect(struct sfr__conn *conn, const struct sockaddr *addr, sock
 		conn->other = sfr__op_submit(op, conn_connected, conn);
 	else
 		sfr__conn_close(conn, -ENOMEM);
+}
+
+static void conn_taken(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	(void)loop;
+	(void)buf;
+	conn_ready(arg, result, "adopted");
+}
+
+void sfr__conn_adopted(struct sfr__conn *conn, sfr_op *next_turn)
+{
+	conn->other = sfr__op_submit(next_turn, conn_taken, conn);
 }
 
 /*
@@ -382,6 +398,13 @@ void sfr_conn_set_data(sfr_conn *handle, void *data)
 
 	if (sfr__conn_check(conn) == 0)
 		conn->data = data;
+}
+
+int sfr_conn_fd(const sfr_conn *handle)
+{
+	const struct sfr__conn *conn = sfr__conn_of(handle);
+
+	return conn->fd < 0 ? -ENOTCONN : conn->fd;
 }
 
 typedef int name_fn(const struct sfr__system *system, int fd, struct sockaddr *address,

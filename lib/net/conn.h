@@ -70,6 +70,9 @@ struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__server *server
 
 void sfr__conn_connect(struct sfr__conn *conn, const struct sockaddr *addr, socklen_t size);
 
+/* Its descriptor is connected; it opens when this op, which does nothing, is done. */
+void sfr__conn_adopted(struct sfr__conn *conn, sfr_op *next_turn);
+
 /* End it, now or as soon as its operations have ended. */
 void sfr__conn_close(struct sfr__conn *conn, int reason);
 

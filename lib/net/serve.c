@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To serve and to dial: an address becomes a socket, and the socket a server or a connection.
+ * To serve, to dial and to adopt: an address becomes a socket, and a socket a server or a connection.
  */
 #include "net/server.h"
 #include "net/socket.h"
+#include "sqe/fd_kind.h"
+#include <safer_ring/error.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -25,36 +27,51 @@ static int server_twice(sfr_loop *loop, const struct sfr__net *net, int fd)
 	return 0;
 }
 
-int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
-	      sfr_server **out)
+/* `fd` is NULL: serve the address. */
+static int serve(sfr_loop *loop, const char *text, const int *fd, const sfr_handlers *handlers,
+		 void *arg, sfr_server **out)
 {
-	int r = sfr__loop_check(loop, "a server was started");
-	struct sfr__net *net;
-	struct sfr__server *server;
+	const struct sfr__server_settings *settings = &loop->settings.server;
+	struct sfr__net *net = sfr__net_of(loop);
+	struct sfr__server *server = net ? calloc(1, sizeof(*server)) : NULL;
+	int r;
 
-	if (r < 0)
-		return r;
-	net = sfr__net_of(loop);
-	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
-	server = calloc(1, sizeof(*server));
 	sfr__refusal_clear(loop);
-	r = handlers && server ? 0 : -ENOMEM;
-	if (r < 0)
-		goto free_server;
+	handlers = server ? sfr__net_handlers(net, handlers) : NULL;
+	if (!handlers) {
+		free(server);
+		return -ENOMEM;
+	}
 	*server = (struct sfr__server){.net = net, .handlers = handlers, .arg = arg};
-	r = sfr__listen(loop, &loop->settings.server, address, &server->listener);
+	r = fd ? sfr__listen_fd(loop, settings, *fd, &server->listener)
+	       : sfr__listen(loop, settings, text, &server->listener);
 	if (r == 0 && server->listener.inherited)
 		r = server_twice(loop, net, server->listener.fd);
-	if (r < 0)
-		goto free_server;
+	if (r < 0) {
+		free(server);
+		return r;
+	}
 	sfr__list_append(&net->servers, &server->hook);
 	sfr__server_accept(server);
 	if (out)
 		*out = sfr__server_handle(server);
 	return 0;
-free_server:
-	free(server);
-	return r;
+}
+
+int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
+	      sfr_server **out)
+{
+	int r = sfr__loop_check(loop, "a server was started");
+
+	return r < 0 ? r : serve(loop, address, NULL, handlers, arg, out);
+}
+
+int sfr_serve_fd(sfr_loop *loop, int listening_fd, const sfr_handlers *handlers, void *arg,
+		 sfr_server **out)
+{
+	int r = sfr__loop_check(loop, "a server was started");
+
+	return r < 0 ? r : serve(loop, NULL, &listening_fd, handlers, arg, out);
 }
 
 /*
@@ -99,6 +116,68 @@ int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, 
 		return -ENOMEM;
 	}
 	sfr__conn_connect(conn, (const struct sockaddr *)&parsed.addr, parsed.size);
+	if (out)
+		*out = sfr__conn_handle(conn);
+	return 0;
+}
+
+/*
+ * Adopting.
+ */
+
+/* 0 if it is a stream with a peer. */
+static int stream_check(sfr_loop *loop, int fd)
+{
+	const struct sfr__system *system = loop->engine->system;
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	int type = sfr__socket_option(system, fd, SO_TYPE), r = type;
+	const char *why;
+
+	if (loop->draining) {
+		r = -ECANCELED;
+		why = "the loop is draining";
+	} else if (type >= 0 && type != SOCK_STREAM) {
+		r = -EINVAL;
+		why = "it is no stream";
+	} else {
+		if (r >= 0)
+			r = system->socket_peer_name(system, fd, (struct sockaddr *)&peer, &size);
+		why = r < 0 ? sfr_strerror(r) : "";
+	}
+	if (r < 0)
+		sfr__refusal_set(loop, "descriptor %d: %s", fd, why);
+	return r;
+}
+
+int sfr_conn_adopt(sfr_loop *loop, int fd, const sfr_handlers *handlers, void *arg, sfr_conn **out)
+{
+	int r = sfr__loop_check(loop, "a connection was adopted");
+	const struct sfr__system *system;
+	struct sfr__conn *conn = NULL;
+	struct sfr__net *net;
+	sfr_op *next_turn;
+
+	if (r < 0)
+		return r;
+	system = loop->engine->system;
+	net = sfr__net_of(loop);
+	sfr__refusal_clear(loop);
+	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
+	r = handlers ? stream_check(loop, fd) : -ENOMEM;
+	if (r < 0)
+		return r;
+	next_turn = sfr_nop(loop);
+	r = next_turn ? system->fd_take(system, fd, 0) : -ENOMEM;
+	if (r == 0)
+		conn = sfr__conn_new(net, NULL, fd, handlers, arg);
+	if (!conn) {
+		sfr_op_discard(next_turn);
+		return r < 0 ? r : -ENOMEM;
+	}
+	sfr__socket_tune(loop, &loop->settings.server, fd,
+			 sfr__socket_option(system, fd, SO_DOMAIN));
+	sfr__conn_adopted(conn, next_turn);
 	if (out)
 		*out = sfr__conn_handle(conn);
 	return 0;

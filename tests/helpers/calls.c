@@ -430,6 +430,8 @@ static const sfr_handlers nothing;
 
 ANSWERS(serve, IN, "tcp://127.0.0.1:0", &nothing, NULL, NULL)
 ANSWERS(dial, IN, "tcp://127.0.0.1:1", &nothing, NULL, NULL)
+ANSWERS(serve_fd, IN, FD, &nothing, NULL, NULL)
+ANSWERS(conn_adopt, IN, FD, &nothing, NULL, NULL)
 ANSWERS(conn_send, caller->conn, BUF)
 DOES(conn_shutdown, caller->conn)
 DOES(conn_close, caller->conn)
@@ -445,6 +447,7 @@ DOES(conn_set_data, caller->conn, caller)
 DOES(conn_data, caller->conn)
 DOES(conn_queued, caller->conn)
 DOES(conn_loop, caller->conn)
+DOES(conn_fd, caller->conn)
 DOES(server_close, caller->server)
 DOES(server_conns, caller->server)
 
@@ -552,6 +555,8 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(OPEN, pool_free),
 			     ROW(REFUSED, serve),
 			     ROW(REFUSED, dial),
+			     ROW(REFUSED, serve_fd),
+			     ROW(REFUSED, conn_adopt),
 			     ROW(REFUSED, conn_send),
 			     ROW(SILENT, conn_shutdown),
 			     ROW(SILENT, conn_close),
@@ -567,6 +572,7 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(READS, conn_data),
 			     ROW(READS, conn_queued),
 			     ROW(READS, conn_loop),
+			     ROW(READS, conn_fd),
 			     ROW(READS, conn_peer),
 			     ROW(READS, conn_local),
 			     ROW(SILENT, server_close),
