@@ -126,6 +126,14 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	  (sfr_loop * loop, int listening_fd, const sfr_handlers *handlers, void *arg,             \
 	   sfr_server **out),                                                                      \
 	  -ENOSYS)                                                                                 \
+	X(int, sfr_serve_with,                                                                     \
+	  (sfr_loop * loop, const char *address, const sfr_config *options,                        \
+	   const sfr_handlers *handlers, void *arg, sfr_server **out),                             \
+	  -ENOSYS)                                                                                 \
+	X(int, sfr_dial_with,                                                                      \
+	  (sfr_loop * loop, const char *address, const sfr_config *options,                        \
+	   const sfr_handlers *handlers, void *arg, sfr_conn **out),                               \
+	  -ENOSYS)                                                                                 \
 	X(int, sfr_conn_adopt,                                                                     \
 	  (sfr_loop * loop, int fd, const sfr_handlers *handlers, void *arg, sfr_conn **out),      \
 	  -ENOSYS)                                                                                 \

@@ -117,6 +117,22 @@ SFR_API int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *h
 		      sfr_server **out);
 
 /**
+ * Serve with options of this server's: its backlog and limits, and the marks of its connections.
+ *
+ * @param address  As for sfr_serve().
+ * @param options  Its keys of `server:` are copied, and the others are of no account; the configuration stays the
+ *                 caller's. NULL: the loop's, as for sfr_serve().
+ * @param handlers Copied.
+ * @param arg      Handed to each handler.
+ * @param out      As of sfr_serve().
+ * @return As sfr_serve(); -SFR_ECONFIG if values of the options cannot be together.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_serve_with(sfr_loop *loop, const char *address, const sfr_config *options,
+			   const sfr_handlers *handlers, void *arg, sfr_server **out);
+
+/**
  * Serve a descriptor that listens: one that was inherited, that another process handed over, or that the program
  * made with options of its own. sfr_serve() does the same for "fd:N".
  *
@@ -169,6 +185,21 @@ SFR_API size_t sfr_server_conns(const sfr_server *server);
  */
 SFR_API int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
 		     sfr_conn **out);
+
+/**
+ * Connect with options of this connection's: its marks, and what it asks of its socket.
+ *
+ * @param address  As for sfr_dial().
+ * @param options  As for sfr_serve_with().
+ * @param handlers Copied.
+ * @param arg      Handed to each handler.
+ * @param out      As of sfr_dial().
+ * @return As sfr_dial(); -SFR_ECONFIG if values of the options cannot be together.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_dial_with(sfr_loop *loop, const char *address, const sfr_config *options,
+			  const sfr_handlers *handlers, void *arg, sfr_conn **out);
 
 /**
  * Make a connection of a stream socket that is connected: accepted elsewhere, handed over, or one of socketpair(2).

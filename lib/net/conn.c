@@ -13,6 +13,7 @@
 #include "op/start.h"
 #include <safer_ring/error.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -26,7 +27,7 @@ const char *const sfr__conn_states[] = {
 /* Move it to another state, and tell the log why. Twice or three times in the life of a connection. */
 void sfr__conn_move(struct sfr__conn *conn, enum sfr__conn_state next, const char *why)
 {
-	sfr__log(sfr__conn_settings(conn)->log.level, SFR_LOG_DEBUG,
+	sfr__log(sfr__conn_loop(conn)->settings.log.level, SFR_LOG_DEBUG,
 		 "connection on %d: %s -> %s (%s)", conn->fd, sfr__conn_states[conn->state],
 		 sfr__conn_states[next], why);
 	conn->state = (uint8_t)next;
@@ -66,6 +67,8 @@ static void conn_free(struct sfr__conn *conn)
 	sfr__list_remove(&conn->dirty);
 	sfr__list_remove(&conn->hook);
 	sfr__list_append(&conn->net->spare, &conn->hook);
+	if (sfr__unlikely(conn->terms->lone))
+		free(conn->terms);
 	conn->net->conn_count--;
 }
 
@@ -73,7 +76,7 @@ static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	struct sfr__conn *conn = arg;
 	struct sfr__net *net = conn->net;
-	struct sfr__server *server = conn->server;
+	struct sfr__server *server = conn->terms->server;
 
 	(void)loop;
 	(void)result; /* the descriptor is gone in any case */
@@ -146,7 +149,7 @@ void sfr__conn_close_fd(struct sfr__conn *conn)
  * Opening.
  */
 
-struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__server *server, int fd,
+struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__terms *terms, int fd,
 				const sfr_handlers *handlers, void *arg)
 {
 	struct sfr__conn *conn;
@@ -161,7 +164,7 @@ struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__server *server
 		net->made++;
 	}
 	*conn = (struct sfr__conn){
-		.net = net, .server = server, .fd = fd, .handlers = handlers, .arg = arg};
+		.net = net, .terms = terms, .fd = fd, .handlers = handlers, .arg = arg};
 	sfr__list_append(&net->conns, &conn->hook);
 	net->conn_count++;
 	sfr__list_init(&conn->dirty);
@@ -176,10 +179,10 @@ static void conn_open(struct sfr__conn *conn, const char *why)
 		conn->handlers->on_open(sfr__conn_handle(conn), conn->arg);
 }
 
-bool sfr__conn_accepted(struct sfr__net *net, struct sfr__server *server, int fd,
+bool sfr__conn_accepted(struct sfr__net *net, struct sfr__terms *terms, int fd,
 			const sfr_handlers *handlers, void *arg)
 {
-	struct sfr__conn *conn = sfr__conn_new(net, server, fd, handlers, arg);
+	struct sfr__conn *conn = sfr__conn_new(net, terms, fd, handlers, arg);
 
 	if (conn)
 		conn_open(conn, "accepted");

@@ -28,7 +28,7 @@ struct sfr__conn {
 	struct sfr__hook hook;
 	struct sfr__hook dirty;
 	struct sfr__net *net;
-	struct sfr__server *server; /* NULL if dialled */
+	struct sfr__terms *terms;
 	void *data;
 	const sfr_handlers *handlers; /* of sfr__net_handlers() */
 	void *arg;
@@ -61,11 +61,12 @@ struct sfr__conn {
 };
 
 /* Take over a descriptor that is connected; on_open is called. False: no memory, and it is closed. */
-bool sfr__conn_accepted(struct sfr__net *net, struct sfr__server *server, int fd,
+bool sfr__conn_accepted(struct sfr__net *net, struct sfr__terms *terms, int fd,
 			const sfr_handlers *handlers, void *arg);
 
-/* A connection on a descriptor that is not connected yet. `handlers` are of sfr__net_handlers(). NULL without memory. */
-struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__server *server, int fd,
+/* A connection on a descriptor that is not connected yet. It takes terms that are for it alone. `handlers` are of
+ * sfr__net_handlers(). NULL without memory. */
+struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__terms *terms, int fd,
 				const sfr_handlers *handlers, void *arg);
 
 void sfr__conn_connect(struct sfr__conn *conn, const struct sockaddr *addr, socklen_t size);
@@ -112,9 +113,9 @@ static inline sfr_loop *sfr__conn_loop(const struct sfr__conn *conn)
 	return conn->net->loop;
 }
 
-static inline const struct sfr__settings *sfr__conn_settings(const struct sfr__conn *conn)
+static inline const struct sfr__server_settings *sfr__conn_settings(const struct sfr__conn *conn)
 {
-	return &sfr__conn_loop(conn)->settings;
+	return &conn->terms->settings;
 }
 
 /* Have it settled before the engine is entered. */

@@ -30,8 +30,9 @@ static void conn_dump(struct sfr__dump *dump, const struct sfr__conn *conn)
 	parts = sfr__dump_chain(dump, queue->head, &dump->bufs_queued);
 	sfr__dump_say(dump, "conn %p: %s, fd %d", (const void *)sfr__conn_handle(conn),
 		      sfr__conn_states[conn->state], conn->fd);
-	if (conn->server)
-		sfr__dump_say(dump, ", server %p", (const void *)sfr__server_handle(conn->server));
+	if (conn->terms->server)
+		sfr__dump_say(dump, ", server %p",
+			      (const void *)sfr__server_handle(conn->terms->server));
 	if (*peer)
 		sfr__dump_say(dump, ", peer %s", peer);
 	sfr__dump_say(dump, ", %" PRIu64 " bytes queued, %zu buffers wait%s%s%s%s", queue->bytes,

@@ -7,6 +7,7 @@
 
 #include "loop/loop.h"
 #include "net/relief.h"
+#include "net/terms.h"
 #include <safer_ring/server.h>
 
 struct sfr__server;
@@ -15,6 +16,7 @@ struct sfr__server;
 struct sfr__net {
 	struct sfr__resident resident;
 	sfr_loop *loop;
+	struct sfr__terms terms; /* of connections that have no others */
 	struct sfr__hook conns;
 	struct sfr__hook dirty; /* connections with something to do before the engine is entered */
 	struct sfr__hook spare; /* closed ones, for reuse */

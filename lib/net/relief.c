@@ -68,29 +68,30 @@ static unsigned slow_insert(struct slow *slow, unsigned count, unsigned max, str
  */
 static void slow_ask(struct sfr__net *net)
 {
-	const uint64_t slow_ns = net->loop->settings.server.slow_after_ns, now = net->loop->now;
+	const uint64_t now = net->loop->now;
 	struct sfr__relief *relief = &net->relief;
 	struct slow slow[BATCH_MAX];
-	uint64_t longest = 0;
+	uint64_t soonest = net->loop->settings.server.slow_after_ns;
 	struct sfr__hook *hook;
 	unsigned count = 0, i;
 
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next) {
 		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, hook);
 		uint64_t waited = sfr__conn_waited(conn, now);
+		uint64_t slow_ns = sfr__conn_settings(conn)->slow_after_ns;
 
 		if (waited >= slow_ns)
 			count = slow_insert(slow, count, relief->batch,
 					    (struct slow){conn, waited});
-		else if (waited > longest)
-			longest = waited;
+		else if (slow_ns - waited < soonest)
+			soonest = slow_ns - waited;
 	}
 	for (i = 0; i < count; i++)
 		sfr__conn_ask(slow[i].conn);
 	if (count == relief->batch && relief->batch < BATCH_MAX)
 		relief->batch *= 2;
 	if (!count)
-		relief->slow_at_ns = now + slow_ns - longest + SFR__CONN_TICK_NS;
+		relief->slow_at_ns = now + soonest + SFR__CONN_TICK_NS;
 }
 
 /*

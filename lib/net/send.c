@@ -12,14 +12,13 @@
 
 static void conn_choke(struct sfr__conn *conn)
 {
-	conn->choked = conn->choked ||
-		       conn->queue.memory > sfr__conn_settings(conn)->server.high_water;
+	conn->choked = conn->choked || conn->queue.memory > sfr__conn_settings(conn)->high_water;
 }
 
 /* The queue fell: below the low-water mark receiving goes on. */
 static void conn_unchoke(struct sfr__conn *conn)
 {
-	if (!conn->choked || conn->queue.memory > sfr__conn_settings(conn)->server.low_water)
+	if (!conn->choked || conn->queue.memory > sfr__conn_settings(conn)->low_water)
 		return;
 	conn->choked = false;
 	if (conn->handlers->on_drain)
@@ -145,7 +144,7 @@ static int conn_send(struct sfr__conn *conn, sfr_buf *buf)
 		r = -EPIPE;
 	else if (r < 0 || len > INT_MAX)
 		r = conn_send_refused(conn, r < 0 ? r : -EMSGSIZE);
-	else if (conn->queue.bytes + len > sfr__conn_settings(conn)->server.queue_max)
+	else if (conn->queue.bytes + len > sfr__conn_settings(conn)->queue_max)
 		r = conn_send_refused(conn, -ENOBUFS);
 	if (sfr__unlikely(r < 0 || len == 0)) {
 		sfr__buf_drop_chain(buf);

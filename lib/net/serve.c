@@ -10,6 +10,26 @@
 #include <stdlib.h>
 
 /*
+ * Options.
+ */
+
+/* The settings of a server or dial: those of the options, or the loop's. NULL, and said why, if they are refused. */
+static const struct sfr__server_settings *settings_of(sfr_loop *loop, const sfr_config *options,
+						      const char *text)
+{
+	sfr_config_error found;
+	char why[200];
+
+	if (!options)
+		return &loop->settings.server;
+	if (sfr__config_check(options, &found) == 0)
+		return &sfr__config_settings(options)->server;
+	(void)sfr_config_error_text(&found, why, sizeof(why));
+	sfr__refusal_set(loop, "address %s: options: %s", text ? text : "(null)", why);
+	return NULL;
+}
+
+/*
  * Serving.
  */
 
@@ -28,64 +48,83 @@ static int server_twice(sfr_loop *loop, const struct sfr__net *net, int fd)
 }
 
 /* `fd` is NULL: serve the address. */
-static int serve(sfr_loop *loop, const char *text, const int *fd, const sfr_handlers *handlers,
-		 void *arg, sfr_server **out)
+static int serve(struct sfr__net *net, const char *text, const int *fd,
+		 const struct sfr__server_settings *settings, struct sfr__server *server)
 {
-	const struct sfr__server_settings *settings = &loop->settings.server;
-	struct sfr__net *net = sfr__net_of(loop);
-	struct sfr__server *server = net ? calloc(1, sizeof(*server)) : NULL;
-	int r;
+	int r = fd ? sfr__listen_fd(net->loop, settings, *fd, &server->listener)
+		   : sfr__listen(net->loop, settings, text, &server->listener);
 
-	sfr__refusal_clear(loop);
-	handlers = server ? sfr__net_handlers(net, handlers) : NULL;
-	if (!handlers) {
-		free(server);
-		return -ENOMEM;
-	}
-	*server = (struct sfr__server){.net = net, .handlers = handlers, .arg = arg};
-	r = fd ? sfr__listen_fd(loop, settings, *fd, &server->listener)
-	       : sfr__listen(loop, settings, text, &server->listener);
 	if (r == 0 && server->listener.inherited)
-		r = server_twice(loop, net, server->listener.fd);
-	if (r < 0) {
-		free(server);
+		r = server_twice(net->loop, net, server->listener.fd);
+	if (r < 0)
 		return r;
-	}
+	server->net = net;
+	server->terms = (struct sfr__terms){.settings = *settings, .server = server};
 	sfr__list_append(&net->servers, &server->hook);
 	sfr__server_accept(server);
-	if (out)
-		*out = sfr__server_handle(server);
 	return 0;
+}
+
+static int server_new(sfr_loop *loop, const char *text, const int *fd, const sfr_config *options,
+		      const sfr_handlers *handlers, void *arg, sfr_server **out)
+{
+	int r = sfr__loop_check(loop, "a server was started");
+	const struct sfr__server_settings *settings;
+	struct sfr__net *net;
+	struct sfr__server *server;
+
+	if (r < 0)
+		return r;
+	sfr__refusal_clear(loop);
+	settings = settings_of(loop, options, text);
+	if (!settings)
+		return -SFR_ECONFIG;
+	net = sfr__net_of(loop);
+	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
+	server = handlers ? calloc(1, sizeof(*server)) : NULL;
+	if (!server)
+		return -ENOMEM;
+	server->handlers = handlers;
+	server->arg = arg;
+	r = serve(net, text, fd, settings, server);
+	if (r < 0)
+		free(server);
+	else if (out)
+		*out = sfr__server_handle(server);
+	return r;
 }
 
 int sfr_serve(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
 	      sfr_server **out)
 {
-	int r = sfr__loop_check(loop, "a server was started");
+	return sfr_serve_with(loop, address, NULL, handlers, arg, out);
+}
 
-	return r < 0 ? r : serve(loop, address, NULL, handlers, arg, out);
+int sfr_serve_with(sfr_loop *loop, const char *address, const sfr_config *options,
+		   const sfr_handlers *handlers, void *arg, sfr_server **out)
+{
+	return server_new(loop, address, NULL, options, handlers, arg, out);
 }
 
 int sfr_serve_fd(sfr_loop *loop, int listening_fd, const sfr_handlers *handlers, void *arg,
 		 sfr_server **out)
 {
-	int r = sfr__loop_check(loop, "a server was started");
-
-	return r < 0 ? r : serve(loop, NULL, &listening_fd, handlers, arg, out);
+	return server_new(loop, NULL, &listening_fd, NULL, handlers, arg, out);
 }
 
 /*
  * Dialling.
  */
 
-static int dial_socket(sfr_loop *loop, const char *text, struct sfr__address *address)
+static int dial_socket(sfr_loop *loop, const struct sfr__server_settings *settings,
+		       const char *text, struct sfr__address *address)
 {
 	int r = sfr__address_read(loop, text, address);
 
 	if (r < 0)
 		return r;
 	if (address->fd < 0)
-		return sfr__socket_new(loop, &loop->settings.server, text, address);
+		return sfr__socket_new(loop, settings, text, address);
 	sfr__refusal_set(
 		loop,
 		"address %s: a descriptor is not dialled; sfr_conn_adopt() takes one that is "
@@ -94,26 +133,56 @@ static int dial_socket(sfr_loop *loop, const char *text, struct sfr__address *ad
 	return -EINVAL;
 }
 
+/* The net's, or with options some for the connection alone. NULL without memory. */
+static struct sfr__terms *dial_terms(struct sfr__net *net, const sfr_config *options,
+				     const struct sfr__server_settings *settings)
+{
+	struct sfr__terms *terms = options ? malloc(sizeof(*terms)) : &net->terms;
+
+	if (options && terms)
+		*terms = (struct sfr__terms){.settings = *settings, .lone = true};
+	return terms;
+}
+
+static void terms_free(struct sfr__terms *terms)
+{
+	if (terms && terms->lone)
+		free(terms);
+}
+
 int sfr_dial(sfr_loop *loop, const char *address, const sfr_handlers *handlers, void *arg,
 	     sfr_conn **out)
 {
+	return sfr_dial_with(loop, address, NULL, handlers, arg, out);
+}
+
+int sfr_dial_with(sfr_loop *loop, const char *address, const sfr_config *options,
+		  const sfr_handlers *handlers, void *arg, sfr_conn **out)
+{
 	int fd = sfr__loop_check(loop, "a connection was dialled");
+	const struct sfr__server_settings *settings;
+	struct sfr__terms *terms;
 	struct sfr__address parsed;
 	struct sfr__net *net;
-	struct sfr__conn *conn;
+	struct sfr__conn *conn = NULL;
 
 	if (fd < 0)
 		return fd;
+	sfr__refusal_clear(loop);
+	settings = settings_of(loop, options, address);
+	if (!settings)
+		return -SFR_ECONFIG;
 	net = sfr__net_of(loop);
 	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
-	sfr__refusal_clear(loop);
-	fd = handlers ? dial_socket(loop, address, &parsed) : -ENOMEM;
-	if (fd < 0)
-		return fd;
-	conn = sfr__conn_new(net, NULL, fd, handlers, arg);
+	terms = handlers ? dial_terms(net, options, settings) : NULL;
+	fd = terms ? dial_socket(loop, settings, address, &parsed) : -ENOMEM;
+	if (fd >= 0)
+		conn = sfr__conn_new(net, terms, fd, handlers, arg);
 	if (!conn) {
-		sfr__loop_close_fd(loop, fd); /* never used */
-		return -ENOMEM;
+		terms_free(terms);
+		if (fd >= 0)
+			sfr__loop_close_fd(loop, fd); /* never used */
+		return fd < 0 ? fd : -ENOMEM;
 	}
 	sfr__conn_connect(conn, (const struct sockaddr *)&parsed.addr, parsed.size);
 	if (out)
@@ -170,7 +239,7 @@ int sfr_conn_adopt(sfr_loop *loop, int fd, const sfr_handlers *handlers, void *a
 	next_turn = sfr_nop(loop);
 	r = next_turn ? system->fd_take(system, fd, 0) : -ENOMEM;
 	if (r == 0)
-		conn = sfr__conn_new(net, NULL, fd, handlers, arg);
+		conn = sfr__conn_new(net, &net->terms, fd, handlers, arg);
 	if (!conn) {
 		sfr_op_discard(next_turn);
 		return r < 0 ? r : -ENOMEM;

@@ -82,7 +82,7 @@ void sfr_server_close(sfr_server *handle)
 	for (hook = conns->next; hook != conns; hook = hook->next) {
 		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, hook);
 
-		if (conn->server == server)
+		if (conn->terms->server == server)
 			sfr__conn_close(conn, -ECANCELED);
 	}
 	server_settle(server);
@@ -146,12 +146,12 @@ static void server_accepted(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	}
 	server->complained = false;
 	if (server->state != SFR__SERVER_LISTENING ||
-	    server->conns >= loop->settings.server.connections_max) {
+	    server->conns >= server->terms.settings.connections_max) {
 		sfr__loop_close_fd(loop, result); /* the peer sees it */
 		return;
 	}
 	server->conns++;
-	if (!sfr__conn_accepted(server->net, server, result, server->handlers, server->arg))
+	if (!sfr__conn_accepted(server->net, &server->terms, result, server->handlers, server->arg))
 		sfr__server_conn_closed(server);
 }
 

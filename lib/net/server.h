@@ -19,6 +19,7 @@ struct sfr__server {
 	bool complained;   /* about the accept error that lasts */
 	sfr_ticket accept; /* or the wait before the next */
 	size_t conns;
+	struct sfr__terms terms;
 	const sfr_handlers *handlers; /* of sfr__net_handlers() */
 	void *arg;
 };

@@ -430,6 +430,8 @@ static const sfr_handlers nothing;
 
 ANSWERS(serve, IN, "tcp://127.0.0.1:0", &nothing, NULL, NULL)
 ANSWERS(dial, IN, "tcp://127.0.0.1:1", &nothing, NULL, NULL)
+ANSWERS(serve_with, IN, "tcp://127.0.0.1:0", NULL, &nothing, NULL, NULL)
+ANSWERS(dial_with, IN, "tcp://127.0.0.1:1", NULL, &nothing, NULL, NULL)
 ANSWERS(serve_fd, IN, FD, &nothing, NULL, NULL)
 ANSWERS(conn_adopt, IN, FD, &nothing, NULL, NULL)
 ANSWERS(conn_send, caller->conn, BUF)
@@ -555,6 +557,8 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(OPEN, pool_free),
 			     ROW(REFUSED, serve),
 			     ROW(REFUSED, dial),
+			     ROW(REFUSED, serve_with),
+			     ROW(REFUSED, dial_with),
 			     ROW(REFUSED, serve_fd),
 			     ROW(REFUSED, conn_adopt),
 			     ROW(REFUSED, conn_send),

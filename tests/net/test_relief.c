@@ -167,7 +167,7 @@ START_TEST(a_loop_runs_on_for_one_that_waits_for_the_next_round)
 	sfr_loop *loop = loop_in(_i, NEVER);
 	int peer;
 
-	sfr_server_close(sfr__server_handle(sfr__conn_of(held(loop, &peer))->server));
+	sfr_server_close(sfr__server_handle(sfr__conn_of(held(loop, &peer))->terms->server));
 	let_go();
 	run_until_stopped(loop); /* that closed all of them */
 	ck_assert_int_eq(here.closed, 2);

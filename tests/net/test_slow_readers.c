@@ -391,6 +391,27 @@ START_TEST(a_peer_that_reads_a_little_is_not_ended)
 }
 END_TEST
 
+START_TEST(a_server_may_be_less_patient_than_its_loop)
+{
+	sfr_loop *loop = loop_in(_i, BUDGET NEVER);
+	sfr_config *options = config_in(_i, SOON);
+	sfr_server *server;
+	int i;
+
+	ck_assert_int_eq(sfr_serve_with(loop, ANY_PORT, options, &echo_narrow, &here, &server), 0);
+	sfr_config_free(options);
+	crowd_come(loop, server, peers, 8);
+	while (here.closed == 0) {
+		for (i = 0; i < 8; i++)
+			(void)press(peers[i]);
+		turn_once(loop);
+	}
+
+	ck_assert_int_eq(here.reason, -SFR_ESLOW);
+	crowd_go(loop, peers, 8);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("slow readers");
@@ -399,6 +420,7 @@ int main(void)
 	world_test(tcase, peers_that_pour_and_never_read_take_no_more_than_the_budget);
 	world_test(tcase, an_honest_peer_is_served_though_few_pourers_are_never_ended);
 	world_test(tcase, a_peer_that_reads_a_little_is_not_ended);
+	world_test(tcase, a_server_may_be_less_patient_than_its_loop);
 	world_test(tcase, a_shortage_is_told_once);
 	tcase = peers_case(suite, "those who read beside those who do not");
 	world_test(tcase, one_peer_that_never_reads_does_not_keep_8_buffers_from_the_others);
