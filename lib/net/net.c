@@ -6,6 +6,7 @@
  * what is true of it now, and starts what should be in flight.
  */
 #include "net/net.h"
+#include "net/accept.h"
 #include "net/receive.h"
 #include "net/send.h"
 #include "net/server.h"

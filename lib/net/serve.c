@@ -2,6 +2,7 @@
 /*
  * To serve, to dial and to adopt: an address becomes a socket, and a socket a server or a connection.
  */
+#include "net/accept.h"
 #include "net/server.h"
 #include "net/socket.h"
 #include "sqe/fd_kind.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server: its multishot accept, which goes on after errors that pass, and the count of its connections.
+ * A server: the end of its listening socket and of itself, and what is asked of it.
  */
 #include "net/server.h"
-#include "base/log.h"
 #include "loop/dump.h"
 #include "net/address.h"
 #include "op/cancel.h"
@@ -12,14 +11,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define ACCEPT_RETRY_NS 100000000U
-
 /*
  * The end of a server.
  */
 
-/* Free it if nothing refers to it any more. */
-static void server_settle(struct sfr__server *server)
+void sfr__server_settle(struct sfr__server *server)
 {
 	if (server->state == SFR__SERVER_STOPPING && !server->accept) {
 		sfr__listener_close(server->net->loop, &server->listener);
@@ -48,7 +44,7 @@ void sfr__servers_drain(struct sfr__net *net)
 
 		next = hook->next;
 		server_stop(server);
-		server_settle(server);
+		sfr__server_settle(server);
 	}
 }
 
@@ -60,14 +56,14 @@ void sfr__servers_free(struct sfr__net *net)
 
 		server->given_up = true;
 		server_stop(server);
-		server_settle(server);
+		sfr__server_settle(server);
 	}
 }
 
 void sfr__server_conn_closed(struct sfr__server *server)
 {
 	server->conns--;
-	server_settle(server);
+	sfr__server_settle(server);
 }
 
 void sfr_server_close(sfr_server *handle)
@@ -85,114 +81,7 @@ void sfr_server_close(sfr_server *handle)
 		if (conn->terms->server == server)
 			sfr__conn_close(conn, -ECANCELED);
 	}
-	server_settle(server);
-}
-
-/*
- * Accepting.
- */
-
-static void server_waited(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
-{
-	struct sfr__server *server = arg;
-
-	(void)loop;
-	(void)buf;
-	(void)result;
-	server->accept = 0;
-	server_settle(server);
-}
-
-/* Errors of the connection that was to be accepted, not of accepting. */
-static bool accept_error_passes(int err)
-{
-	return err == -ECONNABORTED || err == -EPROTO || err == -EINTR || err == -EAGAIN;
-}
-
-/* Accepting goes on in a while: what is missing may be there again. */
-static void server_wait(struct sfr__server *server, int err)
-{
-	sfr_op *wait = sfr_timeout(server->net->loop, ACCEPT_RETRY_NS);
-
-	if (!server->complained)
-		sfr__log(server->net->loop->settings.log.level, SFR_LOG_WARN,
-			 "cannot accept connections: %s (%s); trying again every 100 ms%s",
-			 sfr_strerror(err), sfr_errname(err),
-			 err == -EMFILE ? ": raise RLIMIT_NOFILE or lower server.connections_max"
-					: "");
-	server->complained = true;
-	if (wait)
-		server->accept = sfr_submit(wait, server_waited, server);
-}
-
-static void server_accept_failed(struct sfr__server *server, int err)
-{
-	server->accept = 0;
-	if (server->state == SFR__SERVER_LISTENING && err == -ECANCELED)
-		server->state = SFR__SERVER_STOPPING; /* the loop drains */
-	else if (server->state == SFR__SERVER_LISTENING && !accept_error_passes(err))
-		server_wait(server, err);
-	server_settle(server);
-}
-
-static void server_accepted(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
-{
-	struct sfr__server *server = arg;
-
-	(void)buf;
-	if (result < 0) {
-		server_accept_failed(server, result);
-		return;
-	}
-	server->complained = false;
-	if (server->state != SFR__SERVER_LISTENING ||
-	    server->conns >= server->terms.settings.connections_max) {
-		sfr__loop_close_fd(loop, result); /* the peer sees it */
-		return;
-	}
-	server->conns++;
-	if (!sfr__conn_accepted(server->net, &server->terms, result, server->handlers, server->arg))
-		sfr__server_conn_closed(server);
-}
-
-void sfr__server_accept(struct sfr__server *server)
-{
-	sfr_op *op = sfr_accept_multi(server->net->loop, server->listener.fd);
-
-	if (op)
-		server->accept = sfr_submit(op, server_accepted, server);
-	else
-		server_wait(server, -ENOMEM);
-}
-
-static bool server_is_deaf(const struct sfr__server *server)
-{
-	return server->state == SFR__SERVER_LISTENING && !server->accept;
-}
-
-void sfr__servers_flush(struct sfr__net *net)
-{
-	struct sfr__hook *hook;
-
-	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
-		struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
-
-		if (sfr__unlikely(server_is_deaf(server)))
-			sfr__server_accept(server);
-	}
-}
-
-bool sfr__servers_wait(const struct sfr__net *net)
-{
-	const struct sfr__hook *hook;
-
-	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
-		const struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
-
-		if (server_is_deaf(server) && !server->complained) /* else it is in vain by now */
-			return true;
-	}
-	return false;
+	sfr__server_settle(server);
 }
 
 /*

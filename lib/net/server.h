@@ -35,12 +35,8 @@ static inline struct sfr__server *sfr__server_of(const sfr_server *handle)
 	return (struct sfr__server *)(uintptr_t)handle;
 }
 
-/* Start to accept, which is not going on. */
-void sfr__server_accept(struct sfr__server *server);
-
-/* Accept again where accepting ended. */
-void sfr__servers_flush(struct sfr__net *net);
-bool sfr__servers_wait(const struct sfr__net *net); /* for that */
+/* Close its socket if it is to stop, and free it if nothing refers to it any more. */
+void sfr__server_settle(struct sfr__server *server);
 
 /* Stop accepting. */
 void sfr__servers_drain(struct sfr__net *net);

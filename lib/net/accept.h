@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accepting, for all servers of a loop.
+ */
+#ifndef SFR_LIB_NET_ACCEPT_H
+#define SFR_LIB_NET_ACCEPT_H
+
+#include "net/net.h"
+
+/* Start to accept, which is not going on. */
+void sfr__server_accept(struct sfr__server *server);
+
+/* Accept again where accepting ended. */
+void sfr__servers_flush(struct sfr__net *net);
+bool sfr__servers_wait(const struct sfr__net *net); /* for that */
+
+#endif
