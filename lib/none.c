@@ -40,6 +40,11 @@ void sfr_loop_stats_get(const sfr_loop *loop, sfr_loop_stats *out, size_t size)
 	memset(out, 0, size);
 }
 
+void sfr_server_stats_get(const sfr_server *server, sfr_server_stats *out, size_t size)
+{
+	memset(out, 0, size);
+}
+
 void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -152,26 +157,29 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(sfr_loop *, sfr_conn_loop, (const sfr_conn *conn), NULL)                                 \
 	X(void *, sfr_conn_data, (const sfr_conn *conn), NULL)
 
-#define SILENT(X)                                                         \
-	X(sfr_loop_stop, (sfr_loop * loop))                               \
-	X(sfr_loop_hold, (sfr_loop * loop))                               \
-	X(sfr_loop_unhold, (sfr_loop * loop))                             \
-	X(sfr_loop_set_data, (sfr_loop * loop, void *data))               \
-	X(sfr_loop_dump, (const sfr_loop *loop, FILE *out))               \
-	X(sfr_loop_on_msg, (sfr_loop * loop, sfr_msg_fn * fn, void *arg)) \
-	X(sfr_buf_release, (sfr_buf * buf))                               \
-	X(sfr_op_discard, (sfr_op * op))                                  \
-	X(sfr_batch_free, (sfr_batch * batch))                            \
-	X(sfr_server_close, (sfr_server * server))                        \
-	X(sfr_conn_shutdown, (sfr_conn * conn))                           \
-	X(sfr_conn_close, (sfr_conn * conn))                              \
-	X(sfr_conn_pause, (sfr_conn * conn))                              \
-	X(sfr_conn_hold, (sfr_conn * conn))                               \
-	X(sfr_conn_finish, (sfr_conn * conn, uint64_t linger_ns))         \
-	X(sfr_conn_reset, (sfr_conn * conn))                              \
-	X(sfr_conn_read_when_full, (sfr_conn * conn, bool reads))         \
-	X(sfr_conn_unhold, (sfr_conn * conn))                             \
-	X(sfr_conn_resume, (sfr_conn * conn))                             \
+#define SILENT(X)                                                                   \
+	X(sfr_loop_stop, (sfr_loop * loop))                                         \
+	X(sfr_loop_hold, (sfr_loop * loop))                                         \
+	X(sfr_loop_unhold, (sfr_loop * loop))                                       \
+	X(sfr_loop_set_data, (sfr_loop * loop, void *data))                         \
+	X(sfr_loop_dump, (const sfr_loop *loop, FILE *out))                         \
+	X(sfr_loop_on_msg, (sfr_loop * loop, sfr_msg_fn * fn, void *arg))           \
+	X(sfr_buf_release, (sfr_buf * buf))                                         \
+	X(sfr_op_discard, (sfr_op * op))                                            \
+	X(sfr_batch_free, (sfr_batch * batch))                                      \
+	X(sfr_server_stop, (sfr_server * server))                                   \
+	X(sfr_server_each,                                                          \
+	  (sfr_server * server, void (*fn)(sfr_conn * conn, void *arg), void *arg)) \
+	X(sfr_server_close, (sfr_server * server))                                  \
+	X(sfr_conn_shutdown, (sfr_conn * conn))                                     \
+	X(sfr_conn_close, (sfr_conn * conn))                                        \
+	X(sfr_conn_pause, (sfr_conn * conn))                                        \
+	X(sfr_conn_hold, (sfr_conn * conn))                                         \
+	X(sfr_conn_finish, (sfr_conn * conn, uint64_t linger_ns))                   \
+	X(sfr_conn_reset, (sfr_conn * conn))                                        \
+	X(sfr_conn_read_when_full, (sfr_conn * conn, bool reads))                   \
+	X(sfr_conn_unhold, (sfr_conn * conn))                                       \
+	X(sfr_conn_resume, (sfr_conn * conn))                                       \
 	X(sfr_conn_set_data, (sfr_conn * conn, void *data))
 
 #define ANSWER(type, name, parameters, answer) \

@@ -150,7 +150,19 @@ SFR_API int sfr_serve_fd(sfr_loop *loop, int listening_fd, const sfr_handlers *h
 			 sfr_server **out);
 
 /**
- * Stop listening and close all connections of a server. Each still calls on_close.
+ * Stop listening; connections stay, and the server with them until sfr_server_close().
+ *
+ * Who has connected before this call is still served, as far as server.backlog says how many may wait, and there are
+ * descriptors and room for them; then the socket is closed, and its file goes. The backlog of a descriptor
+ * that was taken is left to those who have it as well. A server that is stopped already is left alone.
+ *
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API void sfr_server_stop(sfr_server *server);
+
+/**
+ * Stop listening and close all connections of a server. Who has no connection yet is refused. Each still calls on_close.
  *
  * @param server Taken: its memory goes when the last connection is closed.
  * @since 0.1
@@ -169,6 +181,46 @@ SFR_API int sfr_server_address(const sfr_server *server, char *out, size_t size)
 
 /** How many connections it has now. @since 0.1 */
 SFR_API size_t sfr_server_conns(const sfr_server *server);
+
+/**
+ * Call a function for each connection of a server that is open: to tell them all something, or to close some.
+ *
+ * @param fn  Called inside this call. It may do whatever a handler may; what opens meanwhile may be visited as well.
+ * @param arg Handed to fn.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API void sfr_server_each(sfr_server *server, void (*fn)(sfr_conn *conn, void *arg), void *arg);
+
+/** Counters of one server, since it was made. Fields are only ever added, at the end. */
+typedef struct sfr_server_stats {
+	uint64_t accepted; /**< Connections that opened. */
+	/** Those that were closed at once: above server.connections_max, for want of memory, or while it closed. */
+	uint64_t refused;
+	/** Times that it stopped accepting for a while: it was full, or descriptors or memory were missing. */
+	uint64_t pauses;
+	uint64_t open;     /**< Connections that have not called on_close. */
+	uint64_t waiting;  /**< Accepted, and not opened yet: see server.when_full. */
+	uint64_t received; /**< Bytes that arrived. */
+	uint64_t sent;     /**< Bytes that the kernel has taken from it. */
+	/* Connections by the reason of on_close; together with `open` they are `accepted`. */
+	uint64_t ended_finished;  /**< 0: both sides finished. */
+	uint64_t ended_closed;    /**< -ECANCELED: closed here. */
+	uint64_t ended_reset;     /**< -ECONNRESET, -EPIPE: the peer is gone. */
+	uint64_t ended_timed_out; /**< -ETIMEDOUT */
+	uint64_t ended_slow;      /**< -SFR_ESLOW */
+	uint64_t ended_failed;    /**< Another error. */
+} sfr_server_stats;
+
+/**
+ * Read the counters of a server.
+ *
+ * @param out  Filled; what this library does not know is set to 0.
+ * @param size sizeof(sfr_server_stats): lets a program and a library of different versions meet.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API void sfr_server_stats_get(const sfr_server *server, sfr_server_stats *out, size_t size);
 
 /**
  * Connect to a server.

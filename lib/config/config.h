@@ -21,6 +21,9 @@ enum sfr__sqpoll_choice {
 /* Who may connect to a socket file. */
 enum sfr__unix_access { SFR__UNIX_OWNER, SFR__UNIX_GROUP, SFR__UNIX_ALL };
 
+/* What becomes of those who connect when there are server.connections_max. */
+enum sfr__when_full { SFR__FULL_REFUSE, SFR__FULL_WAIT };
+
 /* Of a server or of what is dialled. */
 struct sfr__server_settings {
 	uint32_t backlog;
@@ -29,6 +32,7 @@ struct sfr__server_settings {
 	uint64_t low_water;
 	uint64_t queue_max;
 	uint64_t slow_after_ns;
+	uint32_t when_full;   /* enum sfr__when_full */
 	uint32_t unix_access; /* enum sfr__unix_access */
 	bool no_delay;
 	bool reuse_port;

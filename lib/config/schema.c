@@ -72,6 +72,12 @@ static const char *const access_words[] = {
 	NULL,
 };
 
+static const char *const full_words[] = {
+	[SFR__FULL_REFUSE] = "refuse",
+	[SFR__FULL_WAIT] = "wait",
+	NULL,
+};
+
 static const char *const level_words[] = {
 	[SFR_LOG_OFF] = "off",   [SFR_LOG_ERROR] = "error", [SFR_LOG_WARN] = "warn",
 	[SFR_LOG_INFO] = "info", [SFR_LOG_DEBUG] = "debug", NULL,
@@ -147,7 +153,11 @@ static const struct sfr__config_key keys[] = {
 	 .meaning = "Connections that may wait to be accepted."},
 	{INT_KEY("server.connections_max", server.connections_max, 1, 1048576, "65536"),
 	 .unit = "connections",
-	 .meaning = "Connections open at one time."},
+	 .meaning = "Connections of a server that are open at one time."},
+	{ENUM_KEY("server.when_full", server.when_full, full_words, "refuse"),
+	 .meaning = "What becomes of those who connect when there are server.connections_max. Refuse: "
+		    "they are closed at once. Wait: they are served when another connection has closed, "
+		    "and until then they are mostly in the backlog."},
 	{SIZE_KEY("server.high_water", server.high_water, 1 * KIB, 1 * GIB, "256KiB"),
 	 .meaning = "Queued memory above which a connection stops receiving."},
 	{SIZE_KEY("server.low_water", server.low_water, 0, 1 * GIB, "64KiB"),

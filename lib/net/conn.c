@@ -63,7 +63,12 @@ void sfr__conn_shut(struct sfr__conn *conn, int how)
 
 static void conn_free(struct sfr__conn *conn)
 {
+	struct sfr__visit *visit;
+
 	sfr__invariant(!(conn->recv | conn->send | conn->other));
+	for (visit = conn->net->visits; sfr__unlikely(visit != NULL); visit = visit->outer)
+		if (visit->next == &conn->hook)
+			visit->next = conn->hook.next;
 	sfr__list_remove(&conn->dirty);
 	sfr__list_remove(&conn->hook);
 	sfr__list_append(&conn->net->spare, &conn->hook);
@@ -84,6 +89,7 @@ static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	sfr__conn_move(conn, SFR__CONN_CLOSED, sfr_errname(conn->reason));
 	conn->fd = -1; /* the number may be somebody else's already */
 	conn->other = 0;
+	sfr__tally_end(conn->terms->tally, conn->reason);
 	if (conn->handlers->on_close)
 		conn->handlers->on_close(sfr__conn_handle(conn), conn->reason, conn->arg);
 	conn_free(conn);
@@ -184,11 +190,13 @@ bool sfr__conn_accepted(struct sfr__net *net, struct sfr__terms *terms, int fd,
 {
 	struct sfr__conn *conn = sfr__conn_new(net, terms, fd, handlers, arg);
 
-	if (conn)
+	if (conn) {
+		terms->tally->accepted++;
 		conn_open(conn, "accepted");
-	else
+	} else {
 		sfr__loop_close_fd(net->loop,
 				   fd); /* the peer sees it; there is nobody else to tell */
+	}
 	return conn != NULL;
 }
 

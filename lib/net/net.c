@@ -211,7 +211,7 @@ struct sfr__net *sfr__net_of(sfr_loop *loop)
 					       .busy = net_busy,
 					       .free = net_free};
 	net->loop = loop;
-	net->terms.settings = loop->settings.server;
+	net->terms = (struct sfr__terms){.settings = loop->settings.server, .tally = &net->tally};
 	net->conn_closed = sfr__server_conn_closed;
 	sfr__list_init(&net->conns);
 	sfr__list_init(&net->dirty);

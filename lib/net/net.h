@@ -17,6 +17,8 @@ struct sfr__net {
 	struct sfr__resident resident;
 	sfr_loop *loop;
 	struct sfr__terms terms; /* of connections that have no others */
+	struct sfr__tally tally; /* of those that are no server's */
+	struct sfr__visit *visits;
 	struct sfr__hook conns;
 	struct sfr__hook dirty; /* connections with something to do before the engine is entered */
 	struct sfr__hook spare; /* closed ones, for reuse */
@@ -29,6 +31,12 @@ struct sfr__net {
 	uint64_t now_ns; /* when sends of this turn began */
 	size_t conn_count;
 	struct sfr__relief relief;
+};
+
+/* Somebody goes through the connections, and may take turns meanwhile. */
+struct sfr__visit {
+	struct sfr__hook *next;
+	struct sfr__visit *outer;
 };
 
 /* These handlers, kept until the net is freed: a program has few sets of them and many connections. NULL without memory. */

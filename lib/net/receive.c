@@ -97,6 +97,7 @@ static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	struct sfr__conn *conn = arg;
 
 	if (sfr__likely(result > 0)) {
+		conn->terms->tally->received += (uint32_t)result;
 		if (sfr__likely(!loop->pressure.on))
 			conn_deliver(conn, result, buf);
 		else

@@ -81,6 +81,8 @@ static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 
 	(void)loop;
 	conn->send = 0;
+	if (sfr__likely(result > 0))
+		conn->terms->tally->sent += (uint32_t)result;
 	if (sfr__unlikely(conn->asked))
 		result = conn_answered(conn, result);
 	else if (result == 0)

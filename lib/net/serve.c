@@ -60,7 +60,8 @@ static int serve(struct sfr__net *net, const char *text, const int *fd,
 	if (r < 0)
 		return r;
 	server->net = net;
-	server->terms = (struct sfr__terms){.settings = *settings, .server = server};
+	server->terms = (struct sfr__terms){
+		.settings = *settings, .tally = &server->tally, .server = server};
 	sfr__list_append(&net->servers, &server->hook);
 	sfr__server_accept(server);
 	return 0;
@@ -141,7 +142,8 @@ static struct sfr__terms *dial_terms(struct sfr__net *net, const sfr_config *opt
 	struct sfr__terms *terms = options ? malloc(sizeof(*terms)) : &net->terms;
 
 	if (options && terms)
-		*terms = (struct sfr__terms){.settings = *settings, .lone = true};
+		*terms = (struct sfr__terms){
+			.settings = *settings, .tally = &net->tally, .lone = true};
 	return terms;
 }
 

@@ -4,12 +4,14 @@
  */
 #include "net/server.h"
 #include "loop/dump.h"
+#include "net/accept.h"
 #include "net/address.h"
 #include "op/cancel.h"
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * The end of a server.
@@ -27,12 +29,19 @@ void sfr__server_settle(struct sfr__server *server)
 	}
 }
 
-static void server_stop(struct sfr__server *server)
+void sfr__server_cut(struct sfr__server *server)
 {
-	if (server->state != SFR__SERVER_LISTENING)
+	if (server->state >= SFR__SERVER_STOPPING)
 		return;
 	server->state = SFR__SERVER_STOPPING;
 	sfr__ticket_cancel(server->net->loop, server->accept);
+}
+
+/* Nobody is served any more who has no connection yet. */
+static void server_end(struct sfr__server *server)
+{
+	sfr__server_cut(server);
+	sfr__surplus_drop(server);
 }
 
 void sfr__servers_drain(struct sfr__net *net)
@@ -43,7 +52,7 @@ void sfr__servers_drain(struct sfr__net *net)
 		struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
 
 		next = hook->next;
-		server_stop(server);
+		server_end(server);
 		sfr__server_settle(server);
 	}
 }
@@ -55,7 +64,7 @@ void sfr__servers_free(struct sfr__net *net)
 							    hook);
 
 		server->given_up = true;
-		server_stop(server);
+		server_end(server);
 		sfr__server_settle(server);
 	}
 }
@@ -63,6 +72,21 @@ void sfr__servers_free(struct sfr__net *net)
 void sfr__server_conn_closed(struct sfr__server *server)
 {
 	server->conns--;
+	sfr__server_has_room(server);
+	sfr__server_settle(server);
+}
+
+void sfr_server_stop(sfr_server *handle)
+{
+	struct sfr__server *server = sfr__server_of(handle);
+
+	if (sfr__loop_check(server->net->loop, "a server was stopped") < 0 ||
+	    server->state != SFR__SERVER_LISTENING)
+		return;
+	server->state = SFR__SERVER_EMPTYING;
+	server->left = server->listener.inherited ? 0 : server->terms.settings.backlog;
+	if (sfr__server_is_empty(server))
+		sfr__server_cut(server);
 	sfr__server_settle(server);
 }
 
@@ -74,7 +98,7 @@ void sfr_server_close(sfr_server *handle)
 	if (sfr__loop_check(server->net->loop, "a server was closed") < 0)
 		return;
 	server->given_up = true;
-	server_stop(server);
+	server_end(server);
 	for (hook = conns->next; hook != conns; hook = hook->next) {
 		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, hook);
 
@@ -99,6 +123,52 @@ int sfr_server_address(const sfr_server *handle, char *out, size_t size)
 	return r < 0 ? r : sfr__address_print(&local, out, size);
 }
 
+void sfr_server_each(sfr_server *handle, void (*fn)(sfr_conn *conn, void *arg), void *arg)
+{
+	const struct sfr__server *server = sfr__server_of(handle);
+	struct sfr__net *net = server->net;
+	struct sfr__visit visit = {.next = net->conns.next, .outer = net->visits};
+
+	if (sfr__loop_check(net->loop, "the connections of a server were visited") < 0)
+		return;
+	net->visits = &visit;
+	while (visit.next != &net->conns) {
+		struct sfr__conn *conn = sfr__container(visit.next, struct sfr__conn, hook);
+
+		visit.next = conn->hook.next;
+		if (conn->terms->server == server && conn->state < SFR__CONN_CLOSING)
+			fn(sfr__conn_handle(conn), arg);
+	}
+	net->visits = visit.outer;
+}
+
+void sfr_server_stats_get(const sfr_server *handle, sfr_server_stats *out, size_t size)
+{
+	const struct sfr__server *server = sfr__server_of(handle);
+	const struct sfr__tally *tally = &server->tally;
+	sfr_server_stats stats = {
+		.accepted = tally->accepted,
+		.refused = tally->refused,
+		.pauses = tally->pauses,
+		.open = tally->accepted,
+		.waiting = server->surplus.count - server->surplus.first,
+		.received = tally->received,
+		.sent = tally->sent,
+		.ended_finished = tally->ended[SFR__END_FINISHED],
+		.ended_closed = tally->ended[SFR__END_CLOSED],
+		.ended_reset = tally->ended[SFR__END_RESET],
+		.ended_timed_out = tally->ended[SFR__END_TIMED_OUT],
+		.ended_slow = tally->ended[SFR__END_SLOW],
+		.ended_failed = tally->ended[SFR__END_FAILED],
+	};
+
+	for (int i = 0; i < SFR__ENDS; i++)
+		stats.open -= tally->ended[i];
+	memset(out, 0, size);
+	if (sfr__loop_check(server->net->loop, "counters were read") == 0)
+		memcpy(out, &stats, size < sizeof(stats) ? size : sizeof(stats));
+}
+
 size_t sfr_server_conns(const sfr_server *handle)
 {
 	const struct sfr__server *server = sfr__server_of(handle);
@@ -110,7 +180,11 @@ static const char *state_name(const struct sfr__server *server)
 {
 	switch ((enum sfr__server_state)server->state) {
 	case SFR__SERVER_LISTENING:
-		return server->complained ? "cannot accept, tries again" : "listening";
+		return server->waits    ? "cannot accept, tries again"
+		       : server->accept ? "listening"
+					: "full";
+	case SFR__SERVER_EMPTYING:
+		return "emptying its backlog";
 	case SFR__SERVER_STOPPING:
 		return "stopping";
 	case SFR__SERVER_STOPPED:
@@ -136,6 +210,9 @@ void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump)
 		    sfr_server_address(sfr__server_handle(server), address, sizeof(address)) >= 0)
 			sfr__dump_say(dump, ", %s", address);
 		sfr__dump_say(dump, ", %zu connections", server->conns);
+		if (server->surplus.count)
+			sfr__dump_say(dump, ", %u more wait for room",
+				      server->surplus.count - server->surplus.first);
 		if (server->accept)
 			sfr__dump_say(dump, ", accepts by op 0x%" PRIx64, (uint64_t)server->accept);
 		sfr__dump_say(dump, "\n");

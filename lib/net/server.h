@@ -8,7 +8,18 @@
 #include "net/conn.h"
 #include "net/listen.h"
 
-enum sfr__server_state { SFR__SERVER_LISTENING, SFR__SERVER_STOPPING, SFR__SERVER_STOPPED };
+enum sfr__server_state {
+	SFR__SERVER_LISTENING,
+	SFR__SERVER_EMPTYING, /* its backlog: who connected before it was stopped is served */
+	SFR__SERVER_STOPPING, /* the accept is ending; then the socket is closed */
+	SFR__SERVER_STOPPED,
+};
+
+/* What was accepted and waits for room, oldest first. */
+struct sfr__surplus {
+	int *fds;
+	uint32_t first, count, room;
+};
 
 struct sfr__server {
 	struct sfr__hook hook;
@@ -17,9 +28,15 @@ struct sfr__server {
 	uint8_t state;     /* enum sfr__server_state */
 	bool given_up;     /* by the user: free it when it is STOPPED and empty */
 	bool complained;   /* about the accept error that lasts */
+	bool waits;        /* `accept` is the wait before the next */
+	bool pausing;      /* `accept` is cancelled, as it is full */
+	bool told_full;    /* the log */
+	uint32_t left;     /* EMPTYING: as many may still be accepted */
 	sfr_ticket accept; /* or the wait before the next */
 	size_t conns;
 	struct sfr__terms terms;
+	struct sfr__tally tally;
+	struct sfr__surplus surplus;
 	const sfr_handlers *handlers; /* of sfr__net_handlers() */
 	void *arg;
 };
@@ -34,6 +51,9 @@ static inline struct sfr__server *sfr__server_of(const sfr_server *handle)
 {
 	return (struct sfr__server *)(uintptr_t)handle;
 }
+
+/* Accept no more, whoever waits. */
+void sfr__server_cut(struct sfr__server *server);
 
 /* Close its socket if it is to stop, and free it if nothing refers to it any more. */
 void sfr__server_settle(struct sfr__server *server);

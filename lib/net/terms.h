@@ -7,12 +7,14 @@
 #define SFR_LIB_NET_TERMS_H
 
 #include "config/config.h"
+#include "net/tally.h"
 #include <stdbool.h>
 
 struct sfr__server;
 
 struct sfr__terms {
 	struct sfr__server_settings settings;
+	struct sfr__tally *tally;
 	struct sfr__server *server; /* NULL: it was dialled or adopted */
 	bool lone;                  /* of one connection, and freed with it */
 };

@@ -451,6 +451,7 @@ DOES(conn_queued, caller->conn)
 DOES(conn_loop, caller->conn)
 DOES(conn_fd, caller->conn)
 DOES(server_close, caller->server)
+DOES(server_stop, caller->server)
 DOES(server_conns, caller->server)
 
 static int call_conn_peer(struct caller *caller)
@@ -466,6 +467,22 @@ static int call_conn_local(struct caller *caller)
 	char text[64];
 
 	(void)sfr_conn_local(caller->conn, text, sizeof(text));
+	return 0;
+}
+
+static void visit_nobody(sfr_conn *conn, void *arg)
+{
+	(void)conn;
+	(void)arg;
+}
+
+DOES(server_each, caller->server, visit_nobody, NULL)
+
+static int call_server_stats_get(struct caller *caller)
+{
+	sfr_server_stats stats;
+
+	sfr_server_stats_get(caller->server, &stats, sizeof(stats));
 	return 0;
 }
 
@@ -579,7 +596,10 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(READS, conn_fd),
 			     ROW(READS, conn_peer),
 			     ROW(READS, conn_local),
+			     ROW(SILENT, server_stop),
 			     ROW(SILENT, server_close),
+			     ROW(SILENT, server_each),
+			     ROW(SILENT, server_stats_get),
 			     ROW(READS, server_conns),
 			     ROW(READS, server_address),
 			     OPERATIONS(REFUSED_ROW)};
