@@ -95,6 +95,11 @@ typedef struct sfr_handlers {
  * the same moment may both believe that; whoever starts them has to keep them apart.) When the server stops it
  * removes its file, if that is still its own.
  *
+ * A program that was killed by SIGKILL may have its port for some more milliseconds where the engine is uring, as the
+ * kernel has to end what its ring had in flight. Who starts it again at once sets server.bind_for, and sfr_serve() tries
+ * for so long; it does not return meanwhile. (A stopped server's connections do not keep its port: SO_REUSEADDR is
+ * set.)
+ *
  * "fd:3" is a descriptor that the program inherited, as those of a systemd socket unit, which are numbered from 3 on.
  * LISTEN_FDS says how many there are, and they are meant for this process if LISTEN_PID is its number; the program
  * looks at both, as only it knows which of them is for what. If the result is 0 the descriptor is the server's, who

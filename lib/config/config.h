@@ -32,6 +32,7 @@ struct sfr__server_settings {
 	uint64_t low_water;
 	uint64_t queue_max;
 	uint64_t slow_after_ns;
+	uint64_t bind_for_ns;
 	uint32_t when_full;   /* enum sfr__when_full */
 	uint32_t unix_access; /* enum sfr__unix_access */
 	bool no_delay;

@@ -151,6 +151,10 @@ static const struct sfr__config_key keys[] = {
 	{INT_KEY("server.backlog", server.backlog, 1, 65535, "1024"),
 	 .unit = "connections",
 	 .meaning = "Connections that may wait to be accepted."},
+	{DURATION_KEY("server.bind_for", server.bind_for_ns, 0, 60 * S, "0"),
+	 .meaning = "How long sfr_serve() tries again while another program has the address; the loop "
+		    "does nothing else meanwhile. A program that was killed may have it for some more "
+		    "milliseconds, as the kernel ends what its ring had in flight."},
 	{INT_KEY("server.connections_max", server.connections_max, 1, 1048576, "65536"),
 	 .unit = "connections",
 	 .meaning = "Connections of a server that are open at one time."},

@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <sys/un.h>
 
+/* Between two tries: at first, and at most. */
+#define BIND_PAUSE_NS 500000U
+#define BIND_PAUSE_MAX_NS 8000000U
+
 /* The path of a socket file; NULL if the address is another. */
 static const char *path_of(const struct sfr__address *address)
 {
@@ -68,9 +72,9 @@ static int file_make_way(sfr_loop *loop, const char *text, const struct sfr__add
 			why = "whether somebody answers there cannot be found out";
 		}
 	}
-	sfr__refusal_set(loop, "address %s: cannot listen: %s (%s%s%s)", text,
-			 sfr_strerror(-EADDRINUSE), why, r < 0 ? ": " : "",
-			 r < 0 ? sfr_strerror(r) : "");
+	sfr__refusal_note(loop, "address %s: cannot listen: %s (%s%s%s)", text,
+			  sfr_strerror(-EADDRINUSE), why, r < 0 ? ": " : "",
+			  r < 0 ? sfr_strerror(r) : "");
 	return -EADDRINUSE;
 }
 
@@ -160,29 +164,54 @@ static int socket_listen(sfr_loop *loop, const struct sfr__server_settings *sett
 	if (r == 0)
 		r = system->socket_listen(system, fd, (int)settings->backlog);
 	if (r < 0)
-		sfr__refusal_set(loop, "address %s: cannot listen: %s%s", text, sfr_strerror(r),
-				 hint(address, r));
+		sfr__refusal_note(loop, "address %s: cannot listen: %s%s", text, sfr_strerror(r),
+				  hint(address, r));
+	return r;
+}
+
+/* The loop does nothing else meanwhile: a server that were there later would have nobody to tell that it failed. */
+static int listen_until(sfr_loop *loop, const struct sfr__server_settings *settings,
+			const char *text, const struct sfr__address *address,
+			struct sfr__listener *out)
+{
+	const struct sfr__system *system = loop->engine->system;
+	const uint64_t begin_ns = system->clock_ns(system);
+	uint64_t pause_ns = BIND_PAUSE_NS;
+	int r;
+
+	for (;;) {
+		*out = (struct sfr__listener){.fd = -1};
+		r = out->fd = sfr__socket_new(loop, settings, text, address);
+		if (r < 0)
+			return r;
+		r = socket_listen(loop, settings, text, address, out);
+		if (r == 0)
+			return 0;
+		sfr__listener_close(loop, out); /* never used */
+		if (r != -EADDRINUSE ||
+		    system->clock_ns(system) - begin_ns >= settings->bind_for_ns)
+			break;
+		system->sleep_ns(system, pause_ns);
+		if (pause_ns < BIND_PAUSE_MAX_NS)
+			pause_ns *= 2;
+	}
+	sfr__refusal_tell(loop);
 	return r;
 }
 
 int sfr__listen(sfr_loop *loop, const struct sfr__server_settings *settings, const char *text,
 		struct sfr__listener *out)
 {
-	struct sfr__listener listener = {.fd = -1};
 	struct sfr__address address;
 	int r = sfr__address_read(loop, text, &address);
 
-	if (r == 0 && address.fd >= 0)
-		return sfr__listen_fd(loop, settings, address.fd, out);
-	if (r == 0)
-		r = listener.fd = sfr__socket_new(loop, settings, text, &address);
 	if (r < 0)
 		return r;
-	r = socket_listen(loop, settings, text, &address, &listener);
-	if (r < 0)
-		sfr__listener_close(loop, &listener); /* never used */
-	else
-		*out = listener;
+	if (address.fd >= 0)
+		return sfr__listen_fd(loop, settings, address.fd, out);
+	r = listen_until(loop, settings, text, &address, out);
+	if (r == 0)
+		sfr__refusal_clear(loop); /* of earlier tries */
 	return r;
 }
 

@@ -16,14 +16,34 @@ void sfr__refusal_clear(sfr_loop *loop)
 	loop->refusal[0] = '\0';
 }
 
+__attribute__((format(printf, 2, 0))) static void note(sfr_loop *loop, const char *format,
+						       va_list args)
+{
+	vsnprintf(loop->refusal, sizeof(loop->refusal), format, args);
+}
+
+void sfr__refusal_note(sfr_loop *loop, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	note(loop, format, args);
+	va_end(args);
+}
+
+void sfr__refusal_tell(const sfr_loop *loop)
+{
+	sfr__log(loop->settings.log.level, SFR_LOG_ERROR, "%s", loop->refusal);
+}
+
 void sfr__refusal_set(sfr_loop *loop, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(loop->refusal, sizeof(loop->refusal), format, args);
+	note(loop, format, args);
 	va_end(args);
-	sfr__log(loop->settings.log.level, SFR_LOG_ERROR, "%s", loop->refusal);
+	sfr__refusal_tell(loop);
 }
 
 int sfr__address_read(sfr_loop *loop, const char *text, struct sfr__address *out)

@@ -12,7 +12,12 @@
 /* Nothing is refused any more. */
 void sfr__refusal_clear(sfr_loop *loop);
 
-/* Say why something is refused: to the program that asks, and to the log. */
+/* Note why something is refused, and tell the log of what is noted. */
+__attribute__((format(printf, 2, 3))) void sfr__refusal_note(sfr_loop *loop, const char *format,
+							     ...);
+void sfr__refusal_tell(const sfr_loop *loop);
+
+/* Both. */
 __attribute__((format(printf, 2, 3))) void sfr__refusal_set(sfr_loop *loop, const char *format,
 							    ...);
 

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Made by this thread so far, for whichever engine. */
@@ -52,6 +53,7 @@ extern _Thread_local uint64_t sfr__calls;
 #define listen(...)        SFR__COUNTED(listen(__VA_ARGS__))
 #define lseek(...)         SFR__COUNTED(lseek(__VA_ARGS__))
 #define mkdirat(...)       SFR__COUNTED(mkdirat(__VA_ARGS__))
+#define nanosleep(...)     SFR__COUNTED(nanosleep(__VA_ARGS__))
 #define openat(...)        SFR__COUNTED(openat(__VA_ARGS__))
 #define poll(...)          SFR__COUNTED(poll(__VA_ARGS__))
 #define preadv(...)        SFR__COUNTED(preadv(__VA_ARGS__))

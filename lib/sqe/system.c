@@ -13,6 +13,15 @@ static uint64_t clock_ns(const struct sfr__system *system)
 	return sfr__clock_ns();
 }
 
+static void sleep_ns(const struct sfr__system *system, uint64_t ns)
+{
+	const struct timespec time = {.tv_sec = (time_t)(ns / 1000000000U),
+				      .tv_nsec = (long)(ns % 1000000000U)};
+
+	(void)system;
+	(void)nanosleep(&time, NULL); /* a signal ends it early */
+}
+
 static int socket_new(const struct sfr__system *system, int domain, int type, int protocol)
 {
 	(void)system;
@@ -151,6 +160,7 @@ static int path_unlink(const struct sfr__system *system, int dirfd, const char *
 
 const struct sfr__system sfr__plain_system = {
 	.clock_ns = clock_ns,
+	.sleep_ns = sleep_ns,
 	.socket_new = socket_new,
 	.socket_bind = socket_bind,
 	.socket_listen = socket_listen,

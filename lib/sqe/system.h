@@ -16,6 +16,8 @@
 struct sfr__system {
 	/* CLOCK_MONOTONIC, read now. */
 	uint64_t (*clock_ns)(const struct sfr__system *system);
+	/* Sleep for so long, or less. */
+	void (*sleep_ns)(const struct sfr__system *system, uint64_t ns);
 
 	int (*socket_new)(const struct sfr__system *system, int domain, int type, int protocol);
 	int (*socket_bind)(const struct sfr__system *system, int fd, const struct sockaddr *address,

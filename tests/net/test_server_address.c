@@ -7,10 +7,12 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 START_TEST(port_0_lets_the_system_choose_and_the_address_says_what)
@@ -227,6 +229,86 @@ START_TEST(a_port_in_use_is_refused_in_words)
 }
 END_TEST
 
+/* How long is not known, and so the next server tries for as long as it takes. */
+START_TEST(a_port_of_a_program_that_was_killed_can_be_had)
+{
+	char address[ADDRESS_SIZE];
+	int ends[2], round, status;
+	sfr_config *options;
+	sfr_server *server;
+	sfr_loop *loop;
+	pid_t child;
+
+	for (round = 0; round < 5; round++) {
+		ck_assert_int_eq(pipe(ends), 0);
+		child = fork();
+		if (child == 0) {
+			loop = loop_in(_i, NULL);
+			strcpy(address, address_of(serve(loop, &echo_all, &here)));
+			(void)sfr_loop_step(loop, 0);
+			(void)!write(ends[1], address, sizeof(address));
+			(void)sfr_loop_run(loop);
+			_exit(1);
+		}
+		ck_assert_int_eq(read(ends[0], address, sizeof(address)), sizeof(address));
+		close(ends[0]);
+		close(ends[1]);
+		loop = loop_in(_i, NULL);
+		options = config_in(_i, "server.bind_for=60s");
+		ck_assert_int_eq(kill(child, SIGKILL), 0);
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		ck_assert_int_eq(sfr_serve_with(loop, address, options, &echo_all, &here, &server),
+				 0);
+		ck_assert_str_eq(sfr_loop_refusal(loop), "");
+		sfr_config_free(options);
+		loop_end();
+	}
+}
+END_TEST
+
+static void *close_in_a_while(void *fd)
+{
+	usleep(20000);
+	close(*(int *)fd);
+	return NULL;
+}
+
+START_TEST(a_server_may_wait_for_its_address)
+{
+	sfr_loop *loop = loop_in(_i, "server.bind_for=60s");
+	int listener = peer_listen(1);
+	char address[ADDRESS_SIZE];
+	pthread_t thread;
+
+	strcpy(address, listen_address(listener));
+	ck_assert_int_eq(pthread_create(&thread, NULL, close_in_a_while, &listener), 0);
+	ck_assert_int_eq(sfr_serve(loop, address, &echo_all, &here, NULL), 0);
+
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_str_eq(sfr_loop_refusal(loop), "");
+}
+END_TEST
+
+START_TEST(a_server_waits_no_longer_than_it_was_told_to)
+{
+	sfr_loop *loop = loop_in(_i, "server.bind_for=20ms");
+	int listener = owned_fd(peer_listen(1));
+	struct timespec before, after;
+
+	log_listen();
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	ck_assert_int_eq(sfr_serve(loop, listen_address(listener), &echo_all, &here, NULL),
+			 -EADDRINUSE);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+
+	ck_assert_int_ge((after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec -
+				 before.tv_nsec,
+			 20000000L);
+	ck_assert_int_eq(log_lines, 1);
+	ck_assert_ptr_nonnull(strstr(log_line, "another program has this port"));
+}
+END_TEST
+
 START_TEST(an_address_of_another_machine_is_refused_in_words)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
@@ -397,6 +479,9 @@ int main(void)
 	world_test(tcase, two_servers_of_a_loop_keep_their_connections_apart);
 	tcase = peers_case(suite, "refusals");
 	world_test(tcase, a_port_in_use_is_refused_in_words);
+	world_test(tcase, a_port_of_a_program_that_was_killed_can_be_had);
+	world_test(tcase, a_server_may_wait_for_its_address);
+	world_test(tcase, a_server_waits_no_longer_than_it_was_told_to);
 	world_test(tcase, an_address_of_another_machine_is_refused_in_words);
 	world_test(tcase, with_reuse_port_two_servers_share_a_port);
 	world_test(tcase, no_more_descriptors_is_an_error_of_serve_and_dial);
