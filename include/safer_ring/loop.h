@@ -34,7 +34,8 @@ SFR_BEGIN_DECLS
  *
  * @param out Receives the loop, yours until sfr_loop_free(). Written on success only.
  * @param cfg Read, not kept. NULL: the preset "default".
- * @return 0; -ENOMEM, -EMFILE, -ENFILE; -SFR_ECONFIG if values of cfg exclude each other or this machine, or
+ * @return 0; -ENOMEM, -EMFILE, -ENFILE; -EAGAIN if the process has 1023 loops (15 with pointers of 32 bits);
+ *         -SFR_ECONFIG if values of cfg exclude each other or this machine, or
  *         the environment names a bad file; with engine: uring what refuses io_uring here (-EPERM,
  *         -ENOSYS ...); -ENOSYS on platforms without an engine. The log says in one line at level error
  *         what was missing, which limit is in the way, and how to raise that limit.

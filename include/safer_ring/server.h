@@ -45,6 +45,13 @@
 
 SFR_BEGIN_DECLS
 
+/**
+ * A connection, by its handle: a value, and no address. It is good until on_close has returned, and may be kept and
+ * tried after that: it never means another connection. A call that returns an error answers -SFR_ESTALE then; any other
+ * does nothing, answers 0 or NULL, and reports misuse. The same goes for any value that is no connection. On another
+ * thread than the loop's it is -SFR_ETHREAD, in a child of fork -SFR_EFORKED, and both are reported.
+ * docs/ownership.md has a table of all calls.
+ */
 typedef struct sfr_conn sfr_conn;
 typedef struct sfr_server sfr_server;
 
@@ -234,7 +241,7 @@ SFR_API void sfr_server_stats_get(const sfr_server *server, sfr_server_stats *ou
  *                 names up would block.
  * @param handlers Copied. on_open when connected; on_close alone if that fails.
  * @param arg      Handed to each handler.
- * @param out      Receives the connection, good until its on_close. May be NULL.
+ * @param out      Receives the connection. May be NULL.
  * @return 0; -EINVAL for a bad address; -ENODEV if there is no interface of that name or number;
  *         -EMFILE, -ENOMEM; -ECANCELED while the loop drains. sfr_loop_refusal() says it in words.
  * @thread The loop's.
@@ -265,7 +272,7 @@ SFR_API int sfr_dial_with(sfr_loop *loop, const char *address, const sfr_config 
  *                 caller's. It must not be another connection's already.
  * @param handlers Copied. on_open comes in the next turn; on_close alone if the connection is closed before that.
  * @param arg      Handed to each handler.
- * @param out      Receives the connection, good until its on_close. May be NULL. What is sent before on_open waits.
+ * @param out      Receives the connection. May be NULL. What is sent before on_open waits.
  * @return 0; -EBADF, -ENOTSOCK; -EINVAL if it is no stream; -ENOTCONN if it is not connected, or the peer has reset it;
  *         -ENOMEM; -ECANCELED while the loop drains. sfr_loop_refusal() says it in words.
  * @thread The loop's.
@@ -280,7 +287,7 @@ SFR_API int sfr_conn_adopt(sfr_loop *loop, int fd, const sfr_handlers *handlers,
  * It stays the connection's. Who reads, writes or closes it breaks the connection, and its number may be another
  * file's as soon as on_close is called.
  *
- * @return The descriptor; -ENOTCONN in on_close.
+ * @return The descriptor; -ENOTCONN in on_close. -SFR_ESTALE, -SFR_ETHREAD, -SFR_EFORKED.
  * @since 0.1
  */
 SFR_API int sfr_conn_fd(const sfr_conn *conn);
@@ -293,7 +300,7 @@ SFR_API int sfr_conn_fd(const sfr_conn *conn);
  *         finished the connection because its peer has (see on_end). An error that on_close will repeat:
  *         -SFR_EPOOLEMPTY if buf is NULL, -SFR_EINFLIGHT if it is not yours, -EINVAL if its window left the
  *         buffer, -ENOBUFS above server.queue_max; -ECANCELED if the connection is closing already, or a
- *         send has failed.
+ *         send has failed. -SFR_ESTALE if there is no such connection any more; -SFR_ETHREAD, -SFR_EFORKED.
  * @since 0.1
  */
 SFR_API int sfr_conn_send(sfr_conn *conn, sfr_buf *buf);
@@ -375,7 +382,11 @@ SFR_API void sfr_conn_resume(sfr_conn *conn);
 /** Bytes accepted by sfr_conn_send() and not yet sent. @since 0.1 */
 SFR_API size_t sfr_conn_queued(const sfr_conn *conn);
 
-/** The loop it lives on. @since 0.1 */
+/**
+ * The loop it lives on, or lived on.
+ * @return NULL if that loop is gone, or `conn` never was a connection.
+ * @thread Any, while nobody frees the loop: so another thread can post to it. @since 0.1
+ */
 SFR_API sfr_loop *sfr_conn_loop(const sfr_conn *conn);
 
 /** A pointer of yours, per connection; NULL at first. @since 0.1 */
@@ -390,7 +401,8 @@ SFR_API void sfr_conn_set_data(sfr_conn *conn, void *data);
  *
  * @param out Receives a string, cut to fit and always terminated.
  * @return The length of the whole string; an error of getpeername(2): -ENOTCONN in on_close, and when
- *         the peer has reset the connection; -EAFNOSUPPORT and -EILSEQ as of sfr_server_address().
+ *         the peer has reset the connection; -EAFNOSUPPORT and -EILSEQ as of sfr_server_address(). -SFR_ESTALE,
+ *         -SFR_ETHREAD, -SFR_EFORKED.
  * @since 0.1
  */
 SFR_API int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size);
@@ -399,7 +411,8 @@ SFR_API int sfr_conn_peer(const sfr_conn *conn, char *out, size_t size);
  * This end's address: of a connection that was accepted, the one that its peer connected to.
  *
  * @param out Receives a string, cut to fit and always terminated.
- * @return The length of the whole string; -ENOTCONN in on_close; else as of sfr_server_address().
+ * @return The length of the whole string; -ENOTCONN in on_close; else as of sfr_server_address(). -SFR_ESTALE,
+ *         -SFR_ETHREAD, -SFR_EFORKED.
  * @thread The loop's.
  * @since 0.1
  */

@@ -67,6 +67,12 @@ int sfr__misuse(bool fatal, int err, const char *format, ...)
 	return err;
 }
 
+int sfr__misuse_strange(bool fatal, bool forked, const char *what)
+{
+	return sfr__misuse(fatal, forked ? -SFR_EFORKED : -SFR_ETHREAD, "%s %s", what,
+			   forked ? "in a forked child" : "by a thread that is not the loop's");
+}
+
 void sfr__invariant_broken(const char *what, const char *file, int line)
 {
 	fprintf(stderr, "safer-ring: internal error, please report: %s:%d: %s does not hold\n",

@@ -17,4 +17,7 @@ sfr__log(enum sfr_log_level limit, enum sfr_log_level level, const char *format,
  */
 __attribute__((format(printf, 3, 4))) int sfr__misuse(bool fatal, int err, const char *format, ...);
 
+/* The same for what only a loop's thread may do, and another did: -SFR_EFORKED in a child of fork, else -SFR_ETHREAD. */
+int sfr__misuse_strange(bool fatal, bool forked, const char *what);
+
 #endif

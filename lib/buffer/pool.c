@@ -23,10 +23,7 @@
 
 int sfr__pool_foreign(const struct sfr__pool *pool, const char *what)
 {
-	bool forked = sfr__pool_is_forked(pool);
-
-	return sfr__misuse(pool->abort, forked ? -SFR_EFORKED : -SFR_ETHREAD, "%s %s", what,
-			   forked ? "in a forked child" : "by a thread that is not the loop's");
+	return sfr__misuse_strange(pool->abort, sfr__pool_is_forked(pool), what);
 }
 
 void sfr__pool_free(struct sfr__pool *pool)

@@ -5,6 +5,7 @@
 #ifndef SFR_LIB_LOOP_LOOP_H
 #define SFR_LIB_LOOP_LOOP_H
 
+#include "base/handle.h"
 #include "base/list.h"
 #include "base/timer.h"
 #include "base/workers.h"
@@ -92,6 +93,8 @@ struct sfr_loop {
 	char refusal[256];
 	struct sfr__wheel wheel;
 	struct sfr__array deadlines; /* by the index of an op */
+	unsigned seat;               /* in the table of loops */
+	struct sfr__objects objects[SFR__HANDLE_KINDS];
 };
 
 /*

@@ -67,13 +67,13 @@ static void conn_free(struct sfr__conn *conn)
 
 	sfr__invariant(!(conn->recv | conn->send | conn->other));
 	for (visit = conn->net->visits; sfr__unlikely(visit != NULL); visit = visit->outer)
-		if (visit->next == &conn->hook)
-			visit->next = conn->hook.next;
+		if (visit->next == &conn->object.hook)
+			visit->next = conn->object.hook.next;
 	sfr__list_remove(&conn->dirty);
-	sfr__list_remove(&conn->hook);
-	sfr__list_append(&conn->net->spare, &conn->hook);
+	sfr__list_remove(&conn->object.hook);
 	if (sfr__unlikely(conn->terms->lone))
 		free(conn->terms);
+	sfr__object_give(&sfr__conn_loop(conn)->objects[SFR__HANDLE_CONN], &conn->object);
 	conn->net->conn_count--;
 }
 
@@ -104,7 +104,7 @@ void sfr__conn_close(struct sfr__conn *conn, int reason)
 	if (conn->state >= SFR__CONN_CLOSING)
 		return;
 	if (conn->state != SFR__CONN_FAILED) /* which has told its reason already */
-		conn->reason = reason;
+		conn->reason = (int16_t)reason;
 	if (conn->state == SFR__CONN_CONNECTING)
 		sfr__ticket_cancel(loop, conn->other);
 	else if (conn->lingering)
@@ -129,7 +129,7 @@ void sfr__conn_fail(struct sfr__conn *conn, int reason)
 		return;
 	}
 	sfr__conn_move(conn, SFR__CONN_FAILED, sfr_errname(reason));
-	conn->reason = reason;
+	conn->reason = (int16_t)reason;
 	sfr__ticket_cancel(loop, conn->recv); /* what it has received already it still delivers */
 	sfr__ticket_cancel(loop, conn->send);
 	sfr__send_queue_clear(&conn->queue);
@@ -158,20 +158,18 @@ void sfr__conn_close_fd(struct sfr__conn *conn)
 struct sfr__conn *sfr__conn_new(struct sfr__net *net, struct sfr__terms *terms, int fd,
 				const sfr_handlers *handlers, void *arg)
 {
-	struct sfr__conn *conn;
+	struct sfr__conn *conn = sfr__object_take(&net->loop->objects[SFR__HANDLE_CONN],
+						  sizeof(*conn));
 
-	if (!sfr__list_empty(&net->spare)) {
-		conn = sfr__container(net->spare.next, struct sfr__conn, hook);
-		sfr__list_remove(&conn->hook);
-	} else {
-		conn = sfr__array_get(&net->memory, net->made);
-		if (!conn)
-			return NULL;
-		net->made++;
-	}
-	*conn = (struct sfr__conn){
-		.net = net, .terms = terms, .fd = fd, .handlers = handlers, .arg = arg};
-	sfr__list_append(&net->conns, &conn->hook);
+	if (!conn)
+		return NULL;
+	*conn = (struct sfr__conn){.object = conn->object,
+				   .net = net,
+				   .terms = terms,
+				   .fd = fd,
+				   .handlers = handlers,
+				   .arg = arg};
+	sfr__list_append(&net->conns, &conn->object.hook);
 	net->conn_count++;
 	sfr__list_init(&conn->dirty);
 	return conn;
@@ -240,20 +238,55 @@ void sfr__conn_adopted(struct sfr__conn *conn, sfr_op *next_turn)
 }
 
 /*
+ * Names.
+ */
+
+typedef int name_fn(const struct sfr__system *system, int fd, struct sockaddr *address,
+		    socklen_t *size);
+
+/* In on_close the number may be somebody else's already. */
+static int conn_name(const struct sfr__conn *conn, name_fn *ask, char *out, size_t size)
+{
+	struct sfr__address name = {.size = sizeof(name.addr)};
+	int r = -ENOTCONN;
+
+	if (conn->fd >= 0)
+		r = ask(sfr__conn_loop(conn)->engine->system, conn->fd,
+			(struct sockaddr *)&name.addr, &name.size);
+	return r < 0 ? r : sfr__address_print(&name, out, size);
+}
+
+int sfr__conn_peer(const struct sfr__conn *conn, char *out, size_t size)
+{
+	return conn_name(conn, sfr__conn_loop(conn)->engine->system->socket_peer_name, out, size);
+}
+
+/*
  * The public calls, but for those that send.
  */
 
-/* 0 if the caller is on the thread of its loop. */
-int sfr__conn_check(const struct sfr__conn *conn)
+static const char used[] = "a connection was used";
+
+int sfr__conn_refuse(const sfr_conn *handle)
 {
-	return sfr__loop_check(sfr__conn_loop(conn), "a connection was used");
+	return sfr__handle_refuse(handle, used);
+}
+
+/* NULL, and reported: it is stale, or the caller is not on the thread of its loop. */
+static struct sfr__conn *conn_of(const sfr_conn *handle)
+{
+	struct sfr__conn *conn = sfr__conn_of(handle);
+
+	if (sfr__unlikely(!conn))
+		sfr__handle_report(handle, used);
+	return conn;
 }
 
 void sfr_conn_shutdown(sfr_conn *handle)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 
-	if (sfr__conn_check(conn) < 0)
+	if (!conn)
 		return;
 	conn->local_finished = true;
 	sfr__conn_touch(conn);
@@ -261,17 +294,17 @@ void sfr_conn_shutdown(sfr_conn *handle)
 
 void sfr_conn_hold(sfr_conn *handle)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 
-	if (sfr__conn_check(conn) == 0)
+	if (conn)
 		conn->holds++;
 }
 
 void sfr_conn_unhold(sfr_conn *handle)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 
-	if (sfr__conn_check(conn) < 0)
+	if (!conn)
 		return;
 	if (!conn->holds) {
 		(void)sfr__loop_misuse(sfr__conn_loop(conn), -EINVAL,
@@ -284,9 +317,9 @@ void sfr_conn_unhold(sfr_conn *handle)
 
 void sfr_conn_close(sfr_conn *handle)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 
-	if (sfr__conn_check(conn) == 0)
+	if (conn)
 		sfr__conn_close(conn, -ECANCELED);
 }
 
@@ -319,10 +352,10 @@ void sfr__conn_linger(struct sfr__conn *conn)
 
 void sfr_conn_finish(sfr_conn *handle, uint64_t linger_ns)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 	uint64_t linger_ms = linger_ns / NS_PER_MS + (linger_ns % NS_PER_MS != 0);
 
-	if (sfr__conn_check(conn) < 0 || conn->state > SFR__CONN_OPEN || conn->finishing)
+	if (!conn || conn->state > SFR__CONN_OPEN || conn->finishing)
 		return;
 	conn->finishing = true;
 	conn->local_finished = true;
@@ -333,11 +366,12 @@ void sfr_conn_finish(sfr_conn *handle, uint64_t linger_ns)
 void sfr_conn_reset(sfr_conn *handle)
 {
 	static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-	struct sfr__conn *conn = sfr__conn_of(handle);
-	const struct sfr__system *system = sfr__conn_loop(conn)->engine->system;
+	struct sfr__conn *conn = conn_of(handle);
+	const struct sfr__system *system;
 
-	if (sfr__conn_check(conn) < 0 || conn->state >= SFR__CONN_CLOSING)
+	if (!conn || conn->state >= SFR__CONN_CLOSING)
 		return;
+	system = sfr__conn_loop(conn)->engine->system;
 	/* A socket that has none, as of Unix, is closed. */
 	(void)system->option_set(system, conn->fd, SOL_SOCKET, SO_LINGER, &at_once,
 				 sizeof(at_once));
@@ -347,9 +381,9 @@ void sfr_conn_reset(sfr_conn *handle)
 
 void sfr_conn_pause(sfr_conn *handle)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 
-	if (sfr__conn_check(conn) < 0)
+	if (!conn)
 		return;
 	conn->paused = true;
 	sfr__conn_touch(conn);
@@ -357,9 +391,9 @@ void sfr_conn_pause(sfr_conn *handle)
 
 void sfr_conn_resume(sfr_conn *handle)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 
-	if (sfr__conn_check(conn) < 0)
+	if (!conn)
 		return;
 	conn->paused = false;
 	sfr__conn_touch(conn);
@@ -367,16 +401,16 @@ void sfr_conn_resume(sfr_conn *handle)
 
 bool sfr_conn_is_full(const sfr_conn *handle)
 {
-	const struct sfr__conn *conn = sfr__conn_of(handle);
+	const struct sfr__conn *conn = conn_of(handle);
 
-	return conn->choked && conn->state <= SFR__CONN_OPEN;
+	return conn && conn->choked && conn->state <= SFR__CONN_OPEN;
 }
 
 void sfr_conn_read_when_full(sfr_conn *handle, bool reads)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 
-	if (sfr__conn_check(conn) < 0)
+	if (!conn)
 		return;
 	conn->reads_full = reads;
 	sfr__conn_touch(conn);
@@ -384,30 +418,28 @@ void sfr_conn_read_when_full(sfr_conn *handle, bool reads)
 
 size_t sfr_conn_queued(const sfr_conn *handle)
 {
-	const struct sfr__conn *conn = sfr__conn_of(handle);
+	const struct sfr__conn *conn = conn_of(handle);
 
-	return (size_t)conn->queue.bytes;
+	return conn ? (size_t)conn->queue.bytes : 0;
 }
 
 sfr_loop *sfr_conn_loop(const sfr_conn *handle)
 {
-	const struct sfr__conn *conn = sfr__conn_of(handle);
-
-	return sfr__conn_loop(conn);
+	return sfr__handle_loop(handle);
 }
 
 void *sfr_conn_data(const sfr_conn *handle)
 {
-	const struct sfr__conn *conn = sfr__conn_of(handle);
+	const struct sfr__conn *conn = conn_of(handle);
 
-	return conn->data;
+	return conn ? conn->data : NULL;
 }
 
 void sfr_conn_set_data(sfr_conn *handle, void *data)
 {
-	struct sfr__conn *conn = sfr__conn_of(handle);
+	struct sfr__conn *conn = conn_of(handle);
 
-	if (sfr__conn_check(conn) == 0)
+	if (conn)
 		conn->data = data;
 }
 
@@ -415,34 +447,23 @@ int sfr_conn_fd(const sfr_conn *handle)
 {
 	const struct sfr__conn *conn = sfr__conn_of(handle);
 
+	if (!conn)
+		return sfr__conn_refuse(handle);
 	return conn->fd < 0 ? -ENOTCONN : conn->fd;
-}
-
-typedef int name_fn(const struct sfr__system *system, int fd, struct sockaddr *address,
-		    socklen_t *size);
-
-/* In on_close the number may be somebody else's already. */
-static int conn_name(const struct sfr__conn *conn, name_fn *ask, char *out, size_t size)
-{
-	struct sfr__address name = {.size = sizeof(name.addr)};
-	int r = -ENOTCONN;
-
-	if (conn->fd >= 0)
-		r = ask(sfr__conn_loop(conn)->engine->system, conn->fd,
-			(struct sockaddr *)&name.addr, &name.size);
-	return r < 0 ? r : sfr__address_print(&name, out, size);
 }
 
 int sfr_conn_peer(const sfr_conn *handle, char *out, size_t size)
 {
 	const struct sfr__conn *conn = sfr__conn_of(handle);
 
-	return conn_name(conn, sfr__conn_loop(conn)->engine->system->socket_peer_name, out, size);
+	return conn ? sfr__conn_peer(conn, out, size) : sfr__conn_refuse(handle);
 }
 
 int sfr_conn_local(const sfr_conn *handle, char *out, size_t size)
 {
 	const struct sfr__conn *conn = sfr__conn_of(handle);
 
+	if (!conn)
+		return sfr__conn_refuse(handle);
 	return conn_name(conn, sfr__conn_loop(conn)->engine->system->socket_own_name, out, size);
 }

@@ -25,7 +25,7 @@ extern const char *const sfr__conn_states[];
 #define SFR__CONN_TICK_NS (UINT64_C(1) << SFR__CONN_TICK_SHIFT)
 
 struct sfr__conn {
-	struct sfr__hook hook;
+	struct sfr__object object;
 	struct sfr__hook dirty;
 	struct sfr__net *net;
 	struct sfr__terms *terms;
@@ -33,7 +33,6 @@ struct sfr__conn {
 	const sfr_handlers *handlers; /* of sfr__net_handlers() */
 	void *arg;
 	int fd;
-	int reason;
 	uint32_t holds;      /* it is busy while there are some */
 	uint32_t data_turn;  /* of the loop, in which on_data ran last */
 	uint8_t state;       /* enum sfr__conn_state */
@@ -53,6 +52,7 @@ struct sfr__conn {
 	bool held : 1;           /* `dirty` is on the list of those that receive nothing for now */
 	bool single : 1;         /* its receive was armed for one buffer each */
 	uint16_t round;          /* of the net's relief, to which `kept` belongs */
+	int16_t reason;          /* of on_close: errors have no more than 4 digits */
 	uint32_t kept;           /* bytes that on_data kept or gave to others in that round */
 	uint32_t unread;  /* FAILED: bytes that the kernel had then; finishing: ms to linger */
 	uint32_t sent_at; /* when the send in flight began, in ticks */
@@ -94,19 +94,23 @@ void sfr__conn_linger(struct sfr__conn *conn);
 /* Move it to another state, and tell the log why. Twice or three times in the life of a connection. */
 void sfr__conn_move(struct sfr__conn *conn, enum sfr__conn_state next, const char *why);
 
-/* 0 if the caller is on the thread of its loop. */
-int sfr__conn_check(const struct sfr__conn *conn);
+/* The address of its peer, as text. Its length, or an error. */
+int sfr__conn_peer(const struct sfr__conn *conn, char *out, size_t size);
 
-/* What callers have of it, and back. */
+/* What callers have of it. */
 static inline sfr_conn *sfr__conn_handle(const struct sfr__conn *conn)
 {
-	return (sfr_conn *)(uintptr_t)conn;
+	return (sfr_conn *)conn->object.handle;
 }
 
+/* And back. NULL: it is stale, or the caller is not on the thread of its loop. */
 static inline struct sfr__conn *sfr__conn_of(const sfr_conn *handle)
 {
-	return (struct sfr__conn *)(uintptr_t)handle;
+	return sfr__object_find(handle, SFR__HANDLE_CONN);
 }
+
+/* Of a handle for which that was NULL: what the caller is answered. */
+__attribute__((cold)) int sfr__conn_refuse(const sfr_conn *handle);
 
 static inline sfr_loop *sfr__conn_loop(const struct sfr__conn *conn)
 {

@@ -24,8 +24,7 @@ static void conn_dump(struct sfr__dump *dump, const struct sfr__conn *conn)
 	char peer[SFR__ADDRESS_ROOM] = "";
 	size_t parts;
 
-	if (conn->state != SFR__CONN_CONNECTING &&
-	    sfr_conn_peer(sfr__conn_handle(conn), peer, sizeof(peer)) < 0)
+	if (conn->state != SFR__CONN_CONNECTING && sfr__conn_peer(conn, peer, sizeof(peer)) < 0)
 		*peer = '\0';
 	parts = sfr__dump_chain(dump, queue->head, &dump->bufs_queued);
 	sfr__dump_say(dump, "conn %p: %s, fd %d", (const void *)sfr__conn_handle(conn),
@@ -57,7 +56,7 @@ static void net_dump(struct sfr__dump *dump)
 	net = sfr__container(resident, const struct sfr__net, resident);
 	sfr__servers_dump(net, dump);
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
-		conn_dump(dump, sfr__container(hook, const struct sfr__conn, hook));
+		conn_dump(dump, sfr__container(hook, const struct sfr__conn, object.hook));
 }
 
 /* NULL: it is shown. A stranger only looks, so to ask is no misuse: preset development would abort. */

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNS_MAX ((size_t)1 << 31)
-
 /*
  * Connections.
  */
@@ -176,7 +174,7 @@ static void net_drain(struct sfr__resident *resident)
 
 	sfr__servers_drain(net);
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
-		sfr__conn_close(sfr__container(hook, struct sfr__conn, hook), -ECANCELED);
+		sfr__conn_close(sfr__container(hook, struct sfr__conn, object.hook), -ECANCELED);
 }
 
 static bool net_busy(const struct sfr__resident *resident)
@@ -190,7 +188,6 @@ static void net_free(struct sfr__resident *resident)
 
 	sfr__servers_free(net);
 	sfr__relief_fini(net);
-	sfr__array_fini(&net->memory);
 	handler_sets_free(net);
 	free(net);
 }
@@ -215,8 +212,6 @@ struct sfr__net *sfr__net_of(sfr_loop *loop)
 	net->conn_closed = sfr__server_conn_closed;
 	sfr__list_init(&net->conns);
 	sfr__list_init(&net->dirty);
-	sfr__list_init(&net->spare);
-	sfr__array_init(&net->memory, sizeof(struct sfr__conn), CONNS_MAX);
 	sfr__list_init(&net->servers);
 	sfr__relief_init(net);
 	loop->resident = &net->resident;

@@ -21,9 +21,6 @@ struct sfr__net {
 	struct sfr__visit *visits;
 	struct sfr__hook conns;
 	struct sfr__hook dirty; /* connections with something to do before the engine is entered */
-	struct sfr__hook spare; /* closed ones, for reuse */
-	struct sfr__array memory; /* of all of them */
-	size_t made;              /* used at least once */
 	struct sfr__handler_set *handlers;
 	struct sfr__hook servers;
 	/* Upcall to the servers: one of them has one connection less. */

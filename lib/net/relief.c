@@ -76,7 +76,7 @@ static void slow_ask(struct sfr__net *net)
 	unsigned count = 0, i;
 
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next) {
-		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, hook);
+		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, object.hook);
 		uint64_t waited = sfr__conn_waited(conn, now);
 		uint64_t slow_ns = sfr__conn_settings(conn)->slow_after_ns;
 
@@ -111,7 +111,7 @@ static void greedy_stop(struct sfr__net *net)
 	struct sfr__hook *hook;
 
 	for (hook = net->conns.next; hook != &net->conns; hook = hook->next)
-		sfr__conn_look(sfr__container(hook, struct sfr__conn, hook));
+		sfr__conn_look(sfr__container(hook, struct sfr__conn, object.hook));
 }
 
 static void relief_begin(struct sfr__net *net)

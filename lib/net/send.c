@@ -161,10 +161,9 @@ static int conn_send(struct sfr__conn *conn, sfr_buf *buf)
 int sfr_conn_send(sfr_conn *handle, sfr_buf *buf)
 {
 	struct sfr__conn *conn = sfr__conn_of(handle);
-	int r = sfr__conn_check(conn);
 
-	if (sfr__likely(r == 0))
+	if (sfr__likely(conn != NULL))
 		return conn_send(conn, buf);
 	sfr_buf_release(buf);
-	return r;
+	return sfr__conn_refuse(handle);
 }

@@ -100,7 +100,7 @@ void sfr_server_close(sfr_server *handle)
 	server->given_up = true;
 	server_end(server);
 	for (hook = conns->next; hook != conns; hook = hook->next) {
-		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, hook);
+		struct sfr__conn *conn = sfr__container(hook, struct sfr__conn, object.hook);
 
 		if (conn->terms->server == server)
 			sfr__conn_close(conn, -ECANCELED);
@@ -133,9 +133,9 @@ void sfr_server_each(sfr_server *handle, void (*fn)(sfr_conn *conn, void *arg), 
 		return;
 	net->visits = &visit;
 	while (visit.next != &net->conns) {
-		struct sfr__conn *conn = sfr__container(visit.next, struct sfr__conn, hook);
+		struct sfr__conn *conn = sfr__container(visit.next, struct sfr__conn, object.hook);
 
-		visit.next = conn->hook.next;
+		visit.next = conn->object.hook.next;
 		if (conn->terms->server == server && conn->state < SFR__CONN_CLOSING)
 			fn(sfr__conn_handle(conn), arg);
 	}

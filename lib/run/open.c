@@ -41,6 +41,7 @@ static void loop_dispose(sfr_loop *loop)
 	batches_leave(loop);
 	if (loop->resident)
 		loop->resident->free(loop->resident);
+	sfr__seat_close(loop->seat); /* from here on nobody finds anything of it */
 	if (loop->engine) {
 		sfr__positions_drop(loop);
 		loop->engine->calls->close(loop->engine);
@@ -99,6 +100,14 @@ static int loop_lacks(const struct sfr__settings *settings, int err, const char 
 	return err;
 }
 
+static int loops_too_many(const struct sfr__settings *settings)
+{
+	sfr__log(settings->log.level, SFR_LOG_ERROR,
+		 "no loop can be made: this process has %d already, and there may be no more",
+		 SFR__HANDLE_SEATS - 1);
+	return -EAGAIN;
+}
+
 static int loop_build(sfr_loop *loop)
 {
 	const struct sfr__settings *settings = &loop->settings;
@@ -149,6 +158,11 @@ static int loop_new(sfr_loop **out, const sfr_config *cfg)
 		return loop_lacks(sfr__config_settings(cfg), -ENOMEM, "the loop itself",
 				  sizeof(*loop));
 	loop->settings = *sfr__config_settings(cfg);
+	loop->seat = sfr__seat_open(loop, loop->objects, loop->settings.safety.abort);
+	if (!loop->seat) {
+		free(loop);
+		return loops_too_many(sfr__config_settings(cfg));
+	}
 	loop->mailbox.fd = -1;
 	sfr__face_init(&loop->face);
 	sfr__positions_init(&loop->positions);

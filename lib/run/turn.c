@@ -241,6 +241,7 @@ static int run_begin(sfr_loop *loop, struct sfr__mark *mark, const void *frame)
 		return r;
 	if (!loop->bound) {
 		sfr__pool_take_over(loop->pool);
+		sfr__seat_bind(loop->seat);
 		r = loop->engine->calls->bind(loop->engine);
 		loop->bound = r == 0;
 	}

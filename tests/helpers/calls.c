@@ -448,26 +448,38 @@ DOES(conn_unhold, caller->conn)
 DOES(conn_set_data, caller->conn, caller)
 DOES(conn_data, caller->conn)
 DOES(conn_queued, caller->conn)
-DOES(conn_loop, caller->conn)
-DOES(conn_fd, caller->conn)
 DOES(server_close, caller->server)
 DOES(server_stop, caller->server)
 DOES(server_conns, caller->server)
+
+static int call_conn_fd(struct caller *caller)
+{
+	int r = sfr_conn_fd(caller->conn);
+
+	return r < 0 ? -r : 0;
+}
+
+static int call_conn_loop(struct caller *caller)
+{
+	return sfr_conn_loop(caller->conn) ? 0 : ENOENT;
+}
 
 static int call_conn_peer(struct caller *caller)
 {
 	char text[64];
 
-	(void)sfr_conn_peer(caller->conn, text, sizeof(text));
-	return 0;
+	int r = sfr_conn_peer(caller->conn, text, sizeof(text));
+
+	return r < 0 ? -r : 0;
 }
 
 static int call_conn_local(struct caller *caller)
 {
 	char text[64];
 
-	(void)sfr_conn_local(caller->conn, text, sizeof(text));
-	return 0;
+	int r = sfr_conn_local(caller->conn, text, sizeof(text));
+
+	return r < 0 ? -r : 0;
 }
 
 static void visit_nobody(sfr_conn *conn, void *arg)
@@ -587,15 +599,15 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(SILENT, conn_finish),
 			     ROW(SILENT, conn_reset),
 			     ROW(SILENT, conn_read_when_full),
-			     ROW(READS, conn_is_full),
+			     ROW(SILENT, conn_is_full),
 			     ROW(SILENT, conn_unhold),
 			     ROW(SILENT, conn_set_data),
-			     ROW(READS, conn_data),
-			     ROW(READS, conn_queued),
-			     ROW(READS, conn_loop),
-			     ROW(READS, conn_fd),
-			     ROW(READS, conn_peer),
-			     ROW(READS, conn_local),
+			     ROW(SILENT, conn_data),
+			     ROW(SILENT, conn_queued),
+			     ROW(OPEN, conn_loop),
+			     ROW(REFUSED, conn_fd),
+			     ROW(REFUSED, conn_peer),
+			     ROW(REFUSED, conn_local),
 			     ROW(SILENT, server_stop),
 			     ROW(SILENT, server_close),
 			     ROW(SILENT, server_each),

@@ -2,6 +2,7 @@
 /*
  * Making a loop, and what keeps it from being made.
  */
+#include "base/handle.h"
 #include "world.h"
 #include <errno.h>
 #include <linux/filter.h>
@@ -205,6 +206,18 @@ START_TEST(kernel_polling_wants_a_core_of_its_own)
 }
 END_TEST
 
+START_TEST(beyond_all_seats_no_loop_is_made_and_the_log_says_why)
+{
+	static struct sfr__objects objects[SFR__HANDLE_KINDS];
+
+	while (sfr__seat_open(same(&nowhere), objects, false))
+		;
+	log_listen();
+	ck_assert_int_eq(loop_of("ring.sqpoll", "off", "engine", "epoll"), -EAGAIN);
+	ck_assert_ptr_nonnull(strstr(log_line, "this process has"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("loop_new");
@@ -218,5 +231,6 @@ int main(void)
 	tcase_add_test(tc, where_the_kernel_forbids_it_another_engine_does_and_the_log_says_why);
 	tcase_add_test(tc, who_insists_on_io_uring_is_told_why_there_is_none);
 	tcase_add_test(tc, kernel_polling_wants_a_core_of_its_own);
+	tcase_add_test(tc, beyond_all_seats_no_loop_is_made_and_the_log_says_why);
 	return world_run(suite);
 }
