@@ -53,6 +53,8 @@ SFR_BEGIN_DECLS
  * docs/ownership.md has a table of all calls.
  */
 typedef struct sfr_conn sfr_conn;
+
+/** A server, by its handle, as connections are: good until sfr_server_close() or sfr_loop_free(). */
 typedef struct sfr_server sfr_server;
 
 /** What to do when something happens to a connection. Any of them may be NULL. */
@@ -116,8 +118,7 @@ typedef struct sfr_handlers {
  * @param address  "tcp://127.0.0.1:7777", "unix:///run/x.sock", "unix:@x", "fd:3": see above.
  * @param handlers Copied.
  * @param arg      Handed to each handler.
- * @param out      Receives the server, which the loop owns: good until sfr_server_close() or
- *                 sfr_loop_free(). May be NULL.
+ * @param out      Receives the server, which the loop owns. May be NULL.
  * @return 0; -EINVAL for a bad address, and for a descriptor that does not listen or is no stream; -ENODEV if there is
  *         no interface of that name or number; -EBADF, -ENOTSOCK; -EBUSY if another server of the loop has the
  *         descriptor; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -ENOENT for a path in no directory, -EMFILE, -ENOMEM;
@@ -176,7 +177,7 @@ SFR_API void sfr_server_stop(sfr_server *server);
 /**
  * Stop listening and close all connections of a server. Who has no connection yet is refused. Each still calls on_close.
  *
- * @param server Taken: its memory goes when the last connection is closed.
+ * @param server Taken: its handle is stale from now on, though its connections close later.
  * @since 0.1
  */
 SFR_API void sfr_server_close(sfr_server *server);
@@ -186,7 +187,8 @@ SFR_API void sfr_server_close(sfr_server *server);
  *
  * @param out Receives a string, cut to fit and always terminated.
  * @return The length of the whole string; an error of getsockname(2); -EAFNOSUPPORT for a descriptor that is of another
- *         family; -EILSEQ if its name has a 0 inside, which no address can have.
+ *         family; -EILSEQ if its name has a 0 inside, which no address can have. -SFR_ESTALE, -SFR_ETHREAD,
+ *         -SFR_EFORKED.
  * @since 0.1
  */
 SFR_API int sfr_server_address(const sfr_server *server, char *out, size_t size);

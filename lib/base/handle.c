@@ -144,7 +144,8 @@ void sfr__object_give(struct sfr__objects *objects, struct sfr__object *object)
  * Handles without an object.
  */
 
-sfr_loop *sfr__handle_loop(const void *handle)
+/* Of any kind. */
+static sfr_loop *loop_of(const void *handle)
 {
 	const struct sfr__seat *seat = sfr__handle_seat(handle);
 	unsigned epoch = (uintptr_t)handle >> SFR__HANDLE_EPOCH_SHIFT & (EPOCHS - 1);
@@ -155,10 +156,23 @@ sfr_loop *sfr__handle_loop(const void *handle)
 		       : NULL;
 }
 
-bool sfr__handle_is_orphan(const void *handle)
+static bool is_of_kind(const void *handle, enum sfr__handle_kind kind)
 {
-	return ((uintptr_t)handle & SFR__HANDLE_MARKED) == SFR__HANDLE_MARKS &&
-	       sfr__handle_seat(handle) != sfr__seats && !sfr__handle_loop(handle);
+	uintptr_t wanted = SFR__HANDLE_MARKS | (uintptr_t)kind << SFR__HANDLE_KIND_SHIFT;
+	uintptr_t mask = SFR__HANDLE_MARKED | (uintptr_t)3 << SFR__HANDLE_KIND_SHIFT;
+
+	return ((uintptr_t)handle & mask) == wanted;
+}
+
+sfr_loop *sfr__handle_loop(const void *handle, enum sfr__handle_kind kind)
+{
+	return is_of_kind(handle, kind) ? loop_of(handle) : NULL;
+}
+
+bool sfr__handle_is_orphan(const void *handle, enum sfr__handle_kind kind)
+{
+	return is_of_kind(handle, kind) && sfr__handle_seat(handle) != sfr__seats &&
+	       !loop_of(handle);
 }
 
 /* -SFR_ETHREAD or -SFR_EFORKED, which was told; 0: the caller may look. */
@@ -166,7 +180,7 @@ static int stranger_refuse(const void *handle, const char *what)
 {
 	const struct sfr__seat *seat = sfr__handle_seat(handle);
 
-	if (!sfr__handle_loop(handle) || atomic_load(&seat->stranger) == ~sfr__thread_number)
+	if (!loop_of(handle) || atomic_load(&seat->stranger) == ~sfr__thread_number)
 		return 0;
 	return sfr__misuse_strange(atomic_load(&seat->abort),
 				   atomic_load(&seat->process) != sfr__process_generation, what);

@@ -145,9 +145,9 @@ __attribute__((cold)) int sfr__handle_refuse(const void *handle, const char *wha
 __attribute__((cold)) void sfr__handle_report(const void *handle, const char *what);
 
 /* The loop that it is of; NULL: it is gone, or there never was one. Any thread, while the loop is there. */
-sfr_loop *sfr__handle_loop(const void *handle);
+sfr_loop *sfr__handle_loop(const void *handle, enum sfr__handle_kind kind);
 
 /* Whether it was one of a loop that is gone. */
-bool sfr__handle_is_orphan(const void *handle);
+bool sfr__handle_is_orphan(const void *handle, enum sfr__handle_kind kind);
 
 #endif

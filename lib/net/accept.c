@@ -229,7 +229,7 @@ void sfr__servers_flush(struct sfr__net *net)
 	struct sfr__hook *hook, *next;
 
 	for (hook = net->servers.next; hook != &net->servers; hook = next) {
-		struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
+		struct sfr__server *server = sfr__container(hook, struct sfr__server, object.hook);
 
 		next = hook->next;
 		if (sfr__unlikely(server_is_deaf(server)))
@@ -247,7 +247,8 @@ bool sfr__servers_wait(const struct sfr__net *net)
 	const struct sfr__hook *hook;
 
 	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
-		const struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
+		const struct sfr__server *server = sfr__container(hook, struct sfr__server,
+								  object.hook);
 
 		if (server_is_deaf(server) && !server->complained) /* else it is in vain by now */
 			return true;

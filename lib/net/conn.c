@@ -425,7 +425,7 @@ size_t sfr_conn_queued(const sfr_conn *handle)
 
 sfr_loop *sfr_conn_loop(const sfr_conn *handle)
 {
-	return sfr__handle_loop(handle);
+	return sfr__handle_loop(handle, SFR__HANDLE_CONN);
 }
 
 void *sfr_conn_data(const sfr_conn *handle)

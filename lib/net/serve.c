@@ -40,7 +40,8 @@ static int server_twice(sfr_loop *loop, const struct sfr__net *net, int fd)
 	const struct sfr__hook *hook;
 
 	for (hook = net->servers.next; hook != &net->servers; hook = hook->next)
-		if (sfr__container(hook, const struct sfr__server, hook)->listener.fd == fd) {
+		if (sfr__container(hook, const struct sfr__server, object.hook)->listener.fd ==
+		    fd) {
 			sfr__refusal_set(loop, "descriptor %d: another server of this loop has it",
 					 fd);
 			return -EBUSY;
@@ -59,10 +60,9 @@ static int serve(struct sfr__net *net, const char *text, const int *fd,
 		r = server_twice(net->loop, net, server->listener.fd);
 	if (r < 0)
 		return r;
-	server->net = net;
 	server->terms = (struct sfr__terms){
 		.settings = *settings, .tally = &server->tally, .server = server};
-	sfr__list_append(&net->servers, &server->hook);
+	sfr__list_append(&net->servers, &server->object.hook);
 	sfr__server_accept(server);
 	return 0;
 }
@@ -83,14 +83,12 @@ static int server_new(sfr_loop *loop, const char *text, const int *fd, const sfr
 		return -SFR_ECONFIG;
 	net = sfr__net_of(loop);
 	handlers = net ? sfr__net_handlers(net, handlers) : NULL;
-	server = handlers ? calloc(1, sizeof(*server)) : NULL;
+	server = handlers ? sfr__server_new(net, handlers, arg) : NULL;
 	if (!server)
 		return -ENOMEM;
-	server->handlers = handlers;
-	server->arg = arg;
 	r = serve(net, text, fd, settings, server);
 	if (r < 0)
-		free(server);
+		sfr__server_free(server);
 	else if (out)
 		*out = sfr__server_handle(server);
 	return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server: the end of its listening socket and of itself, and what is asked of it.
+ * A server: the beginning and the end of its listening socket and of itself, and what is asked of it.
  */
 #include "net/server.h"
 #include "loop/dump.h"
@@ -10,12 +10,33 @@
 #include <safer_ring/error.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
- * The end of a server.
+ * The beginning and the end of a server.
  */
+
+struct sfr__server *sfr__server_new(struct sfr__net *net, const sfr_handlers *handlers, void *arg)
+{
+	struct sfr__server *server = sfr__object_take(&net->loop->objects[SFR__HANDLE_SERVER],
+						      sizeof(*server));
+
+	if (!server)
+		return NULL;
+	*server = (struct sfr__server){.object = server->object,
+				       .net = net,
+				       .listener.fd = -1,
+				       .handlers = handlers,
+				       .arg = arg};
+	sfr__list_init(&server->object.hook);
+	return server;
+}
+
+void sfr__server_free(struct sfr__server *server)
+{
+	sfr__list_remove(&server->object.hook);
+	sfr__object_give(&server->net->loop->objects[SFR__HANDLE_SERVER], &server->object);
+}
 
 void sfr__server_settle(struct sfr__server *server)
 {
@@ -23,10 +44,8 @@ void sfr__server_settle(struct sfr__server *server)
 		sfr__listener_close(server->net->loop, &server->listener);
 		server->state = SFR__SERVER_STOPPED;
 	}
-	if (server->state == SFR__SERVER_STOPPED && server->given_up && !server->conns) {
-		sfr__list_remove(&server->hook);
-		free(server);
-	}
+	if (server->state == SFR__SERVER_STOPPED && server->given_up && !server->conns)
+		sfr__server_free(server);
 }
 
 void sfr__server_cut(struct sfr__server *server)
@@ -49,7 +68,7 @@ void sfr__servers_drain(struct sfr__net *net)
 	struct sfr__hook *hook, *next;
 
 	for (hook = net->servers.next; hook != &net->servers; hook = next) {
-		struct sfr__server *server = sfr__container(hook, struct sfr__server, hook);
+		struct sfr__server *server = sfr__container(hook, struct sfr__server, object.hook);
 
 		next = hook->next;
 		server_end(server);
@@ -61,7 +80,7 @@ void sfr__servers_free(struct sfr__net *net)
 {
 	while (!sfr__list_empty(&net->servers)) {
 		struct sfr__server *server = sfr__container(net->servers.next, struct sfr__server,
-							    hook);
+							    object.hook);
 
 		server->given_up = true;
 		server_end(server);
@@ -76,12 +95,9 @@ void sfr__server_conn_closed(struct sfr__server *server)
 	sfr__server_settle(server);
 }
 
-void sfr_server_stop(sfr_server *handle)
+static void server_stop(struct sfr__server *server)
 {
-	struct sfr__server *server = sfr__server_of(handle);
-
-	if (sfr__loop_check(server->net->loop, "a server was stopped") < 0 ||
-	    server->state != SFR__SERVER_LISTENING)
+	if (server->state != SFR__SERVER_LISTENING)
 		return;
 	server->state = SFR__SERVER_EMPTYING;
 	server->left = server->listener.inherited ? 0 : server->terms.settings.backlog;
@@ -90,13 +106,10 @@ void sfr_server_stop(sfr_server *handle)
 	sfr__server_settle(server);
 }
 
-void sfr_server_close(sfr_server *handle)
+static void server_close(struct sfr__server *server)
 {
-	struct sfr__server *server = sfr__server_of(handle);
 	struct sfr__hook *hook, *conns = &server->net->conns;
 
-	if (sfr__loop_check(server->net->loop, "a server was closed") < 0)
-		return;
 	server->given_up = true;
 	server_end(server);
 	for (hook = conns->next; hook != conns; hook = hook->next) {
@@ -112,9 +125,10 @@ void sfr_server_close(sfr_server *handle)
  * What the user asks of a server.
  */
 
-int sfr_server_address(const sfr_server *handle, char *out, size_t size)
+static const char used[] = "a server was used";
+
+static int server_address(const struct sfr__server *server, char *out, size_t size)
 {
-	const struct sfr__server *server = sfr__server_of(handle);
 	const struct sfr__system *system = server->net->loop->engine->system;
 	struct sfr__address local = {.size = sizeof(local.addr)};
 	int r = system->socket_own_name(system, server->listener.fd, (struct sockaddr *)&local.addr,
@@ -123,28 +137,8 @@ int sfr_server_address(const sfr_server *handle, char *out, size_t size)
 	return r < 0 ? r : sfr__address_print(&local, out, size);
 }
 
-void sfr_server_each(sfr_server *handle, void (*fn)(sfr_conn *conn, void *arg), void *arg)
+static sfr_server_stats server_stats(const struct sfr__server *server)
 {
-	const struct sfr__server *server = sfr__server_of(handle);
-	struct sfr__net *net = server->net;
-	struct sfr__visit visit = {.next = net->conns.next, .outer = net->visits};
-
-	if (sfr__loop_check(net->loop, "the connections of a server were visited") < 0)
-		return;
-	net->visits = &visit;
-	while (visit.next != &net->conns) {
-		struct sfr__conn *conn = sfr__container(visit.next, struct sfr__conn, object.hook);
-
-		visit.next = conn->object.hook.next;
-		if (conn->terms->server == server && conn->state < SFR__CONN_CLOSING)
-			fn(sfr__conn_handle(conn), arg);
-	}
-	net->visits = visit.outer;
-}
-
-void sfr_server_stats_get(const sfr_server *handle, sfr_server_stats *out, size_t size)
-{
-	const struct sfr__server *server = sfr__server_of(handle);
 	const struct sfr__tally *tally = &server->tally;
 	sfr_server_stats stats = {
 		.accepted = tally->accepted,
@@ -164,16 +158,81 @@ void sfr_server_stats_get(const sfr_server *handle, sfr_server_stats *out, size_
 
 	for (int i = 0; i < SFR__ENDS; i++)
 		stats.open -= tally->ended[i];
+	return stats;
+}
+
+void sfr_server_stop(sfr_server *handle)
+{
+	struct sfr__server *server = sfr__server_of(handle);
+
+	if (server)
+		server_stop(server);
+	else
+		sfr__handle_report(handle, used);
+}
+
+void sfr_server_close(sfr_server *handle)
+{
+	struct sfr__server *server = sfr__server_of(handle);
+
+	if (server)
+		server_close(server);
+	else
+		sfr__handle_report(handle, used);
+}
+
+int sfr_server_address(const sfr_server *handle, char *out, size_t size)
+{
+	const struct sfr__server *server = sfr__server_of(handle);
+
+	return server ? server_address(server, out, size) : sfr__handle_refuse(handle, used);
+}
+
+void sfr_server_each(sfr_server *handle, void (*fn)(sfr_conn *conn, void *arg), void *arg)
+{
+	const struct sfr__server *server = sfr__server_of(handle);
+	struct sfr__net *net;
+	struct sfr__visit visit;
+
+	if (!server) {
+		sfr__handle_report(handle, used);
+		return;
+	}
+	net = server->net;
+	visit = (struct sfr__visit){.next = net->conns.next, .outer = net->visits};
+	net->visits = &visit;
+	while (visit.next != &net->conns && sfr__server_of(handle)) { /* fn may close it */
+		struct sfr__conn *conn = sfr__container(visit.next, struct sfr__conn, object.hook);
+
+		visit.next = conn->object.hook.next;
+		if (conn->terms->server == server && conn->state < SFR__CONN_CLOSING)
+			fn(sfr__conn_handle(conn), arg);
+	}
+	net->visits = visit.outer;
+}
+
+void sfr_server_stats_get(const sfr_server *handle, sfr_server_stats *out, size_t size)
+{
+	const struct sfr__server *server = sfr__server_of(handle);
+	sfr_server_stats stats;
+
 	memset(out, 0, size);
-	if (sfr__loop_check(server->net->loop, "counters were read") == 0)
-		memcpy(out, &stats, size < sizeof(stats) ? size : sizeof(stats));
+	if (!server) {
+		sfr__handle_report(handle, used);
+		return;
+	}
+	stats = server_stats(server);
+	memcpy(out, &stats, size < sizeof(stats) ? size : sizeof(stats));
 }
 
 size_t sfr_server_conns(const sfr_server *handle)
 {
 	const struct sfr__server *server = sfr__server_of(handle);
 
-	return server->conns;
+	if (server)
+		return server->conns;
+	sfr__handle_report(handle, used);
+	return 0;
 }
 
 static const char *state_name(const struct sfr__server *server)
@@ -200,14 +259,14 @@ void sfr__servers_dump(const struct sfr__net *net, const struct sfr__dump *dump)
 
 	for (hook = net->servers.next; hook != &net->servers; hook = hook->next) {
 		const struct sfr__server *server = sfr__container(hook, const struct sfr__server,
-								  hook);
+								  object.hook);
 
 		sfr__dump_say(dump, "server %p: %s", (const void *)sfr__server_handle(server),
 			      state_name(server));
 		if (server->listener.fd >= 0)
 			sfr__dump_say(dump, ", fd %d", server->listener.fd);
 		if (server->listener.fd >= 0 &&
-		    sfr_server_address(sfr__server_handle(server), address, sizeof(address)) >= 0)
+		    server_address(server, address, sizeof(address)) >= 0)
 			sfr__dump_say(dump, ", %s", address);
 		sfr__dump_say(dump, ", %zu connections", server->conns);
 		if (server->surplus.count)

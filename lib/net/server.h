@@ -22,7 +22,7 @@ struct sfr__surplus {
 };
 
 struct sfr__server {
-	struct sfr__hook hook;
+	struct sfr__object object;
 	struct sfr__net *net;
 	struct sfr__listener listener;
 	uint8_t state;     /* enum sfr__server_state */
@@ -41,19 +41,28 @@ struct sfr__server {
 	void *arg;
 };
 
-/* What callers have of it, and back. */
+/* What callers have of it. */
 static inline sfr_server *sfr__server_handle(const struct sfr__server *server)
 {
-	return (sfr_server *)(uintptr_t)server;
+	return (sfr_server *)server->object.handle;
 }
 
+/* And back. NULL: it is stale, or the user gave it up, or the caller is not on the thread of its loop. */
 static inline struct sfr__server *sfr__server_of(const sfr_server *handle)
 {
-	return (struct sfr__server *)(uintptr_t)handle;
+	struct sfr__server *server = sfr__object_find(handle, SFR__HANDLE_SERVER);
+
+	return server && !server->given_up ? server : NULL;
 }
 
 /* Accept no more, whoever waits. */
 void sfr__server_cut(struct sfr__server *server);
+
+/* One that listens to nothing yet, and is on no list. NULL without memory. */
+struct sfr__server *sfr__server_new(struct sfr__net *net, const sfr_handlers *handlers, void *arg);
+
+/* Nothing refers to it any more. */
+void sfr__server_free(struct sfr__server *server);
 
 /* Close its socket if it is to stop, and free it if nothing refers to it any more. */
 void sfr__server_settle(struct sfr__server *server);

@@ -71,9 +71,9 @@ START_TEST(a_handle_finds_its_object_and_no_address)
 
 	ck_assert_ptr_eq(found(handle_of(one)), one);
 	ck_assert_ptr_eq(found(handle_of(two)), two);
-	ck_assert_ptr_eq(sfr__handle_loop(handle_of(one)), loop_of(0));
+	ck_assert_ptr_eq(sfr__handle_loop(handle_of(one), SFR__HANDLE_CONN), loop_of(0));
 	ck_assert_ptr_null(found(one));
-	ck_assert_ptr_null(sfr__handle_loop(one));
+	ck_assert_ptr_null(sfr__handle_loop(one, SFR__HANDLE_CONN));
 	ck_assert_ptr_null(sfr__object_find(handle_of(one), SFR__HANDLE_SERVER));
 	home_close(home);
 }
@@ -103,7 +103,7 @@ START_TEST(no_value_reads_what_is_not_the_librarys)
 	for (i = 0; i < 1000000; i++) {
 		value ^= value << 13, value ^= value >> 7, value ^= value << 17;
 		ck_assert_ptr_null(found((void *)(uintptr_t)value));
-		(void)sfr__handle_loop((void *)(uintptr_t)value);
+		(void)sfr__handle_loop((void *)(uintptr_t)value, SFR__HANDLE_CONN);
 		ck_assert_int_eq(sfr__handle_refuse((void *)(uintptr_t)value, "it was tried"),
 				 -SFR_ESTALE);
 	}
@@ -186,7 +186,7 @@ START_TEST(loops_of_one_seat_never_have_the_same_handles)
 			thing_free(home, thing);
 		}
 		home_close(home);
-		ck_assert(sfr__handle_is_orphan(had[count - 1]));
+		ck_assert(sfr__handle_is_orphan(had[count - 1], SFR__HANDLE_CONN));
 		home = home_again(seat);
 		for (i = 0; i < count; i++)
 			ck_assert_ptr_null(found(had[i]));

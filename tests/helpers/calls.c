@@ -502,8 +502,9 @@ static int call_server_address(struct caller *caller)
 {
 	char text[64];
 
-	(void)sfr_server_address(caller->server, text, sizeof(text));
-	return 0;
+	int r = sfr_server_address(caller->server, text, sizeof(text));
+
+	return r < 0 ? -r : 0;
 }
 
 #define ROW(kind, name)                                \
@@ -612,8 +613,8 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(SILENT, server_close),
 			     ROW(SILENT, server_each),
 			     ROW(SILENT, server_stats_get),
-			     ROW(READS, server_conns),
-			     ROW(READS, server_address),
+			     ROW(SILENT, server_conns),
+			     ROW(REFUSED, server_address),
 			     OPERATIONS(REFUSED_ROW)};
 
 const int calls_count = sizeof(calls) / sizeof(calls[0]);

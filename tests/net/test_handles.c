@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Calls that take a handle are told from others by their names. */
-static const char *const takers[] = {"sfr_conn_"};
+static const char *const takers[] = {"sfr_conn_", "sfr_server_"};
 
 static bool takes_handle(const struct call *call)
 {
@@ -57,10 +57,19 @@ static const char *answer_of(const struct call *call, struct caller *caller)
 	return log_lines ? "reported" : "works";
 }
 
+/*
+ * The values.
+ */
+
+struct values {
+	sfr_conn *conn;
+	sfr_server *server;
+};
+
 /* A caller with buffers of its own for the calls that take one, and handles of the test's choice. */
-static struct caller caller_with(sfr_loop *loop, const void *conn)
+static struct caller caller_with(sfr_loop *loop, struct values values)
 {
-	struct caller caller = {.loop = loop, .conn = same((void *)(uintptr_t)conn)};
+	struct caller caller = {.loop = loop, .conn = values.conn, .server = values.server};
 	int i;
 
 	for (i = 0; i < COUNT_OF(caller.bufs); i++)
@@ -76,14 +85,6 @@ static void caller_done(struct caller *caller)
 		sfr_buf_release(caller->bufs[i]);
 }
 
-/*
- * The values.
- */
-
-struct values {
-	const void *conn;
-};
-
 static void *index_of(const void *handle)
 {
 	return (void *)((uintptr_t)handle & (((uintptr_t)1 << SFR__HANDLE_INDEX_BITS) - 1));
@@ -92,11 +93,17 @@ static void *index_of(const void *handle)
 /* Handles of what has ended; what is there now has their indexes. */
 static struct values stale(sfr_loop *loop, sfr_server *server)
 {
-	struct values values = {.conn = dial(loop, server, &note_all, &there)};
+	struct values values = {.conn = dial(loop, server, &note_all, &there),
+				.server = serve(loop, &note_all, &there)};
+	sfr_server *next;
 
 	turns_until(loop, there.opened == 1 && here.opened == 1);
 	sfr_conn_close(there.conn);
 	turns_until(loop, there.closed == 1 && here.closed == 1);
+	sfr_server_close(values.server);
+	turns_until_quiet(loop);
+	next = serve(loop, &note_all, &there);
+	ck_assert_ptr_eq(index_of(next), index_of(values.server));
 	(void)dial(loop, server, &note_all, &there);
 	turns_until(loop, there.opened == 2 && here.opened == 2);
 	ck_assert(index_of(there.conn) == index_of(values.conn) ||
@@ -141,7 +148,7 @@ static void answers_note(const struct call *call, int value, const char *answer)
 /* All calls with the same handles. */
 static void answers_take(sfr_loop *loop, struct values values, int value)
 {
-	struct caller caller = caller_with(loop, values.conn);
+	struct caller caller = caller_with(loop, values);
 	const struct call *call;
 
 	for (call = calls; call < calls + calls_count; call++)
@@ -208,6 +215,7 @@ static void *elsewhere_run(void *arg)
 	sfr_server *server = serve(loop, &note_all, &told);
 
 	there_is->values.conn = dial(loop, server, &note_all, &told);
+	there_is->values.server = server;
 	turns_until(loop, told.opened == 2);
 	pthread_mutex_lock(&there_is->lock);
 	there_is->loop = loop;
@@ -260,19 +268,25 @@ static void answers_of_none(int world)
 				 &page,
 				 malloc(64),
 				 (void *)UINTPTR_MAX,
-				 (void *)(uintptr_t)0x9e3779b97f4a7c15,
+				 (void *)(uintptr_t)UINT64_C(0x9e3779b97f4a7c15),
 				 (void *)SFR__HANDLE_MARKS,
 				 NULL};
+	sfr_server *server;
 	unsigned i;
 
 	free(same((void *)(uintptr_t)garbage[5]));
 	here = there = (struct told){0};
 	loop = loop_in(world, NULL);
 	garbage[9] = loop;
-	(void)dial(loop, serve(loop, &echo_all, &here), &note_all, &there);
+	server = serve(loop, &echo_all, &here);
+	(void)dial(loop, server, &note_all, &there);
 	turns_until(loop, there.opened == 1 && here.opened == 1);
+	answers_take(loop, (struct values){same(server), same(there.conn)}, NONE);
 	for (i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++)
-		answers_take(loop, (struct values){.conn = garbage[i]}, NONE);
+		answers_take(loop,
+			     (struct values){(void *)(uintptr_t)garbage[i],
+					     (void *)(uintptr_t)garbage[i]},
+			     NONE);
 	check_bystanders(loop);
 	loop_end();
 	munmap(page, 4096);
@@ -391,6 +405,26 @@ START_TEST(a_connection_of_another_loop_of_this_thread_is_that_loops)
 }
 END_TEST
 
+START_TEST(a_closed_server_is_stale_while_its_connections_close)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	sfr_server *server = serve(loop, &note_all, &here);
+	char text[ADDRESS_SIZE];
+
+	(void)dial(loop, server, &note_all, &there);
+	turns_until(loop, here.opened == 1);
+	sfr_server_close(server);
+	ck_assert_int_eq(here.closed, 0);
+	log_listen();
+	ck_assert_uint_eq(sfr_server_conns(server), 0);
+	ck_assert_int_eq(log_lines, 1);
+	ck_assert_int_eq(sfr_server_address(server, text, sizeof(text)), -SFR_ESTALE);
+	sfr_server_close(server);
+	ck_assert_int_eq(log_lines, 2);
+	turns_until(loop, here.closed == 1);
+}
+END_TEST
+
 static void close_again(sfr_conn *conn, int reason, void *arg)
 {
 	(void)reason;
@@ -418,6 +452,7 @@ int main(void)
 	world_test(tc, calls_answer_handles_of_all_kinds_as_the_manual_says);
 	world_test(tc, what_is_sent_after_on_close_reaches_nobody);
 	world_test(tc, a_connection_of_another_loop_of_this_thread_is_that_loops);
+	world_test(tc, a_closed_server_is_stale_while_its_connections_close);
 	tcase_add_loop_test_raise_signal(tc,
 					 where_rules_are_enforced_a_stale_handle_ends_the_program,
 					 SIGABRT, 0, world_count());

@@ -42,6 +42,7 @@ static void crowd_live(const char *address, int count, int hold)
 
 static struct crowd crowd_come(const sfr_server *server, int count)
 {
+	const char *address = address_of(server); /* the child may not ask */
 	struct crowd crowd = {.count = count};
 	int hold[2];
 
@@ -50,7 +51,7 @@ static struct crowd crowd_come(const sfr_server *server, int count)
 	ck_assert_int_ge(crowd.process, 0);
 	if (!crowd.process) {
 		close(hold[1]);
-		crowd_live(address_of(server), count, hold[0]);
+		crowd_live(address, count, hold[0]);
 	}
 	close(hold[0]);
 	crowd.hold = hold[1];
