@@ -28,7 +28,11 @@
 
 SFR_BEGIN_DECLS
 
-/** Operations with dependencies. */
+/**
+ * Operations with dependencies, by a handle: a value, and no address. It is good until sfr_batch_free(), or until its loop
+ * is freed, and never means another batch. Every call answers -SFR_ESTALE after that, and for any other value that is
+ * no batch; -SFR_ETHREAD or -SFR_EFORKED on a thread that is not the loop's. docs/ownership.md has a table of all calls.
+ */
 typedef struct sfr_batch sfr_batch;
 
 /**
@@ -232,8 +236,8 @@ SFR_API int sfr_batch_reset(sfr_batch *batch);
 /**
  * Free a batch: operations that were not submitted are discarded, buffers that were not taken go back to
  * where they are from, descriptors that nobody asked for are closed. NULL is nothing. One that runs stays as
- * it is: that is misuse, SFR_EOPSINFLIGHT in errno and in the log. A batch may outlive its loop, but for
- * this call it is of no use then.
+ * it is: that is misuse, SFR_EOPSINFLIGHT in errno and in the log, as is one that was freed before: SFR_ESTALE.
+ * sfr_loop_free() does the same to all batches of its loop, and then this call is nothing.
  *
  * @thread The loop's.
  * @since 0.1

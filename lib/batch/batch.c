@@ -18,18 +18,16 @@
  * Refusals.
  */
 
-int sfr__batch_check(const struct sfr__batch *batch)
+static const char used[] = "a batch was used";
+
+int sfr__batch_refuse(const sfr_batch *handle)
 {
-	if (sfr__unlikely(!batch))
-		return -ENOMEM; /* it could not be made */
-	if (sfr__unlikely(sfr__list_empty(&batch->hook)))
-		return -SFR_ESTALE; /* its loop is gone */
-	return sfr__loop_check(batch->loop, "a batch was used");
+	return handle ? sfr__handle_refuse(handle, used) : -ENOMEM; /* it could not be made */
 }
 
-int sfr__batch_check_building(const struct sfr__batch *batch)
+int sfr__batch_check_building(const sfr_batch *handle, const struct sfr__batch *batch)
 {
-	int r = sfr__batch_check(batch);
+	int r = sfr__batch_check(handle, batch);
 
 	if (r < 0 || sfr__batch_is_building(batch))
 		return r;
@@ -45,25 +43,67 @@ static int batch_fail(struct sfr__batch *batch, int err)
 }
 
 /*
+ * Emptying.
+ */
+
+/* What nobody took of one that is not running. Its ops may have gone with their loop already. */
+static void batch_empty(struct sfr__batch *batch, bool has_ops)
+{
+	const struct sfr__system *system = batch->loop->engine->system;
+	int32_t i;
+
+	for (i = 0; i < batch->plan.node_count; i++) {
+		struct sfr__node *node = &batch->nodes[i];
+
+		if (node->op && has_ops)
+			sfr_buf_release(sfr__op_unbuild(node->op));
+		sfr_buf_release(node->buf);
+		if (!node->op && !node->fills_place && !node->claimed && node->result >= 0 &&
+		    sfr__kind_is(node->kind, SFR__KIND_WINS))
+			(void)system->fd_close(system, node->result); /* never used */
+	}
+	batch->plan.node_count = batch->plan.edge_count = 0;
+}
+
+static void batch_free(struct sfr__batch *batch, bool has_ops)
+{
+	batch_empty(batch, has_ops);
+	free(batch->plan.nodes);
+	free(batch->plan.edges);
+	free(batch->nodes);
+	sfr__list_remove(&batch->object.hook);
+	sfr__object_give(&batch->loop->objects[SFR__HANDLE_BATCH], &batch->object);
+}
+
+/* The loop goes, and has forgotten what was built and not submitted. */
+static void batches_free(sfr_loop *loop)
+{
+	while (!sfr__list_empty(&loop->batches))
+		batch_free(sfr__container(loop->batches.next, struct sfr__batch, object.hook),
+			   false);
+}
+
+/*
  * Building.
  */
 
 sfr_batch *sfr_batch_new(sfr_loop *loop)
 {
 	int r = sfr__loop_check(loop, "a batch was made");
-	struct sfr__batch *batch = r == 0 ? calloc(1, sizeof(*batch)) : NULL;
+	struct sfr__batch *batch =
+		r == 0 ? sfr__object_take(&loop->objects[SFR__HANDLE_BATCH], sizeof(*batch)) : NULL;
 
 	if (!batch) {
 		errno = r < 0 ? -r : ENOMEM;
 		return NULL;
 	}
-	batch->loop = loop;
-	batch->state = SFR__BATCH_BUILDING;
-	batch->system = loop->engine->system;
-	batch->serial = loop->batch_serial++;
-	batch->ended = SFR__PLAN_NO_NODE;
-	sfr__list_init(&batch->hook);
-	sfr__list_append(&loop->batches, &batch->hook);
+	*batch = (struct sfr__batch){.object = batch->object,
+				     .loop = loop,
+				     .state = SFR__BATCH_BUILDING,
+				     .serial = loop->batch_serial++,
+				     .ended = SFR__PLAN_NO_NODE};
+	sfr__list_append(&loop->batches, &batch->object.hook);
+	loop->batches_free = batches_free;
 	return sfr__batch_handle(batch);
 }
 
@@ -127,7 +167,7 @@ int sfr_batch_add(sfr_batch *handle, sfr_op *op)
 
 	if (r < 0) /* not the caller's to give */
 		return r;
-	r = sfr__batch_check_building(batch);
+	r = sfr__batch_check_building(handle, batch);
 	if (r < 0) {
 		sfr_op_discard(op);
 		return r;
@@ -144,9 +184,10 @@ int sfr_batch_add(sfr_batch *handle, sfr_op *op)
 	return batch_fail(batch, r);
 }
 
-static int edge_declare(struct sfr__batch *batch, int op, int dependency, enum sfr__edge_kind kind)
+static int edge_declare(const sfr_batch *handle, int op, int dependency, enum sfr__edge_kind kind)
 {
-	int r = sfr__batch_check_building(batch);
+	struct sfr__batch *batch = sfr__batch_of(handle);
+	int r = sfr__batch_check_building(handle, batch);
 
 	if (r < 0)
 		return r;
@@ -160,16 +201,12 @@ static int edge_declare(struct sfr__batch *batch, int op, int dependency, enum s
 
 int sfr_batch_after(sfr_batch *handle, int op, int dependency)
 {
-	struct sfr__batch *batch = sfr__batch_of(handle);
-
-	return edge_declare(batch, op, dependency, SFR__EDGE_AFTER);
+	return edge_declare(handle, op, dependency, SFR__EDGE_AFTER);
 }
 
 int sfr_batch_after_any(sfr_batch *handle, int op, int dependency)
 {
-	struct sfr__batch *batch = sfr__batch_of(handle);
-
-	return edge_declare(batch, op, dependency, SFR__EDGE_ANY);
+	return edge_declare(handle, op, dependency, SFR__EDGE_ANY);
 }
 
 static void heir_add(struct sfr__batch *batch, int32_t from, int32_t to)
@@ -189,7 +226,7 @@ int sfr_batch_then(sfr_batch *handle, int previous, sfr_op *op)
 
 	if (index < 0)
 		return index;
-	r = edge_declare(batch, index, previous, inherits ? SFR__EDGE_DATA : SFR__EDGE_AFTER);
+	r = edge_declare(handle, index, previous, inherits ? SFR__EDGE_DATA : SFR__EDGE_AFTER);
 	if (r == 0 && inherits)
 		heir_add(batch, previous, index);
 	return r < 0 ? r : index;
@@ -198,7 +235,7 @@ int sfr_batch_then(sfr_batch *handle, int previous, sfr_op *op)
 int sfr_batch_within(sfr_batch *handle, uint64_t ns)
 {
 	struct sfr__batch *batch = sfr__batch_of(handle);
-	int r = sfr__batch_check_building(batch);
+	int r = sfr__batch_check_building(handle, batch);
 
 	if (r == 0)
 		batch->within_ns = ns ? ns : 1;
@@ -212,7 +249,7 @@ int sfr_batch_within(sfr_batch *handle, uint64_t ns)
 int sfr_batch_result(const sfr_batch *handle, int op, int *result)
 {
 	const struct sfr__batch *batch = sfr__batch_of(handle);
-	int r = sfr__batch_check(batch);
+	int r = sfr__batch_check(handle, batch);
 
 	if (r < 0)
 		return r;
@@ -228,7 +265,7 @@ int sfr_batch_result(const sfr_batch *handle, int op, int *result)
 int sfr_batch_error(const sfr_batch *handle, int *op_out)
 {
 	const struct sfr__batch *batch = sfr__batch_of(handle);
-	int r = sfr__batch_check(batch);
+	int r = sfr__batch_check(handle, batch);
 	int32_t i;
 
 	if (r < 0)
@@ -246,9 +283,9 @@ int sfr_batch_error(const sfr_batch *handle, int *op_out)
 }
 
 /* Why there is no buffer, for errno. */
-static int take_refusal(const struct sfr__batch *batch, int op)
+static int take_refusal(const sfr_batch *handle, const struct sfr__batch *batch, int op)
 {
-	int r = sfr__batch_check(batch);
+	int r = sfr__batch_check(handle, batch);
 
 	if (r < 0)
 		return -r;
@@ -264,7 +301,7 @@ static int take_refusal(const struct sfr__batch *batch, int op)
 sfr_buf *sfr_batch_take(sfr_batch *handle, int op)
 {
 	struct sfr__batch *batch = sfr__batch_of(handle);
-	int err = take_refusal(batch, op);
+	int err = take_refusal(handle, batch, op);
 
 	if (err) {
 		errno = err;
@@ -277,35 +314,16 @@ sfr_buf *sfr_batch_take(sfr_batch *handle, int op)
  * The end.
  */
 
-/* What nobody took of one that is not running. */
-static void batch_empty(struct sfr__batch *batch)
-{
-	bool orphaned = sfr__list_empty(&batch->hook);
-	int32_t i;
-
-	for (i = 0; i < batch->plan.node_count; i++) {
-		struct sfr__node *node = &batch->nodes[i];
-
-		if (node->op && !orphaned) /* else it went with its loop */
-			sfr_buf_release(sfr__op_unbuild(node->op));
-		sfr_buf_release(node->buf);
-		if (!node->op && !node->fills_place && !node->claimed && node->result >= 0 &&
-		    sfr__kind_is(node->kind, SFR__KIND_WINS))
-			(void)batch->system->fd_close(batch->system, node->result); /* never used */
-	}
-	batch->plan.node_count = batch->plan.edge_count = 0;
-}
-
 int sfr_batch_reset(sfr_batch *handle)
 {
 	struct sfr__batch *batch = sfr__batch_of(handle);
-	int r = sfr__batch_check(batch);
+	int r = sfr__batch_check(handle, batch);
 
 	if (r < 0)
 		return r;
 	if (sfr__batch_runs(batch))
 		return -SFR_EOPSINFLIGHT;
-	batch_empty(batch);
+	batch_empty(batch, true);
 	batch->serial = batch->loop->batch_serial++;
 	sfr__batch_step(batch, SFR__BATCH_RESET);
 	batch->error = 0;
@@ -315,32 +333,29 @@ int sfr_batch_reset(sfr_batch *handle)
 	return 0;
 }
 
-/* 0, or why it must stay. */
-static int batch_check_free(const struct sfr__batch *batch)
+/* Why it must stay, which is misuse; 0: it need not, or it went with its loop. */
+static int free_refusal(const sfr_batch *handle, const struct sfr__batch *batch)
 {
 	int r;
 
-	if (sfr__list_empty(&batch->hook))
+	if (batch && sfr__batch_runs(batch))
+		return sfr__loop_misuse(batch->loop, -SFR_EOPSINFLIGHT,
+					"a batch was freed that runs");
+	if (batch || !handle || sfr__handle_is_orphan(handle, SFR__HANDLE_BATCH))
 		return 0;
-	r = sfr__loop_check(batch->loop, "a batch was freed");
-	if (r < 0 || !sfr__batch_runs(batch))
-		return r;
-	return sfr__loop_misuse(batch->loop, -SFR_EOPSINFLIGHT, "a batch was freed that runs");
+	r = sfr__handle_refuse(handle, used);
+	if (r == -SFR_ESTALE)
+		sfr__handle_report(handle, used);
+	return r;
 }
 
 void sfr_batch_free(sfr_batch *handle)
 {
 	struct sfr__batch *batch = sfr__batch_of(handle);
-	int r = batch ? batch_check_free(batch) : 0;
+	int r = free_refusal(handle, batch);
 
 	if (r < 0)
 		errno = -r;
-	if (!batch || r < 0)
-		return;
-	batch_empty(batch);
-	sfr__list_remove(&batch->hook);
-	free(batch->plan.nodes);
-	free(batch->plan.edges);
-	free(batch->nodes);
-	free(batch);
+	else if (batch)
+		batch_free(batch, true);
 }

@@ -56,10 +56,8 @@ struct sfr__batch_waiter {
 };
 
 struct sfr__batch {
+	struct sfr__object object;
 	sfr_loop *loop;
-	const struct sfr__system
-		*system;       /* the loop's, which is still there when the loop is gone */
-	struct sfr__hook hook; /* among those of the loop; on no list: the loop is gone */
 	struct sfr__node *nodes;
 	struct sfr__plan plan;
 	int32_t node_room, edge_room;
@@ -77,20 +75,27 @@ struct sfr__batch {
 	struct sfr__batch_waiter *waiter;
 };
 
-/* What callers have of it, and back. */
+/* What callers have of it. */
 static inline sfr_batch *sfr__batch_handle(const struct sfr__batch *batch)
 {
-	return (sfr_batch *)(uintptr_t)batch;
+	return (sfr_batch *)batch->object.handle;
 }
 
+/* And back. NULL: there is none, it is stale, or the caller is not on the thread of its loop. */
 static inline struct sfr__batch *sfr__batch_of(const sfr_batch *handle)
 {
-	return (struct sfr__batch *)(uintptr_t)handle;
+	return sfr__object_find(handle, SFR__HANDLE_BATCH);
 }
 
-/* 0 if there is one, its loop is there, and the caller may use it. And if it is being built. */
-int sfr__batch_check(const struct sfr__batch *batch);
-int sfr__batch_check_building(const struct sfr__batch *batch);
+/* Of a handle for which that was NULL: what the caller is answered. */
+__attribute__((cold)) int sfr__batch_refuse(const sfr_batch *handle);
+
+/* 0 if the caller may use it. And if it is being built. */
+static inline int sfr__batch_check(const sfr_batch *handle, const struct sfr__batch *batch)
+{
+	return sfr__likely(batch != NULL) ? 0 : sfr__batch_refuse(handle);
+}
+int sfr__batch_check_building(const sfr_batch *handle, const struct sfr__batch *batch);
 
 static inline bool sfr__batch_has(const struct sfr__batch *batch, int index)
 {

@@ -79,5 +79,5 @@ void sfr__batches_dump(struct sfr__dump *dump)
 	const struct sfr__hook *hook, *batches = &dump->loop->batches;
 
 	for (hook = batches->next; hook != batches; hook = hook->next)
-		batch_dump(dump, sfr__container(hook, const struct sfr__batch, hook));
+		batch_dump(dump, sfr__container(hook, const struct sfr__batch, object.hook));
 }

@@ -97,5 +97,9 @@ int sfr_batch_fd(const sfr_batch *handle, int op)
 {
 	const struct sfr__batch *batch = sfr__batch_of(handle);
 
-	return batch && wins_fd(batch, op) ? sfr__batch_fd_first(batch->serial) + op : -1;
+	if (!batch) {
+		(void)sfr__batch_refuse(handle); /* what is built with it will fail */
+		return -1;
+	}
+	return wins_fd(batch, op) ? sfr__batch_fd_first(batch->serial) + op : -1;
 }

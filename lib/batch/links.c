@@ -117,7 +117,7 @@ int sfr__batch_plan(struct sfr__batch *batch)
 int sfr_batch_plan(const sfr_batch *handle, sfr_batch_plan_info *info)
 {
 	const struct sfr__batch *batch = sfr__batch_of(handle);
-	int r = sfr__batch_check(batch);
+	int r = sfr__batch_check(handle, batch);
 
 	if (r == 0) /* what it is asked for is kept: the caller sees no change */
 		r = sfr__batch_plan((struct sfr__batch *)(uintptr_t)batch);

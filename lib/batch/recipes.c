@@ -170,14 +170,15 @@ static const char *path_name(const char *path)
 }
 
 /* "dir/name" becomes "dir/.name.0123456789abcdef.tmp". */
-static void replace_name(struct replace *replace, const char *path, const char *name)
+static void replace_name(const sfr_loop *loop, struct replace *replace, const char *path,
+			 const char *name)
 {
 	size_t dir_size = (size_t)(name - path);
 
 	memcpy(replace->temp_path, path, dir_size);
 	replace->temp_name = replace->temp_path + dir_size;
 	sprintf(replace->temp_name, ".%.*s.%016" PRIx64 ".tmp", NAME_PART, name,
-		random_number(sfr__batch_of(replace->recipe.batch)->loop, replace));
+		random_number(loop, replace));
 }
 
 /* The directory is opened first, so all happens in the same one, and nothing if it cannot be synced. */
@@ -266,7 +267,7 @@ sfr_batch *sfr_replace_file(sfr_loop *loop, int dirfd, const char *path, unsigne
 	if (!replace)
 		return NULL;
 	replace->dirfd = dirfd;
-	replace_name(replace, path, name);
+	replace_name(loop, replace, path, name);
 	replace_build(loop, replace, name, mode, buf);
 	return recipe_submit(&replace->recipe, replace_done);
 }

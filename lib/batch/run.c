@@ -342,7 +342,7 @@ static void batch_begin(struct sfr__batch *batch)
 int sfr_batch_submit(sfr_batch *handle, sfr_batch_done *done, void *arg)
 {
 	struct sfr__batch *batch = sfr__batch_of(handle);
-	int r = sfr__batch_check_building(batch);
+	int r = sfr__batch_check_building(handle, batch);
 
 	if (r == 0)
 		r = sfr__batch_plan(batch);
@@ -366,7 +366,7 @@ int sfr_batch_await(sfr_batch *handle)
 {
 	struct sfr__batch *batch = sfr__batch_of(handle);
 	struct sfr__batch_waiter waiter = {0};
-	int r = sfr__batch_check(batch);
+	int r = sfr__batch_check(handle, batch);
 
 	if (r < 0)
 		return r;
@@ -389,7 +389,7 @@ int sfr_batch_await(sfr_batch *handle)
 int sfr_batch_cancel(sfr_batch *handle)
 {
 	struct sfr__batch *batch = sfr__batch_of(handle);
-	int r = sfr__batch_check(batch);
+	int r = sfr__batch_check(handle, batch);
 
 	if (r < 0)
 		return r;

@@ -68,6 +68,8 @@ struct sfr_loop {
 	bool rings_first;
 	uint16_t batch_serial;    /* of the last one that was made */
 	struct sfr__hook batches; /* of this loop, in whatever state */
+	/* Upcall: the loop goes, and none of these runs. NULL until there is one. */
+	void (*batches_free)(sfr_loop *loop);
 	struct sfr__hook backlog; /* ops QUEUED, to be written to the engine's queue, in order */
 	/* ops QUEUED, that polled, and wait for a block to receive, in order */
 	struct sfr__hook unfed;

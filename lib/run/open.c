@@ -27,18 +27,12 @@ static void loop_wake(void *above)
 		sfr__mailbox_knock(&loop->mailbox);
 }
 
-/* Batches outlive their loop, and see by this that it is gone. */
-static void batches_leave(sfr_loop *loop)
-{
-	while (!sfr__list_empty(&loop->batches))
-		sfr__list_remove(loop->batches.next);
-}
-
 static void loop_dispose(sfr_loop *loop)
 {
 	unsigned i;
 
-	batches_leave(loop);
+	if (loop->batches_free)
+		loop->batches_free(loop);
 	if (loop->resident)
 		loop->resident->free(loop->resident);
 	sfr__seat_close(loop->seat); /* from here on nobody finds anything of it */

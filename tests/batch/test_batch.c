@@ -774,11 +774,11 @@ START_TEST(a_descriptor_whose_close_never_ran_is_closed_with_the_batch)
 }
 END_TEST
 
-START_TEST(a_batch_may_outlive_its_loop)
+START_TEST(a_batch_goes_with_its_loop)
 {
 	sfr_loop *loop = loop_for_batches(_i, NULL);
 	sfr_batch *done = batch_on(loop), *never = batch_on(loop), *drained = batch_on(loop);
-	int before = open_descriptors(), with_loop;
+	int before = open_descriptors(), with_loop, result;
 
 	sfr_batch_add(done, note(loop, 'a'));
 	sfr_batch_add(done, open_null(loop));
@@ -794,10 +794,13 @@ START_TEST(a_batch_may_outlive_its_loop)
 	ck_assert_int_eq(sfr_loop_free(loop_gone()), 0);
 
 	ck_assert_int_lt(open_descriptors(), with_loop);
+	ck_assert_int_le(open_descriptors(), before); /* the loop had some as well */
+	ck_assert_int_eq(sfr_batch_result(done, 0, &result), -SFR_ESTALE);
+	log_listen();
 	sfr_batch_free(done);
 	sfr_batch_free(never);
 	sfr_batch_free(drained);
-	ck_assert_int_le(open_descriptors(), before); /* the loop had some as well */
+	ck_assert_int_eq(log_lines, 0);
 }
 END_TEST
 
@@ -940,7 +943,7 @@ int main(void)
 	world_test(tc, a_descriptor_that_was_asked_for_is_the_askers);
 	world_test(tc, a_descriptor_that_the_batch_closed_is_not_closed_again);
 	world_test(tc, a_descriptor_whose_close_never_ran_is_closed_with_the_batch);
-	world_test(tc, a_batch_may_outlive_its_loop);
+	world_test(tc, a_batch_goes_with_its_loop);
 	tc = world_case(suite, "await");
 	world_test(tc, await_submits_and_counts_what_failed);
 	world_test(tc, await_takes_up_a_batch_that_was_submitted);

@@ -246,10 +246,10 @@ static int call_batch_result(struct caller *caller)
 	return -sfr_batch_result(caller->running, 0, &result);
 }
 
-/* It only looks: what it gives is good for nothing there. */
+/* It has no answer but a name that is none. */
 static int call_batch_fd(struct caller *caller)
 {
-	return sfr_batch_fd(caller->batch, 1) < -1 ? 0 : EISNAM;
+	return sfr_batch_fd(caller->batch, 1) < -1 || log_lines ? 0 : EBADF;
 }
 
 static int call_batch_plan(struct caller *caller)
@@ -528,7 +528,7 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(REFUSED, batch_after),
 			     ROW(REFUSED, batch_after_any),
 			     ROW(REFUSED, batch_then),
-			     ROW(READS, batch_fd),
+			     ROW(SILENT, batch_fd),
 			     ROW(REFUSED, batch_within),
 			     ROW(REFUSED, batch_submit),
 			     ROW(REFUSED, batch_await),

@@ -14,18 +14,29 @@
 #include <unistd.h>
 
 /* Calls that take a handle are told from others by their names. */
-static const char *const takers[] = {"sfr_conn_", "sfr_server_"};
+static const char *const takers[] = {"sfr_conn_", "sfr_server_", "sfr_batch_"};
 
 static bool takes_handle(const struct call *call)
 {
 	int i;
 
-	if (strcmp(call->name, "sfr_conn_adopt") == 0)
+	if (strcmp(call->name, "sfr_conn_adopt") == 0 || strcmp(call->name, "sfr_batch_new") == 0)
 		return false; /* makes one */
 	for (i = 0; i < COUNT_OF(takers); i++)
 		if (strncmp(call->name, takers[i], strlen(takers[i])) == 0)
 			return true;
 	return false;
+}
+
+static bool is_of_batches(const struct call *call)
+{
+	return strncmp(call->name, "sfr_batch_", 10) == 0;
+}
+
+static bool takes_op(const struct call *call)
+{
+	return strcmp(call->name, "sfr_batch_add") == 0 ||
+	       strcmp(call->name, "sfr_batch_then") == 0;
 }
 
 /*
@@ -48,7 +59,11 @@ static const char *answer_of(const struct call *call, struct caller *caller)
 	answer = call->run(caller);
 	if (answer == ENOENT)
 		return "NULL";
+	if (answer == EBADF)
+		return "`-1`";
 	if (is_refusal(answer)) {
+		if (answer == SFR_ESTALE && log_lines)
+			return "reported";
 		ck_assert_int_eq(log_lines, answer != SFR_ESTALE);
 		snprintf(text, sizeof(text), "`-%s`", sfr_errname(answer));
 		return text;
@@ -64,12 +79,17 @@ static const char *answer_of(const struct call *call, struct caller *caller)
 struct values {
 	sfr_conn *conn;
 	sfr_server *server;
+	sfr_batch *batch;
 };
 
 /* A caller with buffers of its own for the calls that take one, and handles of the test's choice. */
 static struct caller caller_with(sfr_loop *loop, struct values values)
 {
-	struct caller caller = {.loop = loop, .conn = values.conn, .server = values.server};
+	struct caller caller = {.loop = loop,
+				.conn = values.conn,
+				.server = values.server,
+				.batch = values.batch,
+				.running = values.batch};
 	int i;
 
 	for (i = 0; i < COUNT_OF(caller.bufs); i++)
@@ -96,6 +116,10 @@ static struct values stale(sfr_loop *loop, sfr_server *server)
 	struct values values = {.conn = dial(loop, server, &note_all, &there),
 				.server = serve(loop, &note_all, &there)};
 	sfr_server *next;
+	sfr_batch *freed = sfr_batch_new(loop);
+
+	values.batch = same(freed);
+	sfr_batch_free(freed);
 
 	turns_until(loop, there.opened == 1 && here.opened == 1);
 	sfr_conn_close(there.conn);
@@ -150,11 +174,27 @@ static void answers_take(sfr_loop *loop, struct values values, int value)
 {
 	struct caller caller = caller_with(loop, values);
 	const struct call *call;
+	const char *answer;
 
-	for (call = calls; call < calls + calls_count; call++)
-		if (takes_handle(call))
-			answers_note(call, value, answer_of(call, &caller));
+	for (call = calls; call < calls + calls_count; call++) {
+		if (!takes_handle(call) || (is_of_batches(call) && !values.batch))
+			continue;
+		if (takes_op(call))
+			caller.op = sfr_nop(loop);
+		answer = answer_of(call, &caller);
+		if (value == GONE && strcmp(answer, "works") == 0)
+			answer = "nothing"; /* was left to do */
+		answers_note(call, value, answer);
+	}
 	caller_done(&caller);
+}
+
+static void batch_end_if_any(sfr_batch *batch)
+{
+	(void)sfr_batch_submit(batch, NULL, NULL);
+	(void)sfr_batch_cancel(batch);
+	if (sfr_batch_await(batch) != -SFR_ESTALE)
+		sfr_batch_free(batch);
 }
 
 static void answers_of_live(int world)
@@ -163,6 +203,7 @@ static void answers_of_live(int world)
 
 	for (call = calls; call < calls + calls_count; call++) {
 		struct caller caller;
+		sfr_batch *running;
 		sfr_loop *loop;
 
 		if (!takes_handle(call))
@@ -172,14 +213,16 @@ static void answers_of_live(int world)
 		caller_init(&caller, loop);
 		turns_until(loop, there.opened == 1 && here.opened == 1);
 		sfr_conn_hold(caller.conn); /* for sfr_conn_unhold() */
+		running = caller.running;
+		if (strcmp(call->name, "sfr_batch_free") == 0)
+			caller.running = caller.batch;
 		answers_note(call, LIVE, answer_of(call, &caller));
 		while (caller.buf_count)
 			sfr_buf_release(caller.bufs[--caller.buf_count]);
-		sfr_batch_free(caller.batch);
-		sfr_batch_cancel(caller.running);
-		(void)sfr_batch_await(caller.running);
-		sfr_batch_free(caller.running);
-		sfr_op_discard(caller.op);
+		batch_end_if_any(caller.batch);
+		batch_end_if_any(running);
+		if (!takes_op(call))
+			sfr_op_discard(caller.op);
 		loop_end();
 	}
 }
@@ -216,6 +259,7 @@ static void *elsewhere_run(void *arg)
 
 	there_is->values.conn = dial(loop, server, &note_all, &told);
 	there_is->values.server = server;
+	there_is->values.batch = sfr_batch_new(loop);
 	turns_until(loop, told.opened == 2);
 	pthread_mutex_lock(&there_is->lock);
 	there_is->loop = loop;
@@ -281,10 +325,11 @@ static void answers_of_none(int world)
 	server = serve(loop, &echo_all, &here);
 	(void)dial(loop, server, &note_all, &there);
 	turns_until(loop, there.opened == 1 && here.opened == 1);
-	answers_take(loop, (struct values){same(server), same(there.conn)}, NONE);
+	answers_take(loop, (struct values){same(server), same(there.conn), same(server)}, NONE);
 	for (i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++)
 		answers_take(loop,
 			     (struct values){(void *)(uintptr_t)garbage[i],
+					     (void *)(uintptr_t)garbage[i],
 					     (void *)(uintptr_t)garbage[i]},
 			     NONE);
 	check_bystanders(loop);
@@ -383,6 +428,27 @@ START_TEST(what_is_sent_after_on_close_reaches_nobody)
 }
 END_TEST
 
+START_TEST(without_a_batch_calls_say_that_there_was_no_memory)
+{
+	struct caller caller = {.loop = loop_in(_i, NULL)};
+	const struct call *call;
+
+	for (call = calls; call < calls + calls_count; call++) {
+		int silent = strcmp(call->name, "sfr_batch_free") == 0 ? 0
+			     : strcmp(call->name, "sfr_batch_fd") == 0 ? EBADF
+								       : ENOMEM;
+
+		if (!takes_handle(call) || !is_of_batches(call))
+			continue;
+		if (takes_op(call))
+			caller.op = sfr_nop(caller.loop);
+		log_listen();
+		ck_assert_msg(call->run(&caller) == silent, "%s", call->name);
+		ck_assert_int_eq(log_lines, 0);
+	}
+}
+END_TEST
+
 START_TEST(a_connection_of_another_loop_of_this_thread_is_that_loops)
 {
 	sfr_loop *loop = loop_in(_i, NULL), *second = second_loop(_i);
@@ -450,6 +516,7 @@ int main(void)
 	TCase *tc = peers_case(suite, "values");
 
 	world_test(tc, calls_answer_handles_of_all_kinds_as_the_manual_says);
+	world_test(tc, without_a_batch_calls_say_that_there_was_no_memory);
 	world_test(tc, what_is_sent_after_on_close_reaches_nobody);
 	world_test(tc, a_connection_of_another_loop_of_this_thread_is_that_loops);
 	world_test(tc, a_closed_server_is_stale_while_its_connections_close);
