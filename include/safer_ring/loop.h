@@ -103,7 +103,8 @@ SFR_API int sfr_loop_drain(sfr_loop *loop, int64_t timeout_ns);
  * Free a loop.
  *
  * @param loop Taken if the result is 0. NULL is nothing.
- * @return 0, and buffers that somebody still holds stay good until they are released;
+ * @return 0, and buffers that somebody still holds stay good until they are released; batches are freed with it, and
+ *         handles of it are stale (docs/ownership.md);
  *         -SFR_EOPSINFLIGHT, and nothing freed, while operations are in flight or connections open: the
  *         loop still works, see sfr_loop_drain(), and sfr_loop_dump() names them; -SFR_ENESTED in a callback;
  *         -ENOTRECOVERABLE, and nothing freed, after a callback was left by longjmp() or an exception;

@@ -45,7 +45,7 @@ SFR_BEGIN_DECLS
  */
 typedef void sfr_done(sfr_loop *loop, int result, sfr_buf *buf, void *arg);
 
-/** Names a submitted operation: never 0 for a real one, and never reused for another. */
+/** Names a submitted operation: never 0 for a real one, and not reused for another, nor by another loop. */
 typedef uint64_t sfr_ticket;
 
 /**
@@ -91,7 +91,7 @@ SFR_API void sfr_op_discard(sfr_op *op);
  * Ask for an operation to end. Its callback still comes, once, usually with -ECANCELED; if it completed
  * first, with its true result. The buffer comes back with the callback, not with this call.
  *
- * @return 0: asked; -SFR_ESTALE: the operation is done already, or never was.
+ * @return 0: asked; -SFR_ESTALE: the operation is done already, is of another loop, or never was.
  * @thread The loop's.
  * @since 0.1
  */
@@ -112,7 +112,7 @@ SFR_API int sfr_cancel_fd(sfr_loop *loop, int fd);
  * it, it is an orphan (sfr_loop_orphans()), and the loop keeps its buffer; then the buffer goes back to
  * the slab, and what it won after all, such as a descriptor, is closed.
  *
- * @return 0; -SFR_ESTALE: the operation is done already, or never was.
+ * @return 0; -SFR_ESTALE: the operation is done already, is of another loop, or never was.
  * @thread The loop's.
  * @since 0.1
  */

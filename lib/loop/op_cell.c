@@ -48,9 +48,21 @@ void sfr__op_tell_traced(const sfr_op *op, enum sfr__op_state from, enum sfr__op
 	op->loop->ops.trace(op, from, event);
 }
 
+/*
+ * Multiples of this number, which is 2^32 by the golden ratio, lie as far apart as so many can. So cells of two loops
+ * have the same generation only after one of them was used some 2^32 times, divided by the loops that there ever were.
+ */
+static uint32_t generation_first(void)
+{
+	static atomic_uint tables;
+	uint32_t generation = atomic_fetch_add(&tables, 1) * UINT32_C(0x9e3779b9);
+
+	return generation ? generation : 1; /* 0 is for tickets of no op */
+}
+
 void sfr__op_table_init(struct sfr__op_table *table, size_t bare_max, size_t bufs_max)
 {
-	*table = (struct sfr__op_table){.bare_max = bare_max};
+	*table = (struct sfr__op_table){.bare_max = bare_max, .generation = generation_first()};
 	sfr__array_init(&table->cells, sizeof(sfr_op), bare_max + bufs_max);
 }
 
@@ -92,7 +104,7 @@ sfr_op *sfr__op_cell_new(struct sfr__op_table *table)
 	op = sfr__op_at(table, table->made);
 	op->index = (uint32_t)table->made++;
 	op->state = SFR__OP_FREE;
-	op->generation = 1;
+	op->generation = table->generation;
 	return op;
 }
 

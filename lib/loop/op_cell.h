@@ -5,7 +5,7 @@
  * An op is built in a cell of two cache lines: the SQE as it will be submitted, and what to do when it
  * completes. Cells never move, so a cell's address is what the engine carries through the CQE. A cell
  * knows its index, and a ticket is index and generation: a stale one is an error, never somebody else's
- * op.
+ * op. Each loop begins with another generation, so that a ticket of another loop is as stale.
  *
  * There is a cell for every buffer that exists, besides those that ops without buffer may use. So an
  * op that carries a buffer can always be built.
@@ -112,12 +112,13 @@ _Static_assert(sizeof(struct sfr_op) == 128, "an op is two cache lines");
 
 struct sfr__op_table {
 	sfr_op *free;
-	size_t made;       /* cells used at least once */
-	size_t bare;       /* ops in being that carry no buffer */
-	size_t bare_ready; /* how many may be, with the memory there is */
-	size_t bare_max;   /* how many may be */
-	size_t bufs;       /* buffers that exist: as many cells are set aside */
-	uint16_t traced;   /* SFR__OP_TRACED if the log is told of all its ops; or 0 */
+	size_t made;         /* cells used at least once */
+	size_t bare;         /* ops in being that carry no buffer */
+	size_t bare_ready;   /* how many may be, with the memory there is */
+	size_t bare_max;     /* how many may be */
+	size_t bufs;         /* buffers that exist: as many cells are set aside */
+	uint32_t generation; /* of a cell that was never used */
+	uint16_t traced;     /* SFR__OP_TRACED if the log is told of all its ops; or 0 */
 	/* Tell it of a step of an op that was in state `from`. Not NULL where ops are traced. */
 	void (*trace)(const sfr_op *op, enum sfr__op_state from, enum sfr__op_event event);
 	struct sfr__array cells;

@@ -161,6 +161,36 @@ START_TEST(a_ticket_is_stale_once_its_op_called_back)
 }
 END_TEST
 
+/* Both loops have done the same, so their cells have been used as often. */
+START_TEST(a_ticket_of_another_loop_is_stale)
+{
+	sfr_loop *loop = loop_in(_i, NULL), *second = second_loop(_i);
+	struct seen there = {0};
+	sfr_ticket ours = sfr_submit(sfr_timeout(loop, UINT64_C(3600000000000)), record, &seen);
+	sfr_ticket theirs = sfr_submit(sfr_timeout(second, UINT64_C(3600000000000)), record,
+				       &there);
+
+	ck_assert_int_eq(sfr_cancel(loop, theirs), -SFR_ESTALE);
+	ck_assert_int_eq(sfr_abandon(loop, theirs), -SFR_ESTALE);
+	ck_assert_int_eq(sfr_cancel(second, ours), -SFR_ESTALE);
+	ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	ck_assert_int_ge(sfr_loop_step(second, 0), 0);
+	ck_assert_int_eq(seen.calls, 0);
+	ck_assert_int_eq(there.calls, 0);
+
+	ck_assert_int_eq(sfr_loop_drain(second, -1), 0);
+	ck_assert_int_eq(there.calls, 1);
+	ck_assert_int_eq(sfr_loop_free(second), 0);
+	second = second_loop(_i);
+	ck_assert_uint_ne(sfr_submit(sfr_timeout(second, UINT64_C(3600000000000)), record, &there),
+			  0);
+	ck_assert_int_eq(sfr_cancel(second, theirs), -SFR_ESTALE);
+	ck_assert_int_eq(sfr_loop_drain(second, -1), 0);
+	ck_assert_int_eq(sfr_loop_free(second), 0);
+	ck_assert_int_eq(sfr_cancel(loop, ours), 0);
+}
+END_TEST
+
 START_TEST(a_stale_ticket_does_not_harm_the_next_op_of_its_cell)
 {
 	sfr_loop *loop = loop_in(_i, NULL);
@@ -499,6 +529,7 @@ int main(void)
 	tc = world_case(suite, "tickets");
 	world_test(tc, a_ticket_that_never_was_is_stale);
 	world_test(tc, a_ticket_is_stale_once_its_op_called_back);
+	world_test(tc, a_ticket_of_another_loop_is_stale);
 	world_test(tc, a_stale_ticket_does_not_harm_the_next_op_of_its_cell);
 	world_test(tc, in_its_last_callback_an_op_is_gone_already);
 	tc = world_case(suite, "cancelling around success");
