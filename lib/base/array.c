@@ -10,6 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Where LeakSanitizer runs: what only an element points to is no leak. It does not look into mappings by itself. */
+__attribute__((weak)) void __lsan_register_root_region(const void *at, size_t size);
+__attribute__((weak)) void __lsan_unregister_root_region(const void *at, size_t size);
+
 void sfr__array_init(struct sfr__array *array, size_t size, size_t count_max)
 {
 	*array = (struct sfr__array){.size = size, .count_max = count_max};
@@ -50,8 +54,17 @@ static int extent_map(struct sfr__array *array, unsigned extent)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return -ENOMEM;
+	if (__lsan_register_root_region)
+		__lsan_register_root_region(at, extent_bytes(array->size, extent));
 	atomic_store_explicit(&array->extents[extent], at, memory_order_relaxed);
 	return 0;
+}
+
+static void extent_unmap(void *at, size_t bytes)
+{
+	if (__lsan_unregister_root_region)
+		__lsan_unregister_root_region(at, bytes);
+	(void)munmap(at, bytes);
 }
 
 void sfr__array_fini(struct sfr__array *array)
@@ -60,7 +73,7 @@ void sfr__array_fini(struct sfr__array *array)
 
 	for (extent = 0; extent < SFR__ARRAY_EXTENTS; extent++)
 		if (extent_at(array, extent))
-			(void)munmap(extent_at(array, extent), extent_bytes(array->size, extent));
+			extent_unmap(extent_at(array, extent), extent_bytes(array->size, extent));
 	*array = (struct sfr__array){.size = 0};
 }
 
