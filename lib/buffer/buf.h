@@ -19,6 +19,14 @@ struct sfr__pool;
 enum sfr__buf_state { SFR__BUF_FREE, SFR__BUF_OWNED, SFR__BUF_PART, SFR__BUF_GIVEN };
 enum sfr__buf_kind { SFR__BUF_SLAB, SFR__BUF_HEAP, SFR__BUF_WRAP };
 
+/* GIVEN: whether somebody is told when the library is done with it, and gets it back: see buffer/note.h. */
+enum sfr__buf_note {
+	SFR__NOTE_NONE,
+	SFR__NOTE_PART,  /* with the buffers behind it, up to the next one that is LAST */
+	SFR__NOTE_LAST,  /* the end of such a chain, or all of it */
+	SFR__NOTE_GHOST, /* the same, but there is no buffer to get back: it only carries the note */
+};
+
 /*
  * Several windows on one block need not overlap, so a window that is shared has a count of its own. It is in the
  * descriptor that was shared first, which is kept as long as there are others, though its owner may have released
@@ -50,7 +58,8 @@ struct sfr__buf {
 	};
 	uint32_t size;      /* bytes of the window */
 	atomic_uchar state; /* enum sfr__buf_state; see sfr__buf_state_of */
-	uint8_t kind;       /* enum sfr__buf_kind */
+	uint8_t kind : 4;   /* enum sfr__buf_kind */
+	uint8_t note : 4;   /* enum sfr__buf_note */
 	uint8_t was_shared; /* enum sfr__buf_shared: others see its window, or did */
 	uint8_t datagram;   /* it begins with the head of one: see op/datagram.h */
 	union {
@@ -101,6 +110,14 @@ int sfr__buf_check_fill(const sfr_buf *buf, uint32_t room);
 
 /* Bytes of a chain of given buffers, and how many parts it has. */
 uint64_t sfr__chain_measure(const sfr_buf *chain, size_t *parts_out);
+
+/* The last part of one. */
+static inline sfr_buf *sfr__chain_last(sfr_buf *chain)
+{
+	while (chain->next)
+		chain = chain->next;
+	return chain;
+}
 
 /* The contents of a given buffer. */
 static inline unsigned char *sfr__buf_data(const sfr_buf *buf)

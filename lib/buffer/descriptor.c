@@ -8,6 +8,8 @@ int sfr__descriptors_reserve(struct sfr__pool *pool, size_t bufs)
 {
 	int r = sfr__array_grow(&pool->descriptors, bufs);
 
+	if (r == 0)
+		r = sfr__array_grow(&pool->notes, bufs);
 	return r == 0 && pool->reserve ? pool->reserve(pool->above, bufs) : r;
 }
 

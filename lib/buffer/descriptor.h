@@ -10,7 +10,7 @@
 
 #include "buffer/pool.h"
 
-/* Descriptors for this many buffers, and a cell for an op with each. 0 or -ENOMEM. */
+/* Descriptors for this many buffers, and with each a note and a cell for an op. 0 or -ENOMEM. */
 int sfr__descriptors_reserve(struct sfr__pool *pool, size_t bufs);
 
 /* How many there must be: for each block, for the parts of blocks, and for all else. */
@@ -48,7 +48,8 @@ static inline sfr_buf *sfr__descriptor_fill(struct sfr__buf *b, enum sfr__buf_ki
 	b->view = (sfr_buf){.data = base, .cap = (uint32_t)size};
 	b->base = base;
 	b->size = (uint32_t)size;
-	b->kind = (uint8_t)kind;
+	b->kind = (uint8_t)kind & 15U;
+	b->note = SFR__NOTE_NONE;
 	b->was_shared = SFR__UNSHARED;
 	b->datagram = 0;
 	b->last = NULL;

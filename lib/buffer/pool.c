@@ -34,6 +34,7 @@ void sfr__pool_free(struct sfr__pool *pool)
 	sfr__slab_fini(&pool->stream);
 	sfr__arena_fini(&pool->arena);
 	sfr__array_fini(&pool->descriptors);
+	sfr__array_fini(&pool->notes);
 	free(pool);
 }
 

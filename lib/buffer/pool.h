@@ -81,6 +81,7 @@ struct sfr__pool {
 	void (*wake)(void *above);
 	void *above;
 	struct sfr__array descriptors;
+	struct sfr__array notes; /* one beside each descriptor: see buffer/note.h */
 };
 
 /* What a pool is to be. Sizes are powers of two. */

@@ -3,6 +3,7 @@
  * What a spec comes to: how many blocks and descriptors there may be, and the addresses that are reserved
  * for them.
  */
+#include "buffer/note.h"
 #include "buffer/pool.h"
 
 /* What the budget leaves beside the blocks that there are from the first. */
@@ -64,11 +65,12 @@ static int class_init(struct sfr__pool *pool, struct sfr__slab *slab,
 int sfr__pool_lay_out(struct sfr__pool *pool, const struct sfr__pool_spec *spec)
 {
 	size_t front = (size_t)spec->size * spec->count;
+	size_t bufs_max = sfr__pool_blocks_max(spec) + spec->extra_max;
 	int r = sfr__arena_init(&pool->arena, arena_size(spec), block_max(spec),
 				spec->huge ? front : 0);
 
-	sfr__array_init(&pool->descriptors, sizeof(struct sfr__buf),
-			sfr__pool_blocks_max(spec) + spec->extra_max);
+	sfr__array_init(&pool->descriptors, sizeof(struct sfr__buf), bufs_max);
+	sfr__array_init(&pool->notes, sizeof(struct sfr__note), bufs_max);
 	if (r == 0)
 		r = sfr__slab_init(&pool->slab, &pool->arena, spec->size,
 				   spec->count + spec_more(spec, spec->size));
@@ -94,5 +96,6 @@ uint64_t sfr__pool_addresses(const struct sfr__pool_spec *spec)
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		sides += sizes[i] ? sfr__slab_addresses(size, sizes[i]) : 0;
 	return sfr__arena_addresses(size, block_max(spec)) + sides +
-	       sfr__array_addresses(sizeof(struct sfr__buf), spec->count);
+	       sfr__array_addresses(sizeof(struct sfr__buf), spec->count) +
+	       sfr__array_addresses(sizeof(struct sfr__note), spec->count);
 }
