@@ -24,11 +24,12 @@
 
 /* X(return type, name, parameters, position of the buffer). The parameters of operations have names: where there
  * is no engine, operations are defined from these lists. */
-#define SFR__BUF_TAKERS(X)                                      \
-	X(void, sfr_buf_release, (sfr_buf *), 1)                \
-	X(int, sfr_conn_send, (sfr_conn *, sfr_buf *), 2)       \
-	X(sfr_buf *, sfr_buf_append, (sfr_buf *, sfr_buf *), 2) \
-	SFR__BUF_RECIPES(X)                                     \
+#define SFR__BUF_TAKERS(X)                                                         \
+	X(void, sfr_buf_release, (sfr_buf *), 1)                                   \
+	X(int, sfr_conn_send, (sfr_conn *, sfr_buf *), 2)                          \
+	X(int, sfr_conn_send_then, (sfr_conn *, sfr_buf *, sfr_done *, void *), 2) \
+	X(sfr_buf *, sfr_buf_append, (sfr_buf *, sfr_buf *), 2)                    \
+	SFR__BUF_RECIPES(X)                                                        \
 	SFR__BUF_OPS(X)
 
 #define SFR__BUF_RECIPES(X)                                                            \
@@ -215,6 +216,8 @@ static inline sfr_buf *sfr__analyzer_append(sfr_buf *head, sfr_buf *tail)
 	sfr_read_file(loop, dirfd, path, buf, done, sfr__analyzer_keep(arg))
 #define sfr_send_close(loop, fd, buf, done, arg) \
 	sfr_send_close(loop, fd, buf, done, sfr__analyzer_keep(arg))
+#define sfr_conn_send_then(conn, buf, done, arg) \
+	sfr_conn_send_then(conn, buf, done, sfr__analyzer_keep(arg))
 #define sfr_conn_set_data(conn, data) sfr_conn_set_data(conn, sfr__analyzer_keep(data))
 
 #endif

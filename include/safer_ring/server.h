@@ -41,7 +41,7 @@
 #ifndef SAFER_RING_SERVER_H
 #define SAFER_RING_SERVER_H
 
-#include <safer_ring/base.h>
+#include <safer_ring/op.h>
 
 SFR_BEGIN_DECLS
 
@@ -306,6 +306,29 @@ SFR_API int sfr_conn_fd(const sfr_conn *conn);
  * @since 0.1
  */
 SFR_API int sfr_conn_send(sfr_conn *conn, sfr_buf *buf);
+
+/**
+ * Send as sfr_conn_send() does, and have the buffer back.
+ *
+ * @param buf  Given, whatever happens. Comes back through done as it was when it was given: data, len, and if it is a chain
+ *             with all its parts. Until then it counts as any other buffer that is queued.
+ * @param done Called once, never inside of this call, and before on_close: in the turn in which the last byte has been
+ *             taken by the system, or in which the connection fails. If this call returns an error it is called with
+ *             that error, in the next turn. (After a call that is made in on_close itself it comes after that.) It may
+ *             be NULL: then nobody is told, and the buffer is released.
+ * @param arg  Handed to done.
+ * @return As sfr_conn_send(). With some errors there is nobody to call done: -SFR_ETHREAD, -SFR_EFORKED, and -EOWNERDEAD if
+ *         the loop of the connection is gone: then the buffer is released. And -ENOMEM: buf is NULL or not yours, so that
+ *         it has no memory set aside to remember done in, and there was none.
+ * @par Result
+ *      Bytes sent: all of the buffer or chain. -ECANCELED after sfr_conn_close(), sfr_conn_reset(),
+ *      sfr_server_close() or sfr_loop_drain(), though some of its bytes may have been sent; or the error by
+ *      which the connection ends, or that this call has returned. If buf was NULL or not yours, the buffer is NULL.
+ *      Of one that is empty: 0, when all that was sent before it has been.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_conn_send_then(sfr_conn *conn, sfr_buf *buf, sfr_done *done, void *arg);
 
 /**
  * Finish sending: when the queue is empty the peer is told so. Receiving goes on until it finishes too.

@@ -83,18 +83,27 @@ static void conn_closed(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 	struct sfr__net *net = conn->net;
 	struct sfr__server *server = conn->terms->server;
 
-	(void)loop;
 	(void)result; /* the descriptor is gone in any case */
 	(void)buf;
 	sfr__conn_move(conn, SFR__CONN_CLOSED, sfr_errname(conn->reason));
 	conn->fd = -1; /* the number may be somebody else's already */
 	conn->other = 0;
+	sfr__sent_tell(&net->unsent, loop);
 	sfr__tally_end(conn->terms->tally, conn->reason);
 	if (conn->handlers->on_close)
 		conn->handlers->on_close(sfr__conn_handle(conn), conn->reason, conn->arg);
 	conn_free(conn);
 	if (server)
 		net->conn_closed(server);
+}
+
+/* Nothing more is sent. Who is to be told of what waits is told of what is in flight first. */
+static void conn_drop_queue(struct sfr__conn *conn)
+{
+	if (conn->send)
+		sfr__send_queue_thin(&conn->queue);
+	else
+		sfr__send_queue_clear(&conn->queue, conn->reason, &conn->net->unsent);
 }
 
 void sfr__conn_close(struct sfr__conn *conn, int reason)
@@ -114,7 +123,7 @@ void sfr__conn_close(struct sfr__conn *conn, int reason)
 	sfr__conn_move(conn, SFR__CONN_CLOSING, sfr_errname(conn->reason));
 	sfr__ticket_cancel(loop, conn->recv); /* a ticket that is 0 or stale has nothing to end */
 	sfr__ticket_cancel(loop, conn->send);
-	sfr__send_queue_clear(&conn->queue);
+	conn_drop_queue(conn);
 	sfr__conn_touch(conn);
 }
 
@@ -132,7 +141,7 @@ void sfr__conn_fail(struct sfr__conn *conn, int reason)
 	conn->reason = (int16_t)reason;
 	sfr__ticket_cancel(loop, conn->recv); /* what it has received already it still delivers */
 	sfr__ticket_cancel(loop, conn->send);
-	sfr__send_queue_clear(&conn->queue);
+	conn_drop_queue(conn);
 	sfr__conn_touch(conn);
 }
 

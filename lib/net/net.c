@@ -29,7 +29,7 @@ static void conn_settle_closing(struct sfr__conn *conn)
  * not busy. What its on_data began may show in the turn after it. */
 static void conn_settle_end(struct sfr__conn *conn)
 {
-	if (conn->handlers->on_end || conn->holds || conn->send)
+	if (conn->handlers->on_end || conn->holds || conn->send || conn->queue.head)
 		return;
 	if ((uint32_t)conn->net->loop->stats.turns - conn->data_turn > 1)
 		conn->local_finished = true;
@@ -57,7 +57,7 @@ static void conn_settle_open(struct sfr__conn *conn)
 		return;
 	if (sfr__unlikely(conn->peer_finished && !conn->local_finished))
 		conn_settle_end(conn);
-	sent = !conn->send;
+	sent = !conn->send && !conn->queue.head;
 	if (sent && conn->peer_finished && conn->local_finished && !conn->other) {
 		sfr__conn_close(conn, 0);
 		conn_settle_closing(conn);
@@ -140,6 +140,8 @@ static bool net_flush(struct sfr__resident *resident)
 	struct sfr__net *net = net_of(resident);
 	struct sfr__hook dirty;
 
+	if (sfr__unlikely(!sfr__sent_is_empty(&net->unsent)))
+		sfr__sent_tell(&net->unsent, net->loop);
 	sfr__servers_flush(net);
 	sfr__relief_turn(net);
 	if (!sfr__list_empty(&net->dirty))
@@ -152,14 +154,15 @@ static bool net_flush(struct sfr__resident *resident)
 		conn_settle(conn);
 	}
 	sfr__relief_wait(net);
-	return !sfr__list_empty(&net->dirty);
+	return !sfr__list_empty(&net->dirty) || !sfr__sent_is_empty(&net->unsent);
 }
 
 static bool net_gathered(const struct sfr__resident *resident)
 {
 	const struct sfr__net *net = net_of(resident);
 
-	return !sfr__list_empty(&net->dirty) || sfr__servers_wait(net);
+	return !sfr__list_empty(&net->dirty) || !sfr__sent_is_empty(&net->unsent) ||
+	       sfr__servers_wait(net);
 }
 
 static bool net_waits(const struct sfr__resident *resident)
@@ -179,7 +182,9 @@ static void net_drain(struct sfr__resident *resident)
 
 static bool net_busy(const struct sfr__resident *resident)
 {
-	return !sfr__list_empty(&net_of(resident)->conns);
+	const struct sfr__net *net = net_of(resident);
+
+	return !sfr__list_empty(&net->conns) || !sfr__sent_is_empty(&net->unsent);
 }
 
 static void net_free(struct sfr__resident *resident)

@@ -7,6 +7,7 @@
 
 #include "loop/loop.h"
 #include "net/relief.h"
+#include "net/sent.h"
 #include "net/terms.h"
 #include <safer_ring/server.h>
 
@@ -27,6 +28,8 @@ struct sfr__net {
 	void (*conn_closed)(struct sfr__server *server);
 	uint64_t now_ns; /* when sends of this turn began */
 	size_t conn_count;
+	struct sfr__sent sent;   /* empty but while a completion is dealt with */
+	struct sfr__sent unsent; /* failed: see net/sent.h */
 	struct sfr__relief relief;
 };
 

@@ -44,7 +44,7 @@ void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain)
 	while (chain) {
 		sfr_buf *next = chain->next;
 
-		if (sfr__likely(sfr__buf_len(chain) > 0))
+		if (sfr__likely(sfr__buf_len(chain) > 0 || sfr__buf(chain)->note))
 			push_one(queue, chain);
 		else
 			sfr__buf_drop(chain);
@@ -63,50 +63,84 @@ sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count)
 	return chain;
 }
 
+static void uncount(struct sfr__send_queue *queue, const sfr_buf *buf)
+{
+	sfr__invariant(queue->bytes >= sfr__buf_len(buf));
+	queue->bytes -= sfr__buf_len(buf);
+	sfr__invariant(queue->memory >= sfr__buf_memory(sfr__buf(buf)));
+	queue->memory -= sfr__buf_memory(sfr__buf(buf));
+	sfr__invariant(queue->pool_memory >= pool_memory(sfr__buf(buf)));
+	queue->pool_memory -= pool_memory(sfr__buf(buf));
+}
+
+static __attribute__((noinline)) void noted_pop(sfr_buf *buf, int err, struct sfr__sent *sent)
+{
+	sfr_buf *chain = sfr__note_join(buf, err);
+
+	if (chain)
+		sfr__sent_add(sent, chain, buf);
+}
+
 /* The first of a chain goes; returns the rest. */
-static sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain)
+static inline sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain, int err,
+				 struct sfr__sent *sent)
 {
 	sfr_buf *rest = chain->next;
 
-	sfr__invariant(queue->bytes >= sfr__buf_len(chain));
-	queue->bytes -= sfr__buf_len(chain);
-	sfr__invariant(queue->memory >= sfr__buf_memory(sfr__buf(chain)));
-	queue->memory -= sfr__buf_memory(sfr__buf(chain));
-	sfr__invariant(queue->pool_memory >= pool_memory(sfr__buf(chain)));
-	queue->pool_memory -= pool_memory(sfr__buf(chain));
-	sfr__buf_drop(chain);
+	uncount(queue, chain);
+	if (sfr__unlikely(sfr__buf(chain)->note))
+		noted_pop(chain, err, sent);
+	else
+		sfr__buf_drop(chain);
 	return rest;
 }
 
-void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t sent)
+void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t count,
+			  struct sfr__sent *sent)
 {
 	sfr_buf *last;
 
-	while (chain && sent >= sfr__buf_len(chain)) {
-		sent -= sfr__buf_len(chain);
-		chain = chain_pop(queue, chain);
+	while (chain && count >= sfr__buf_len(chain)) {
+		count -= sfr__buf_len(chain);
+		chain = chain_pop(queue, chain, 0, sent);
 	}
 	if (!chain)
 		return;
-	sfr__buf_advance(chain, (uint32_t)sent);
-	sfr__invariant(queue->bytes >= sent);
-	queue->bytes -= sent;
-	for (last = chain; last->next;)
-		last = last->next;
+	sfr__buf_advance(chain, (uint32_t)count);
+	sfr__invariant(queue->bytes >= count);
+	queue->bytes -= count;
+	last = sfr__chain_last(chain);
 	last->next = queue->head;
 	if (!queue->head)
 		queue->tail = last;
 	queue->head = chain;
 }
 
-void sfr__send_queue_drop(struct sfr__send_queue *queue, sfr_buf *chain)
+void sfr__send_queue_skip(struct sfr__send_queue *queue, struct sfr__sent *sent)
 {
-	while (chain)
-		chain = chain_pop(queue, chain);
+	while (queue->head && !sfr__buf_len(queue->head))
+		queue->head = chain_pop(queue, queue->head, 0, sent);
 }
 
-void sfr__send_queue_clear(struct sfr__send_queue *queue)
+void sfr__send_queue_clear(struct sfr__send_queue *queue, int err, struct sfr__sent *sent)
 {
-	sfr__send_queue_drop(queue, queue->head);
+	while (queue->head)
+		queue->head = chain_pop(queue, queue->head, err, sent);
+}
+
+void sfr__send_queue_thin(struct sfr__send_queue *queue)
+{
+	sfr_buf *rest = queue->head;
+
 	queue->head = NULL;
+	while (rest) {
+		sfr_buf *buf = rest;
+
+		rest = buf->next;
+		uncount(queue, buf);
+		if (sfr__buf(buf)->note)
+			push_one(queue, buf);
+		else
+			sfr__buf_drop(buf);
+	}
 }

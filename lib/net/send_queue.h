@@ -8,7 +8,7 @@
 #ifndef SFR_LIB_NET_SEND_QUEUE_H
 #define SFR_LIB_NET_SEND_QUEUE_H
 
-#include <safer_ring/buffer.h>
+#include "net/sent.h"
 
 struct sfr__send_queue {
 	sfr_buf *head, *tail; /* those that wait; GIVEN */
@@ -17,7 +17,7 @@ struct sfr__send_queue {
 	uint64_t pool_memory; /* the part of it that the loop has a limit for */
 };
 
-/* All parts of a chain; what is empty is dropped. */
+/* All parts of a chain; what is empty is dropped, but for chains with a note, which come back whole. */
 void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain);
 
 /* Memory of what waits, from a buffer on, that the loop has a limit for and nobody else keeps. */
@@ -26,11 +26,18 @@ uint64_t sfr__send_queue_own(const sfr_buf *from);
 /* Take a chain of at most `count` off the front, to be sent. Its bytes still count. */
 sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count);
 
-/* Of a chain that was taken, `sent` bytes are gone: drop those, put the rest back at the front. */
-void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t sent);
+/* Of a chain that was taken, `count` bytes are gone: drop those, put the rest back at the front. What has a note goes to
+ * `sent`. */
+void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t count,
+			  struct sfr__sent *sent);
 
-/* Drop a chain that was taken, or all that waits. */
-void sfr__send_queue_drop(struct sfr__send_queue *queue, sfr_buf *chain);
-void sfr__send_queue_clear(struct sfr__send_queue *queue);
+/* What is empty at the front is done with: there would be nothing to send. */
+void sfr__send_queue_skip(struct sfr__send_queue *queue, struct sfr__sent *sent);
+
+/* Drop all that waits. What has a note goes to `sent`, with an error. */
+void sfr__send_queue_clear(struct sfr__send_queue *queue, int err, struct sfr__sent *sent);
+
+/* The same, but what has a note stays: what is in flight is in front of it. */
+void sfr__send_queue_thin(struct sfr__send_queue *queue);
 
 #endif

@@ -435,6 +435,7 @@ ANSWERS(dial_with, IN, "tcp://127.0.0.1:1", NULL, &nothing, NULL, NULL)
 ANSWERS(serve_fd, IN, FD, &nothing, NULL, NULL)
 ANSWERS(conn_adopt, IN, FD, &nothing, NULL, NULL)
 ANSWERS(conn_send, caller->conn, BUF)
+ANSWERS(conn_send_then, caller->conn, BUF, record, &other)
 DOES(conn_shutdown, caller->conn)
 DOES(conn_close, caller->conn)
 DOES(conn_pause, caller->conn)
@@ -592,6 +593,7 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(REFUSED, serve_fd),
 			     ROW(REFUSED, conn_adopt),
 			     ROW(REFUSED, conn_send),
+			     ROW(REFUSED, conn_send_then),
 			     ROW(SILENT, conn_shutdown),
 			     ROW(SILENT, conn_close),
 			     ROW(SILENT, conn_pause),

@@ -45,7 +45,8 @@ static bool takes_op(const struct call *call)
 
 static bool is_refusal(int answer)
 {
-	return answer == SFR_ESTALE || answer == SFR_ETHREAD || answer == SFR_EFORKED;
+	return answer == SFR_ESTALE || answer == SFR_ETHREAD || answer == SFR_EFORKED ||
+	       answer == EOWNERDEAD;
 }
 
 /* In the words of the table. */
@@ -64,7 +65,7 @@ static const char *answer_of(const struct call *call, struct caller *caller)
 	if (is_refusal(answer)) {
 		if (answer == SFR_ESTALE && log_lines)
 			return "reported";
-		ck_assert_int_eq(log_lines, answer != SFR_ESTALE);
+		ck_assert_int_eq(log_lines, answer != SFR_ESTALE && answer != EOWNERDEAD);
 		snprintf(text, sizeof(text), "`-%s`", sfr_errname(answer));
 		return text;
 	}
