@@ -152,6 +152,9 @@ void sfr_pool_stats(const sfr_pool *pool, sfr_pool_info *out)
 	X(int, sfr_conn_send, (sfr_conn * conn, sfr_buf * buf), -ENOSYS)                           \
 	X(int, sfr_conn_send_then, (sfr_conn * conn, sfr_buf * buf, sfr_done * done, void *arg),   \
 	  -ENOSYS)                                                                                 \
+	X(int, sfr_conn_send_file,                                                                 \
+	  (sfr_conn * conn, int fd, uint64_t off, uint64_t len, sfr_sent *done, void *arg),        \
+	  -ENOSYS)                                                                                 \
 	X(int, sfr_conn_peer, (const sfr_conn *conn, char *out, size_t size), -ENOSYS)             \
 	X(int, sfr_conn_local, (const sfr_conn *conn, char *out, size_t size), -ENOSYS)            \
 	X(bool, sfr_conn_is_full, (const sfr_conn *conn), false)                                   \

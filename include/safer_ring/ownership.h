@@ -218,6 +218,8 @@ static inline sfr_buf *sfr__analyzer_append(sfr_buf *head, sfr_buf *tail)
 	sfr_send_close(loop, fd, buf, done, sfr__analyzer_keep(arg))
 #define sfr_conn_send_then(conn, buf, done, arg) \
 	sfr_conn_send_then(conn, buf, done, sfr__analyzer_keep(arg))
+#define sfr_conn_send_file(conn, fd, off, len, done, arg) \
+	sfr_conn_send_file(conn, fd, off, len, done, sfr__analyzer_keep(arg))
 #define sfr_conn_set_data(conn, data) sfr_conn_set_data(conn, sfr__analyzer_keep(data))
 
 #endif

@@ -331,6 +331,42 @@ SFR_API int sfr_conn_send(sfr_conn *conn, sfr_buf *buf);
 SFR_API int sfr_conn_send_then(sfr_conn *conn, sfr_buf *buf, sfr_done *done, void *arg);
 
 /**
+ * What became of a file that was sent.
+ *
+ * @param result 0: all of it is sent. Else an error; see sfr_conn_send_file().
+ * @param sent   Bytes of it that were taken by the system, or a few less if the connection has failed.
+ */
+typedef void sfr_sent(sfr_conn *conn, int result, uint64_t sent, void *arg);
+
+/**
+ * Send bytes of a file after all that was sent before, and before all that is sent later. They are not read at once but
+ * piece by piece, as the peer takes them; waiting for the disk never blocks the loop. For the high-water mark a file counts
+ * as 64 KiB, or its length if that is less; sfr_conn_queued() does not count it.
+ *
+ * @param fd   A regular file or block device, open for reading; its position is neither used nor changed. Lent until
+ *             done is called: keep it open, and what it contains as it is.
+ * @param off  Where to begin, in bytes.
+ * @param len  How many bytes; 0 is allowed.
+ * @param done Called once, never inside of this call, and before on_close, if this call returns 0. What is queued behind
+ *             the file waits until it has returned, so it may close or reset the connection instead. May be NULL.
+ * @param arg  Handed to done.
+ * @return 0; then done will be called. Else it will not, and the connection is as it was: -EPIPE after
+ *         sfr_conn_shutdown(); -ECANCELED if the connection is closing already, or a send has failed; -EBADF,
+ *         also if fd is not open for reading; -EISDIR; -ESPIPE for a pipe or socket, -EINVAL for what is no file
+ *         either, and if off and len are too large; -ENOMEM; -SFR_ESTALE, -SFR_ETHREAD, -SFR_EFORKED.
+ * @par Result
+ *      0; -ENODATA: the file ended before off + len; -EIO and the like if it cannot be read: then the connection goes
+ *      on with what is behind the file, unless done ends it. -SFR_EPOOLEMPTY: there is neither a worker nor a buffer to
+ *      send it with; the same. -ECANCELED after sfr_conn_close(), sfr_conn_reset(), sfr_server_close() or
+ *      sfr_loop_drain(), or the error by which the connection ends.
+ * @note SO_SNDTIMEO of the connection's socket is set.
+ * @thread The loop's.
+ * @since 0.1
+ */
+SFR_API int sfr_conn_send_file(sfr_conn *conn, int fd, uint64_t off, uint64_t len, sfr_sent *done,
+			       void *arg);
+
+/**
  * Finish sending: when the queue is empty the peer is told so. Receiving goes on until it finishes too.
  * @since 0.1
  */

@@ -25,6 +25,7 @@ enum sfr__buf_note {
 	SFR__NOTE_PART,  /* with the buffers behind it, up to the next one that is LAST */
 	SFR__NOTE_LAST,  /* the end of such a chain, or all of it */
 	SFR__NOTE_GHOST, /* the same, but there is no buffer to get back: it only carries the note */
+	SFR__NOTE_FILE,  /* the same, and it stands for a file: see net/send_file.h */
 };
 
 /*

@@ -3,6 +3,7 @@
  * Sending: what is given to a connection, the one send that is in flight, and what follows when it fails.
  */
 #include "net/send.h"
+#include "net/send_file.h"
 #include "op/build.h"
 #include "op/cancel.h"
 #include "op/start.h"
@@ -15,14 +16,18 @@ static void conn_choke(struct sfr__conn *conn)
 	conn->choked = conn->choked || conn->queue.memory > sfr__conn_settings(conn)->high_water;
 }
 
-/* The queue fell: below the low-water mark receiving goes on. */
-static void conn_unchoke(struct sfr__conn *conn)
+static __attribute__((noinline)) void conn_drain(struct sfr__conn *conn)
 {
-	if (!conn->choked || conn->queue.memory > sfr__conn_settings(conn)->low_water)
-		return;
 	conn->choked = false;
 	if (conn->handlers->on_drain)
 		conn->handlers->on_drain(sfr__conn_handle(conn), conn->arg);
+}
+
+/* The queue fell: below the low-water mark receiving goes on. */
+static inline void conn_unchoke(struct sfr__conn *conn)
+{
+	if (conn->choked && conn->queue.memory <= sfr__conn_settings(conn)->low_water)
+		conn_drain(conn);
 }
 
 /*
@@ -33,8 +38,8 @@ uint64_t sfr__conn_waited(const struct sfr__conn *conn, uint64_t now_ns)
 {
 	uint32_t ticks = (uint32_t)(now_ns >> SFR__CONN_TICK_SHIFT) - conn->sent_at;
 
-	if (conn->state != SFR__CONN_OPEN || !conn->send || conn->asked || ticks > INT32_MAX ||
-	    !conn->queue.pool_memory)
+	if (conn->state != SFR__CONN_OPEN || !conn->send || conn->at_disk || conn->asked ||
+	    ticks > INT32_MAX || !conn->queue.pool_memory)
 		return 0; /* it may have begun after `now_ns` */
 	return (uint64_t)ticks << SFR__CONN_TICK_SHIFT;
 }
@@ -47,7 +52,7 @@ void sfr__conn_ask(struct sfr__conn *conn)
 }
 
 /* How far did it get? Nowhere: it is ended, if there still is no room. */
-static int conn_answered(struct sfr__conn *conn, int result)
+int sfr__conn_answered(struct sfr__conn *conn, int result)
 {
 	sfr_loop *loop = sfr__conn_loop(conn);
 
@@ -76,7 +81,7 @@ static void conn_end_slow(struct sfr__conn *conn)
  */
 
 /* It failed, or the connection has ended meanwhile. */
-static void conn_send_failed(struct sfr__conn *conn, int result)
+void sfr__conn_send_failed(struct sfr__conn *conn, int result)
 {
 	if (result == -SFR_ESLOW)
 		conn_end_slow(conn);
@@ -85,10 +90,11 @@ static void conn_send_failed(struct sfr__conn *conn, int result)
 	sfr__send_queue_clear(&conn->queue, conn->reason, &conn->net->unsent);
 }
 
-/* Tell of what was sent, which may end the connection. */
-static __attribute__((noinline)) void conn_tell(struct sfr__conn *conn)
+void sfr__conn_tell_sent(struct sfr__conn *conn)
 {
 	sfr__sent_tell(&conn->net->sent, sfr__conn_loop(conn));
+	if (conn->state == SFR__CONN_OPEN)
+		conn_unchoke(conn);
 }
 
 static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
@@ -100,16 +106,16 @@ static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 	if (sfr__likely(result > 0))
 		conn->terms->tally->sent += (uint32_t)result;
 	if (sfr__unlikely(conn->asked))
-		result = conn_answered(conn, result);
+		result = sfr__conn_answered(conn, result);
 	else if (result == 0)
 		result = -EPIPE; /* a stream that takes nothing has no reader */
 	sfr__send_queue_sent(&conn->queue, chain, result > 0 ? (uint64_t)result : 0,
 			     &conn->net->sent);
 	if (sfr__unlikely(conn->state != SFR__CONN_OPEN || result < 0))
-		conn_send_failed(conn, result);
+		sfr__conn_send_failed(conn, result);
 	if (sfr__unlikely(!sfr__sent_is_empty(&conn->net->sent)))
-		conn_tell(conn);
-	if (sfr__likely(conn->state == SFR__CONN_OPEN))
+		sfr__conn_tell_sent(conn);
+	else if (sfr__likely(conn->state == SFR__CONN_OPEN))
 		conn_unchoke(conn);
 	sfr__conn_touch(conn);
 }
@@ -118,7 +124,7 @@ static void conn_sent(sfr_loop *loop, int result, sfr_buf *chain, void *arg)
 static __attribute__((noinline)) void conn_skip(struct sfr__conn *conn)
 {
 	sfr__send_queue_skip(&conn->queue, &conn->net->sent);
-	conn_tell(conn);
+	sfr__conn_tell_sent(conn);
 	sfr__conn_touch(conn);
 }
 
@@ -128,7 +134,10 @@ void sfr__conn_send_queued(struct sfr__conn *conn)
 	sfr_op *op;
 
 	if (sfr__unlikely(!sfr__buf_len(conn->queue.head))) {
-		conn_skip(conn);
+		if (sfr__buf(conn->queue.head)->note == SFR__NOTE_FILE)
+			sfr__conn_send_file(conn);
+		else
+			conn_skip(conn);
 		return;
 	}
 	chain = sfr__send_queue_take(&conn->queue, SFR__GATHER_MAX);
@@ -144,7 +153,7 @@ void sfr__conn_send_queued(struct sfr__conn *conn)
 		sfr__conn_fail(conn, -ENOMEM);
 		return;
 	}
-	conn->sent_at = (uint32_t)(conn->net->now_ns >> SFR__CONN_TICK_SHIFT);
+	sfr__conn_clock(conn);
 	conn->send = sfr__op_submit(op, conn_sent, conn);
 }
 
@@ -184,6 +193,11 @@ static inline void conn_push(struct sfr__conn *conn, sfr_buf *buf)
 	sfr__send_queue_push(&conn->queue, buf);
 	conn_choke(conn);
 	sfr__conn_touch(conn);
+}
+
+void sfr__conn_push(struct sfr__conn *conn, sfr_buf *buf)
+{
+	conn_push(conn, buf);
 }
 
 /* Give a buffer to the connection's loop. */
@@ -275,5 +289,5 @@ int sfr_conn_send_then(sfr_conn *handle, sfr_buf *buf, sfr_done *done, void *arg
 
 	if (sfr__unlikely(!conn))
 		return stale_send_then(handle, buf, done, arg);
-	return done ? conn_send_then(conn, buf, done, arg) : conn_send(conn, buf);
+	return done ? conn_send_then(conn, buf, done, arg) : sfr_conn_send(handle, buf);
 }

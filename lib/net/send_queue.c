@@ -26,7 +26,14 @@ uint64_t sfr__send_queue_own(const sfr_buf *from)
 	return own;
 }
 
-static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
+static inline void count(struct sfr__send_queue *queue, const sfr_buf *buf)
+{
+	queue->bytes += sfr__buf_len(buf);
+	queue->memory += sfr__buf_memory(sfr__buf(buf));
+	queue->pool_memory += pool_memory(sfr__buf(buf));
+}
+
+static inline void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
 {
 	buf->next = NULL;
 	if (queue->head)
@@ -34,9 +41,21 @@ static void push_one(struct sfr__send_queue *queue, sfr_buf *buf)
 	else
 		queue->head = buf;
 	queue->tail = buf;
-	queue->bytes += sfr__buf_len(buf);
-	queue->memory += sfr__buf_memory(sfr__buf(buf));
-	queue->pool_memory += pool_memory(sfr__buf(buf));
+	count(queue, buf);
+}
+
+void sfr__send_queue_push_front(struct sfr__send_queue *queue, sfr_buf *buf)
+{
+	buf->next = queue->head;
+	if (!queue->head)
+		queue->tail = buf;
+	queue->head = buf;
+	count(queue, buf);
+}
+
+static inline bool is_file(const sfr_buf *buf)
+{
+	return sfr__unlikely(sfr__buf(buf)->note == SFR__NOTE_FILE);
 }
 
 void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain)
@@ -52,18 +71,18 @@ void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain)
 	}
 }
 
-sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count)
+sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned max)
 {
 	sfr_buf *chain = queue->head, *last = chain;
 
-	while (--count && last->next)
+	while (--max && last->next && !is_file(last->next))
 		last = last->next;
 	queue->head = last->next;
 	last->next = NULL;
 	return chain;
 }
 
-static void uncount(struct sfr__send_queue *queue, const sfr_buf *buf)
+static inline void uncount(struct sfr__send_queue *queue, const sfr_buf *buf)
 {
 	sfr__invariant(queue->bytes >= sfr__buf_len(buf));
 	queue->bytes -= sfr__buf_len(buf);
@@ -95,20 +114,20 @@ static inline sfr_buf *chain_pop(struct sfr__send_queue *queue, sfr_buf *chain, 
 	return rest;
 }
 
-void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t count,
+void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t done,
 			  struct sfr__sent *sent)
 {
 	sfr_buf *last;
 
-	while (chain && count >= sfr__buf_len(chain)) {
-		count -= sfr__buf_len(chain);
+	while (chain && done >= sfr__buf_len(chain)) {
+		done -= sfr__buf_len(chain);
 		chain = chain_pop(queue, chain, 0, sent);
 	}
 	if (!chain)
 		return;
-	sfr__buf_advance(chain, (uint32_t)count);
-	sfr__invariant(queue->bytes >= count);
-	queue->bytes -= count;
+	sfr__buf_advance(chain, (uint32_t)done);
+	sfr__invariant(queue->bytes >= done);
+	queue->bytes -= done;
 	last = sfr__chain_last(chain);
 	last->next = queue->head;
 	if (!queue->head)
@@ -116,9 +135,14 @@ void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_
 	queue->head = chain;
 }
 
+void sfr__send_queue_end_first(struct sfr__send_queue *queue, int err, struct sfr__sent *sent)
+{
+	queue->head = chain_pop(queue, queue->head, err, sent);
+}
+
 void sfr__send_queue_skip(struct sfr__send_queue *queue, struct sfr__sent *sent)
 {
-	while (queue->head && !sfr__buf_len(queue->head))
+	while (queue->head && !sfr__buf_len(queue->head) && !is_file(queue->head))
 		queue->head = chain_pop(queue, queue->head, 0, sent);
 }
 

@@ -23,15 +23,21 @@ void sfr__send_queue_push(struct sfr__send_queue *queue, sfr_buf *chain);
 /* Memory of what waits, from a buffer on, that the loop has a limit for and nobody else keeps. */
 uint64_t sfr__send_queue_own(const sfr_buf *from);
 
-/* Take a chain of at most `count` off the front, to be sent. Its bytes still count. */
-sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned count);
+/* One buffer, in front of all others. */
+void sfr__send_queue_push_front(struct sfr__send_queue *queue, sfr_buf *buf);
 
-/* Of a chain that was taken, `count` bytes are gone: drop those, put the rest back at the front. What has a note goes to
+/* Take a chain of at most `max`, and up to the next file, off the front, to be sent. Its bytes still count. */
+sfr_buf *sfr__send_queue_take(struct sfr__send_queue *queue, unsigned max);
+
+/* Of a chain that was taken, `done` bytes are gone: drop those, put the rest back at the front. What has a note goes to
  * `sent`. */
-void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t count,
+void sfr__send_queue_sent(struct sfr__send_queue *queue, sfr_buf *chain, uint64_t done,
 			  struct sfr__sent *sent);
 
-/* What is empty at the front is done with: there would be nothing to send. */
+/* The first one has ended: `err` is 0 or what became of it. */
+void sfr__send_queue_end_first(struct sfr__send_queue *queue, int err, struct sfr__sent *sent);
+
+/* What is empty at the front, and no file, is done with: there would be nothing to send. */
 void sfr__send_queue_skip(struct sfr__send_queue *queue, struct sfr__sent *sent);
 
 /* Drop all that waits. What has a note goes to `sent`, with an error. */

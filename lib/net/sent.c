@@ -34,19 +34,19 @@ int sfr__sent_add_ghost(struct sfr__sent *sent, sfr_loop *loop, sfr_done *done, 
 static void tell_first(struct sfr__sent *sent, sfr_loop *loop)
 {
 	sfr_buf *chain = sent->head;
-	bool is_ghost = sfr__buf(chain)->note == SFR__NOTE_GHOST;
+	bool is_ghost = sfr__buf(chain)->note >= SFR__NOTE_GHOST;
 	struct sfr__note note;
 
 	sent->head = sfr__note_take(chain, &note);
 	sent->count--;
-	if (is_ghost) {
-		sfr__buf_drop(chain);
-		chain = NULL;
-	} else {
-		sfr__buf_return(chain, sfr__buf_len(chain));
-	}
 	loop->called++;
-	note.done(loop, note.result, chain, note.arg);
+	if (sfr__likely(!is_ghost)) {
+		sfr__buf_return(chain, sfr__buf_len(chain));
+		note.done(loop, note.result, chain, note.arg);
+		return;
+	}
+	note.done(loop, note.result, NULL, note.arg);
+	sfr__buf_drop(chain);
 }
 
 /* No more than there are now: those who are told may bring about others. They may also have the rest told meanwhile. */

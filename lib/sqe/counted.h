@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -63,6 +64,7 @@ extern _Thread_local uint64_t sfr__calls;
 #define recv(...)          SFR__COUNTED(recv(__VA_ARGS__))
 #define recvmsg(...)       SFR__COUNTED(recvmsg(__VA_ARGS__))
 #define send(...)          SFR__COUNTED(send(__VA_ARGS__))
+#define sendfile(...)      SFR__COUNTED(sendfile(__VA_ARGS__))
 #define sendmsg(...)       SFR__COUNTED(sendmsg(__VA_ARGS__))
 #define setsockopt(...)    SFR__COUNTED(setsockopt(__VA_ARGS__))
 #define shutdown(...)      SFR__COUNTED(shutdown(__VA_ARGS__))

@@ -134,6 +134,16 @@ static int fd_take(const struct sfr__system *system, int fd, int flags)
 	return sfr__result_of(fcntl(fd, F_SETFD, FD_CLOEXEC));
 }
 
+static int64_t file_send(const struct sfr__system *system, int out, int fd, uint64_t off,
+			 size_t size)
+{
+	off_t at = (off_t)off;
+	ssize_t sent = sendfile(out, fd, &at, size);
+
+	(void)system;
+	return sent < 0 ? -errno : sent;
+}
+
 static int fd_close(const struct sfr__system *system, int fd)
 {
 	(void)system;
@@ -178,6 +188,7 @@ const struct sfr__system sfr__plain_system = {
 	.fd_copy = fd_copy,
 	.fd_take = fd_take,
 	.fd_close = fd_close,
+	.file_send = file_send,
 	.path_stat = path_stat,
 	.path_mode = path_mode,
 	.path_unlink = path_unlink,

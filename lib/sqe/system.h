@@ -48,6 +48,9 @@ struct sfr__system {
 	/* It was somebody else's: from now on it is O_CLOEXEC, and has these flags of F_SETFL besides its own. */
 	int (*fd_take)(const struct sfr__system *system, int fd, int flags);
 	int (*fd_close)(const struct sfr__system *system, int fd);
+	/* Send bytes of a file to a socket: how many. It may take long, and raise SIGPIPE: for a thread that blocks that. */
+	int64_t (*file_send)(const struct sfr__system *system, int out, int fd, uint64_t off,
+			     size_t size);
 
 	/* What has this name, also if it is a symbolic link. */
 	int (*path_stat)(const struct sfr__system *system, const char *path, struct stat *out);

@@ -436,6 +436,7 @@ ANSWERS(serve_fd, IN, FD, &nothing, NULL, NULL)
 ANSWERS(conn_adopt, IN, FD, &nothing, NULL, NULL)
 ANSWERS(conn_send, caller->conn, BUF)
 ANSWERS(conn_send_then, caller->conn, BUF, record, &other)
+ANSWERS(conn_send_file, caller->conn, FD, 0, 1, NULL, NULL)
 DOES(conn_shutdown, caller->conn)
 DOES(conn_close, caller->conn)
 DOES(conn_pause, caller->conn)
@@ -594,6 +595,7 @@ const struct call calls[] = {ROW(REFUSED, submit),
 			     ROW(REFUSED, conn_adopt),
 			     ROW(REFUSED, conn_send),
 			     ROW(REFUSED, conn_send_then),
+			     ROW(REFUSED, conn_send_file),
 			     ROW(SILENT, conn_shutdown),
 			     ROW(SILENT, conn_close),
 			     ROW(SILENT, conn_pause),
