@@ -194,6 +194,61 @@ START_TEST(a_pipe_that_pours_leaves_nobody_out)
 }
 END_TEST
 
+/*
+ * A crowd of which each has something to say whenever it is asked. An engine can be told of so many descriptors at a
+ * time, and a short completion queue has room for fewer.
+ */
+
+enum { TALKERS = 512, TURNS_EACH = 4, TURNS_MAX = TALKERS * TURNS_EACH * 8 };
+
+static struct talker {
+	int here, there;
+	int heard;
+} talkers[TALKERS];
+
+static int heard_in_all;
+
+static void heard(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	struct talker *talker = arg;
+
+	(void)loop;
+	sfr_buf_release(buf);
+	if (result <= 0)
+		return; /* the loop drains */
+	ck_assert_int_eq(send(talker->there, "!", 1, 0), 1);
+	talker->heard++;
+	heard_in_all++;
+}
+
+static int talkers_left_out(void)
+{
+	int i, left = 0;
+
+	for (i = 0; i < TALKERS; i++)
+		left += talkers[i].heard < TURNS_EACH;
+	return left;
+}
+
+START_TEST(of_a_crowd_that_always_talks_each_is_heard)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+	int i;
+
+	heard_in_all = 0;
+	for (i = 0; i < TALKERS; i++) {
+		talkers[i] = (struct talker){0};
+		pair_of_unix_sockets(&talkers[i].here, &talkers[i].there);
+		sfr_submit(sfr_recv_multi(loop, talkers[i].here), heard, &talkers[i]);
+		ck_assert_int_eq(send(talkers[i].there, "!", 1, 0), 1);
+	}
+	while (talkers_left_out() && heard_in_all < TURNS_MAX)
+		ck_assert_int_ge(sfr_loop_step(loop, 1000000), 0);
+	ck_assert_msg(!talkers_left_out(), "%d of %d are left out, of %d that were heard",
+		      talkers_left_out(), TALKERS, heard_in_all);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fairness");
@@ -203,5 +258,7 @@ int main(void)
 	world_test(tc, a_stream_that_pours_and_is_echoed_leaves_nobody_out);
 	world_test(tc, datagrams_that_pour_leave_nobody_out);
 	world_test(tc, a_pipe_that_pours_leaves_nobody_out);
+	tc = world_case(suite, "a crowd");
+	world_test(tc, of_a_crowd_that_always_talks_each_is_heard);
 	return world_run(suite);
 }

@@ -35,9 +35,8 @@ struct epoll {
 	bool done_watched;             /* epoll tells of it */
 	bool no_pwait2;                /* this kernel, or emulator, sleeps in milliseconds */
 	unsigned skipped;              /* enters since epoll was last asked */
-	int first;                     /* the event that the next look begins with */
 	_Atomic uint64_t worker_calls; /* system calls of workers, since they were last added up */
-	int events_count;              /* seen, and not dealt with */
+	int events_count, next;        /* what epoll told; from the next one on, not dealt with */
 	struct epoll_event events[EVENTS_MAX];
 };
 
@@ -376,27 +375,47 @@ static void event_handle(struct epoll *epoll, const struct epoll_event *event)
 		sfr__watch_ready(&epoll->watches, (int)event->data.u64, event->events);
 }
 
+static bool events_left(const struct epoll *epoll)
+{
+	return epoll->next < epoll->events_count;
+}
+
+/* Deal with what epoll told, as far as there is room for what comes of it. */
+static void events_handle(struct epoll *epoll)
+{
+	while (events_left(epoll) && sfr__cq_has_room(&epoll->interpreter))
+		event_handle(epoll, &epoll->events[epoll->next++]);
+}
+
+/* Ask epoll. 0, also when interrupted; -errno. */
+static int events_ask(struct epoll *epoll, int64_t timeout_ns)
+{
+	int count = epoll_sleep(epoll, timeout_ns);
+
+	epoll->next = 0;
+	epoll->events_count = count > 0 ? count : 0;
+	return count < 0 && count != -EINTR ? count : 0;
+}
+
 /*
- * Find out what is ready, and deal with it. 0, also when interrupted; -errno. Epoll tells in the same order every time, and
- * the completion queue or the buffers may not do for all: the next look begins with the first that found the queue full,
- * or else with the second.
+ * Find out what is ready, and deal with it. 0, also when interrupted; -errno. A short completion queue has no room for all
+ * that epoll tells at a time. The rest waits for the next look, before epoll is asked again: epoll puts behind the others
+ * what it has told, and who was skipped would be skipped each time.
  */
 static int epoll_look(struct epoll *epoll, int64_t timeout_ns)
 {
-	int count, i, first, dealt = 0;
+	const bool left = events_left(epoll);
+	int r = 0;
 
-	if (epoll->watches.stale && !epoll->events_count)
-		set_renew(epoll);
-	count = epoll->events_count ? epoll->events_count : epoll_sleep(epoll, timeout_ns);
-	epoll->events_count = 0;
-	first = epoll->first < count ? epoll->first : 0;
-	for (i = 0; i < count; i++) {
-		dealt += sfr__cq_has_room(&epoll->interpreter);
-		event_handle(epoll, &epoll->events[(first + i) % count]);
+	events_handle(epoll);
+	if (!left || (!events_left(epoll) && !sfr__queue_ready(&epoll->interpreter.engine.queue))) {
+		if (epoll->watches.stale)
+			set_renew(epoll);
+		r = events_ask(epoll, timeout_ns);
+		events_handle(epoll);
 	}
-	epoll->first = first + (dealt < count ? dealt : 1);
 	sfr__interpreter_tick(&epoll->interpreter);
-	return count < 0 && count != -EINTR ? count : 0;
+	return r;
 }
 
 static int64_t shorter(int64_t a, int64_t b)
@@ -450,14 +469,12 @@ static int epoll_enter(struct sfr__engine *engine, bool wait, int64_t timeout_ns
 static bool epoll_pending(struct sfr__engine *engine)
 {
 	struct epoll *epoll = epoll_of(engine);
-	int count;
 
-	if (sfr__queue_ready(&engine->queue) || epoll->events_count)
+	if (sfr__queue_ready(&engine->queue) || events_left(epoll))
 		return true;
-	count = epoll_sleep(epoll, 0);
+	(void)events_ask(epoll, 0);
 	engine->syscalls++;
-	epoll->events_count = count > 0 ? count : 0;
-	return count > 0;
+	return events_left(epoll);
 }
 
 static int epoll_show(struct sfr__engine *engine, int set)
