@@ -4,6 +4,7 @@
  */
 #include "loop/kept.h"
 #include <errno.h>
+#include <liburing.h>
 #include <stdlib.h>
 
 int sfr__kept_init(struct sfr__kept *kept, uint32_t max)
@@ -40,4 +41,18 @@ void sfr__kept_push(struct sfr__kept *kept, struct sfr__kept_arrival arrival)
 {
 	sfr__invariant(kept->count < kept->max);
 	kept->arrivals[(kept->first + kept->count++) % kept->max] = arrival;
+}
+
+bool sfr__kept_has_last(const struct sfr__kept *kept, const sfr_op *op)
+{
+	uint32_t i;
+
+	for (i = 0; i < kept->count; i++) {
+		const struct sfr__kept_arrival *arrival =
+			&kept->arrivals[(kept->first + i) % kept->max];
+
+		if (arrival->op == op && !(arrival->flags & IORING_CQE_F_MORE))
+			return true;
+	}
+	return false;
 }

@@ -12,6 +12,7 @@
 
 #include "base/invariant.h"
 #include <safer_ring/base.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,9 @@ static inline uint32_t sfr__kept_allow(struct sfr__kept *kept, uint32_t ready)
 }
 
 void sfr__kept_push(struct sfr__kept *kept, struct sfr__kept_arrival arrival);
+
+/* Whether the engine is done with an op, and its last completion waits here. */
+bool sfr__kept_has_last(const struct sfr__kept *kept, const sfr_op *op);
 
 /* The one that is kept longest; NULL if none is. */
 static inline const struct sfr__kept_arrival *sfr__kept_first(const struct sfr__kept *kept)

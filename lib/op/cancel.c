@@ -173,11 +173,13 @@ void sfr__ops_cancel_all(sfr_loop *loop)
  * A request can look for an op just when it is nowhere to be found, and the op goes on waiting: a multishot op
  * between two completions, an op of a row that is about to be started, any op that was woken in vain and is on
  * its way to a worker of the kernel (seen on Linux 6.18 with ring.sqpoll). Or the op is completing. The first two
- * do not last, so the loop asks again at once; for all others less and less often.
+ * do not last, so the loop asks again at once; for all others less and less often. An op whose last completion is kept
+ * for want of memory ends with that.
  */
 void sfr__op_cancel_answered(sfr_op *op, int result)
 {
-	if (result >= 0 || !sfr__op_is_ending(op) || !sfr__list_empty(&op->hook))
+	if (result >= 0 || !sfr__op_is_ending(op) || !sfr__list_empty(&op->hook) ||
+	    sfr__unlikely(sfr__kept_has_last(&op->loop->kept, op)))
 		return;
 	if (result == -ENOENT && (sfr__op_is(op, SFR__KIND_MULTI) || op->flags & SFR__OP_IN_ROW))
 		sfr__list_append(&op->loop->cancels, &op->hook);

@@ -158,6 +158,11 @@ static bool all_arrived(void *arg)
 	return true;
 }
 
+static bool is_cancelled(void *channel)
+{
+	return ((const struct channel *)channel)->result == -ECANCELED;
+}
+
 static sfr_loop *loop_with_channels(int world, const char *more, int count)
 {
 	sfr_loop *loop;
@@ -461,6 +466,27 @@ START_TEST(a_loop_that_keeps_arrivals_can_be_drained)
 }
 END_TEST
 
+/* The loop would turn without end, as each request is answered at once. */
+START_TEST(a_receive_whose_end_is_kept_is_not_looked_for_again_and_again)
+{
+	sfr_loop *loop = loop_with_kept_arrivals(_i, TIGHT, 3500);
+	int steps, quiet = 0;
+
+	sfr_cancel(loop, channels[0].ticket);
+	for (steps = 0; steps < 100000 && quiet < 20; steps++) {
+		uint64_t before = stats_of(loop).cqes;
+
+		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+		quiet = stats_of(loop).cqes == before ? quiet + 1 : 0;
+	}
+	ck_assert_int_eq(quiet, 20);
+	mapping_fails = false;
+	kept_release_all();
+	turn_until_true(loop, is_cancelled, &channels[0]);
+	kept_release_all();
+}
+END_TEST
+
 /* The program holds nearly all memory when the first stream begins. */
 START_TEST(a_stream_has_large_blocks_once_there_is_memory_for_them)
 {
@@ -656,6 +682,7 @@ int main(void)
 	world_test(tc, arrivals_without_memory_to_describe_them_are_kept_in_order);
 	world_test(tc, while_more_are_kept_than_the_engines_queue_holds_all_else_goes_on);
 	world_test(tc, a_loop_that_keeps_arrivals_can_be_drained);
+	world_test(tc, a_receive_whose_end_is_kept_is_not_looked_for_again_and_again);
 	world_test(tc, a_stream_has_large_blocks_once_there_is_memory_for_them);
 	world_test(tc, without_memory_for_large_blocks_small_ones_do_until_there_is);
 	world_test(tc, a_stream_makes_do_with_small_buffers_while_the_large_are_kept);
