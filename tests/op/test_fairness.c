@@ -230,9 +230,8 @@ static int talkers_left_out(void)
 	return left;
 }
 
-START_TEST(of_a_crowd_that_always_talks_each_is_heard)
+static void crowd_start(sfr_loop *loop)
 {
-	sfr_loop *loop = loop_in(_i, NULL);
 	int i;
 
 	heard_in_all = 0;
@@ -242,10 +241,47 @@ START_TEST(of_a_crowd_that_always_talks_each_is_heard)
 		sfr_submit(sfr_recv_multi(loop, talkers[i].here), heard, &talkers[i]);
 		ck_assert_int_eq(send(talkers[i].there, "!", 1, 0), 1);
 	}
+}
+
+START_TEST(of_a_crowd_that_always_talks_each_is_heard)
+{
+	sfr_loop *loop = loop_in(_i, NULL);
+
+	crowd_start(loop);
 	while (talkers_left_out() && heard_in_all < TURNS_MAX)
 		ck_assert_int_ge(sfr_loop_step(loop, 1000000), 0);
 	ck_assert_msg(!talkers_left_out(), "%d of %d are left out, of %d that were heard",
 		      talkers_left_out(), TALKERS, heard_in_all);
+}
+END_TEST
+
+/* Of these more are done at once, in each turn, than there is room to tell of. */
+enum { NOPS = 100, NOPS_MAX = 1000000 };
+
+static int nops;
+
+static void nop_again(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
+{
+	(void)buf;
+	(void)arg;
+	nops++;
+	if (result == 0)
+		sfr_submit(sfr_nop(loop), nop_again, NULL);
+}
+
+START_TEST(a_crowd_is_heard_beside_what_is_done_at_once)
+{
+	sfr_loop *loop = loop_in(_i, "buffers.size=512 buffers.count=4");
+	int i;
+
+	nops = 0;
+	for (i = 0; i < NOPS; i++)
+		sfr_submit(sfr_nop(loop), nop_again, NULL);
+	crowd_start(loop);
+	while (talkers_left_out() && nops < NOPS_MAX)
+		ck_assert_int_ge(sfr_loop_step(loop, 0), 0);
+	ck_assert_msg(!talkers_left_out(), "%d of %d are left out, and %d nops were done",
+		      talkers_left_out(), TALKERS, nops);
 }
 END_TEST
 
@@ -260,5 +296,6 @@ int main(void)
 	world_test(tc, a_pipe_that_pours_leaves_nobody_out);
 	tc = world_case(suite, "a crowd");
 	world_test(tc, of_a_crowd_that_always_talks_each_is_heard);
+	world_test(tc, a_crowd_is_heard_beside_what_is_done_at_once);
 	return world_run(suite);
 }

@@ -433,7 +433,8 @@ static int epoll_turn(struct sfr__engine *engine, bool wait, int64_t timeout_ns)
 	int r;
 
 	engine->enters++;
-	if (epoll->skipped >= LOOK_AFTER && sfr__list_empty(&interpreter->late)) {
+	sfr__interpreter_post_late(interpreter);
+	if (epoll->skipped >= LOOK_AFTER && sfr__cq_has_room(interpreter)) {
 		epoll->skipped = 0;
 		(void)epoll_look(epoll, 0); /* before what is taken completes, and leaves no room */
 	}

@@ -48,7 +48,7 @@ static void request_post(struct sfr__interpreter *interpreter, struct sfr__fligh
 	sfr__list_append(&interpreter->late, &flight->hook);
 }
 
-static void late_post(struct sfr__interpreter *interpreter)
+void sfr__interpreter_post_late(struct sfr__interpreter *interpreter)
 {
 	while (!sfr__list_empty(&interpreter->late) && sfr__cq_has_room(interpreter)) {
 		struct sfr__flight *flight = sfr__container(interpreter->late.next,
@@ -443,7 +443,6 @@ bool sfr__interpreter_take(struct sfr__interpreter *interpreter)
 {
 	struct sfr__queue *queue = &interpreter->engine.queue;
 
-	late_post(interpreter);
 	if (sfr__unlikely(!sfr__cq_has_room(interpreter)))
 		return true; /* with what completes at once it would be so for ever, and nobody's turn who waits */
 	while (sfr__queue_written(queue)) {

@@ -128,7 +128,10 @@ int sfr__interpreter_init(struct sfr__interpreter *interpreter, unsigned sq_entr
 			  unsigned cq_entries);
 void sfr__interpreter_fini(struct sfr__interpreter *interpreter);
 
-/* Post what was late, and take what is written to the queue. False if memory was short for some of it. */
+/* Post what was late. If there is room for completions then, nothing is late any more. */
+void sfr__interpreter_post_late(struct sfr__interpreter *interpreter);
+
+/* Take what is written to the queue, if there is room for a completion. False if memory was short for some of it. */
 bool sfr__interpreter_take(struct sfr__interpreter *interpreter);
 
 /* Let timeouts expire. And how long until the next one may: ns, or -1. */
