@@ -50,7 +50,6 @@ struct sfr__conn {
 	bool unread_known : 1;   /* FAILED: all else has ended, and `unread` counts down */
 	bool asked : 1;          /* the send in flight is cancelled to know how far it got */
 	bool held : 1;           /* `dirty` is on the list of those that receive nothing for now */
-	bool single : 1;         /* its receive was armed for one buffer each */
 	bool at_disk : 1;        /* `send` waits for a file, and not for the peer */
 	uint16_t round;          /* of the net's relief, to which `kept` belongs */
 	int16_t reason;          /* of on_close: errors have no more than 4 digits */

@@ -84,14 +84,6 @@ static void conn_deliver_counted(struct sfr__conn *conn, int result, sfr_buf *bu
 		sfr__conn_touch(conn);
 }
 
-/* Memory is there again: the receive is armed anew, for as many buffers as there are. */
-static void conn_widen(struct sfr__conn *conn)
-{
-	conn->single = false;
-	if (conn->state == SFR__CONN_OPEN)
-		sfr__ticket_cancel(sfr__conn_loop(conn), conn->recv);
-}
-
 static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 {
 	struct sfr__conn *conn = arg;
@@ -102,8 +94,6 @@ static void conn_received(sfr_loop *loop, int result, sfr_buf *buf, void *arg)
 			conn_deliver(conn, result, buf);
 		else
 			conn_deliver_counted(conn, result, buf);
-		if (sfr__unlikely(conn->single) && !loop->pressure.on)
-			conn_widen(conn);
 		if (sfr__unlikely(conn->state == SFR__CONN_FAILED))
 			conn_heard(conn, (uint32_t)result);
 		return;
@@ -150,7 +140,6 @@ static void conn_receive(struct sfr__conn *conn)
 {
 	sfr_op *op = sfr__op_recv_stream(sfr__conn_loop(conn), conn->fd);
 
-	conn->single = sfr__conn_loop(conn)->pressure.on;
 	if (op)
 		conn->recv = sfr__op_submit(op, conn_received, conn);
 	else

@@ -326,14 +326,24 @@ static int ring_take(sfr_op *op, int result, unsigned flags, sfr_buf **buf_out)
 				   buf_out);
 }
 
+/* For how much a receive of a socket asks: while memory is short for one small buffer, else for all there is. */
+static void recv_measure(sfr_op *op)
+{
+	const sfr_loop *loop = op->loop;
+	const bool many = !loop->pressure.on &&
+			  sfr__has(loop->engine->features, SFR__FEATURE_RECV_MULTI);
+
+	op->sqe.len = loop->pressure.on ? loop->pool->slab.block_size : 0;
+	op->sqe.ioprio = many ? IORING_RECV_MULTISHOT : 0;
+}
+
 /* The engine is done with an op that got something: it goes on, in turn. */
 static void receive_again(sfr_op *op)
 {
-	struct sfr__recv_ring *recv;
-
+	if (sfr__unlikely(op->sqe.len) && op->kind == SFR__OP_RECV_MULTI)
+		recv_measure(op);
 	op->sqe.buf_group = receive_group(op);
-	recv = ring_of(op);
-	sfr__op_go_on(op, recv->rationed ? &recv->served : &op->loop->backlog);
+	sfr__op_go_on(op, ring_of(op)->rationed ? &ring_of(op)->served : &op->loop->backlog);
 }
 
 /* The ring was empty. */
@@ -486,15 +496,9 @@ static void receive_by_common(sfr_op *op)
 
 static void recv_by_ring(sfr_op *op, int fd, bool is_stream)
 {
-	sfr__features features = op->loop->engine->features;
-
-	if (sfr__unlikely(op->loop->pressure.on))
-		io_uring_prep_recv(&op->sqe, fd, NULL, op->loop->pool->slab.block_size, 0);
-	else if (sfr__has(features, SFR__FEATURE_RECV_MULTI))
-		io_uring_prep_recv_multishot(&op->sqe, fd, NULL, 0, 0);
-	else
-		io_uring_prep_recv(&op->sqe, fd, NULL, 0, 0);
-	if (!is_stream || !sfr__has(features, SFR__FEATURE_INCREMENTAL) ||
+	io_uring_prep_recv(&op->sqe, fd, NULL, 0, 0);
+	recv_measure(op);
+	if (!is_stream || !sfr__has(op->loop->engine->features, SFR__FEATURE_INCREMENTAL) ||
 	    !stream_is_open(op->loop)) {
 		receive_by_common(op);
 		op->sqe.user_data = is_stream ? MAY_MOVE : 0;

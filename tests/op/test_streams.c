@@ -587,6 +587,44 @@ START_TEST(a_stream_makes_do_with_large_blocks_while_the_small_are_kept)
 }
 END_TEST
 
+static bool has_pressure(void *loop)
+{
+	return ((sfr_loop *)loop)->pressure.on;
+}
+
+static bool has_no_pressure(void *loop)
+{
+	return !has_pressure(loop);
+}
+
+START_TEST(a_receive_that_began_while_memory_was_short_takes_much_at_once_when_there_is_some)
+{
+	sfr_loop *loop = loop_with_channels(_i, "buffers.budget=8MiB buffers.count=16", 1);
+	static sfr_buf *held[8 * 1024 * 1024 / 4096 + 1]; /* the last one is refused */
+	int count = 2, calls, n = 0;
+
+	while ((held[n] = sfr_buf_get(loop, 4096)))
+		n++;
+	for (calls = 0; calls < 300; calls++)
+		sfr_buf_release(held[--n]);
+	turn_until_true(loop, has_pressure, loop);
+	channel_open(1, loop);
+	channel_send(1, 1);
+	turn_until_true(loop, all_arrived, &count);
+	while (n)
+		sfr_buf_release(held[--n]);
+	turn_until_true(loop, has_no_pressure, loop);
+	channel_send(1, 1);
+	turn_until_true(loop, all_arrived, &count);
+	calls = channels[1].calls;
+	channel_send(1, 60000);
+	turn_until_true(loop, all_arrived, &count);
+	if (is_incremental(loop))
+		ck_assert_int_le(channels[1].calls, calls + 3); /* not 15 */
+	kept_release_all();
+}
+END_TEST
+
 /* So many bytes, one arrival, go into a buffer of this slab in the end; each is released at once but the last. */
 static void arrives_in(sfr_loop *loop, size_t size, const struct sfr__slab *slab)
 {
@@ -687,5 +725,8 @@ int main(void)
 	world_test(tc, without_memory_for_large_blocks_small_ones_do_until_there_is);
 	world_test(tc, a_stream_makes_do_with_small_buffers_while_the_large_are_kept);
 	world_test(tc, a_stream_makes_do_with_large_blocks_while_the_small_are_kept);
+	world_test(
+		tc,
+		a_receive_that_began_while_memory_was_short_takes_much_at_once_when_there_is_some);
 	return world_run(suite);
 }
