@@ -93,9 +93,9 @@ static void rings_feed(sfr_loop *loop)
 }
 
 /*
- * Arm those that wait for a ring, as many as it has room for. While completions have overflown nobody knows what the engine
- * has taken out of the ring, and of many that are armed most would find nothing and overflow as well, for ever: one of
- * them goes on.
+ * Arm those that wait for a ring, as many as it has room for. While completions have overflown, some of them say that the
+ * engine took buffers out of the ring, and the ring seems to have more room than it has. If many receives were armed then,
+ * most would find nothing, and their completions would overflow as well, for ever. So only one is armed a turn.
  */
 static void ring_write(struct sfr__recv_ring *recv, bool overflown)
 {

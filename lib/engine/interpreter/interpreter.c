@@ -443,8 +443,9 @@ bool sfr__interpreter_take(struct sfr__interpreter *interpreter)
 {
 	struct sfr__queue *queue = &interpreter->engine.queue;
 
+	/* Requests that complete at once could else keep the queue full for ever, and those that wait would get nothing. */
 	if (sfr__unlikely(!sfr__cq_has_room(interpreter)))
-		return true; /* with what completes at once it would be so for ever, and nobody's turn who waits */
+		return true;
 	while (sfr__queue_written(queue)) {
 		unsigned count = row_length(queue);
 		struct sfr__flight *head;
