@@ -2,7 +2,7 @@
 /*
  * sfr_conn_send_file(): in order, byte for byte, whatever way it goes, and told once.
  */
-#include "peers.h"
+#include "wires.h"
 #include "loop/loop.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,24 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct wire {
-	sfr_loop *loop;
-	sfr_server *server;
-	sfr_conn *conn;
-	int peer;
-};
-
 #define ROOM "buffers.budget=64MiB "
-
-static void wire_up(struct wire *wire, int world, const char *settings,
-		    const sfr_handlers *handlers)
-{
-	wire->loop = loop_in(world, settings ? settings : ROOM);
-	wire->server = serve(wire->loop, handlers, &here);
-	wire->peer = peer_of(wire->server);
-	turns_until(wire->loop, here.opened == 1);
-	wire->conn = here.conn;
-}
 
 /* Sizes of each way: nothing, read, a worker's, and more than is done at once. */
 static const size_t sizes[] = {0, 1, 1000, 65536, 65537, 131071, 131072, 1000000, 9000000};
@@ -101,7 +84,7 @@ START_TEST(a_file_is_sent_between_what_is_sent_before_and_after_it)
 	struct wire wire;
 	int fd;
 
-	wire_up(&wire, _i / COUNT_OF(sizes), NULL, &note_all);
+	wire_up(&wire, _i / COUNT_OF(sizes), ROOM, &note_all);
 	fd = file_of(size);
 	conn_say(wire.conn, "before", 6);
 	ck_assert_int_eq(send_file(&wire, fd, 0, size), 0);
@@ -125,7 +108,7 @@ START_TEST(a_part_of_a_file_is_sent)
 	struct wire wire;
 	int fd;
 
-	wire_up(&wire, _i, NULL, &note_all);
+	wire_up(&wire, _i, ROOM, &note_all);
 	fd = file_of(1000000);
 	ck_assert_int_eq(send_file(&wire, fd, 12345, 77777), 0);
 	ck_assert_int_eq(send_file(&wire, fd, 54321, 777777), 0);
@@ -141,7 +124,7 @@ START_TEST(a_slow_peer_gets_all_of_it_and_then_the_end)
 	struct wire wire;
 	int fd;
 
-	wire_up(&wire, _i, NULL, &note_all);
+	wire_up(&wire, _i, ROOM, &note_all);
 	conn_narrow(wire.conn);
 	peer_narrow(wire.peer);
 	fd = file_of(9000000);
@@ -166,7 +149,7 @@ START_TEST(what_a_file_grows_by_before_it_is_read_is_sent)
 	struct wire wire;
 	int fd;
 
-	wire_up(&wire, _i, NULL, &note_all);
+	wire_up(&wire, _i, ROOM, &note_all);
 	fd = file_of(10);
 	ck_assert_int_eq(send_file(&wire, fd, 0, 1000000), 0);
 	file_fill(fd, 1000000);
@@ -194,7 +177,7 @@ START_TEST(a_large_file_that_the_system_cannot_send_is_read)
 	static struct sfr__system system;
 	struct wire wire;
 
-	wire_up(&wire, _i, NULL, &note_all);
+	wire_up(&wire, _i, ROOM, &note_all);
 	system = *wire.loop->engine->system;
 	system.file_send = refuse_to_send;
 	wire.loop->engine->system = &system;
@@ -275,7 +258,7 @@ START_TEST(of_a_file_that_ends_early_all_is_sent_that_there_is)
 	struct wire wire;
 	int fd;
 
-	wire_up(&wire, _i / COUNT_OF(sizes), NULL, &note_all);
+	wire_up(&wire, _i / COUNT_OF(sizes), ROOM, &note_all);
 	fd = file_of(size);
 	ck_assert_int_eq(send_file(&wire, fd, 0, size + 200000), 0);
 	conn_say(wire.conn, "after", 5);
@@ -301,7 +284,7 @@ START_TEST(done_may_reset_before_anything_behind_the_file_is_sent)
 	ssize_t n;
 	int fd;
 
-	wire_up(&wire, _i / 2, NULL, &note_all);
+	wire_up(&wire, _i / 2, ROOM, &note_all);
 	fd = file_of(size);
 	ck_assert_int_eq(sfr_conn_send_file(wire.conn, fd, 0, size + 1, reset_unless_whole, &told),
 			 0);
@@ -332,7 +315,7 @@ START_TEST(what_is_not_a_file_is_refused_by_name_and_nothing_else_happens)
 	int fd, read_end, write_end, directory = owned_fd(open("/", O_RDONLY | O_DIRECTORY)),
 				     unreadable = owned_fd(open("/dev/null", O_WRONLY));
 
-	wire_up(&wire, _i, NULL, &note_all);
+	wire_up(&wire, _i, ROOM, &note_all);
 	fd = file_of(10);
 	pair_of_pipe_ends(&read_end, &write_end);
 	ck_assert_int_eq(send_file(&wire, read_end, 0, 1), -ESPIPE);
@@ -390,7 +373,7 @@ START_TEST(a_file_that_is_cut_off_is_told_once_before_on_close)
 	struct wire wire;
 	int fd, i;
 
-	wire_up(&wire, _i / CUTS / WHENS / 2, NULL, &note_all);
+	wire_up(&wire, _i / CUTS / WHENS / 2, ROOM, &note_all);
 	conn_narrow(wire.conn);
 	peer_narrow(wire.peer);
 	fd = file_of(large ? 9000000 : 1000);

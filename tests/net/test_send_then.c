@@ -2,32 +2,15 @@
 /*
  * sfr_conn_send_then(): the buffer comes back, once, as it was, with what became of it; whatever happens.
  */
-#include "peers.h"
+#include "wires.h"
 #include <errno.h>
 #include <safer_ring/error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-struct wire {
-	sfr_loop *loop;
-	sfr_server *server;
-	sfr_conn *conn;
-	int peer;
-};
-
-static void wire_up(struct wire *wire, int world, const char *settings,
-		    const sfr_handlers *handlers)
-{
-	wire->loop = loop_in(world, settings);
-	wire->server = serve(wire->loop, handlers, &here);
-	wire->peer = peer_of(wire->server);
-	turns_until(wire->loop, here.opened == 1);
-	wire->conn = here.conn;
-}
-
 /* Bytes of stream 1 from `offset` on, in the middle of their buffer. */
-static sfr_buf *piece(sfr_loop *loop, uint64_t offset, size_t size)
+static sfr_buf *inner_piece(sfr_loop *loop, uint64_t offset, size_t size)
 {
 	sfr_buf *buf = sfr_buf_get(loop, size + 7);
 
@@ -44,15 +27,6 @@ static void assert_is_piece(const sfr_buf *buf, uint64_t offset, size_t size)
 	ck_assert(sfr_buf_is_owned(buf));
 	ck_assert_uint_eq(buf->len, size);
 	ck_assert(pattern_is(buf->data, 1, offset, size));
-}
-
-static void assert_hears(struct wire *wire, size_t size)
-{
-	unsigned char *heard = malloc(size);
-
-	peer_hear(wire->loop, wire->peer, heard, size);
-	ck_assert(pattern_is(heard, 1, 0, size));
-	free(heard);
 }
 
 /* An sfr_done that must come before on_close of the one connection. */
@@ -72,7 +46,7 @@ START_TEST(the_buffer_comes_back_as_it_was_given)
 	sfr_buf *buf, *was;
 
 	wire_up(&wire, _i, NULL, &note_all);
-	buf = piece(wire.loop, 0, 1000);
+	buf = inner_piece(wire.loop, 0, 1000);
 	was = same(buf);
 	ck_assert_int_eq(sfr_conn_send_then(wire.conn, buf, record, &seen), 1000);
 	ck_assert_int_eq(seen.calls, 0);
@@ -83,7 +57,7 @@ START_TEST(the_buffer_comes_back_as_it_was_given)
 	ck_assert_ptr_eq(seen.buf, was);
 	assert_is_piece(seen.buf, 0, 1000);
 	ck_assert_uint_eq(sfr_conn_queued(wire.conn), 0);
-	assert_hears(&wire, 1000);
+	assert_hears_pattern(&wire, 1000);
 	ck_assert_int_eq(seen.calls, 1);
 	close(wire.peer);
 }
@@ -94,8 +68,9 @@ START_TEST(without_done_the_buffer_is_released)
 	struct wire wire;
 
 	wire_up(&wire, _i, NULL, &note_all);
-	ck_assert_int_eq(sfr_conn_send_then(wire.conn, piece(wire.loop, 0, 50), NULL, NULL), 50);
-	assert_hears(&wire, 50);
+	ck_assert_int_eq(sfr_conn_send_then(wire.conn, inner_piece(wire.loop, 0, 50), NULL, NULL),
+			 50);
+	assert_hears_pattern(&wire, 50);
 	close(wire.peer);
 }
 END_TEST
@@ -112,11 +87,12 @@ START_TEST(a_chain_comes_back_whole_when_its_last_byte_is_sent)
 
 	wire_up(&wire, _i, "buffers.budget=64MiB", &note_all);
 	for (i = 0; i < PARTS; i++, offset += i % 5 ? 100 : 0)
-		chain = sfr_buf_append(chain, piece(wire.loop, offset, (i + 1) % 5 ? 100 : 0));
+		chain = sfr_buf_append(chain,
+				       inner_piece(wire.loop, offset, (i + 1) % 5 ? 100 : 0));
 	was = same(chain);
-	ck_assert_int_eq(sfr_conn_send(wire.conn, piece(wire.loop, 0, 0)), 0);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, inner_piece(wire.loop, 0, 0)), 0);
 	ck_assert_int_eq(sfr_conn_send_then(wire.conn, chain, record, &seen), PARTS * 80);
-	assert_hears(&wire, PARTS * 80);
+	assert_hears_pattern(&wire, PARTS * 80);
 	turns_until(wire.loop, seen.calls);
 	ck_assert_int_eq(seen.result, PARTS * 80);
 	ck_assert_ptr_eq(seen.buf, was);
@@ -137,7 +113,7 @@ START_TEST(of_what_is_shared_each_comes_back)
 	int i;
 
 	wire_up(&wire, _i, NULL, &note_all);
-	buf = piece(wire.loop, 0, 300);
+	buf = inner_piece(wire.loop, 0, 300);
 	for (i = 0; i < 2; i++)
 		were[i] = same(shares[i] = sfr_buf_share(buf));
 	sfr_conn_send_then(wire.conn, shares[0], record, &seen);
@@ -158,18 +134,20 @@ START_TEST(what_is_empty_comes_back_when_all_before_it_is_sent)
 	struct wire wire;
 
 	wire_up(&wire, _i, "buffers.budget=64MiB", &note_all);
-	ck_assert_int_eq(sfr_conn_send_then(wire.conn, piece(wire.loop, 0, 0), record, &seen), 0);
+	ck_assert_int_eq(sfr_conn_send_then(wire.conn, inner_piece(wire.loop, 0, 0), record, &seen),
+			 0);
 	ck_assert_int_eq(seen.calls, 0);
 	turns_until(wire.loop, seen.calls);
 	ck_assert_int_eq(seen.result, 0);
 
 	conn_narrow(wire.conn);
 	peer_narrow(wire.peer);
-	sfr_conn_send(wire.conn, piece(wire.loop, 0, 8000000));
-	ck_assert_int_eq(sfr_conn_send_then(wire.conn, piece(wire.loop, 0, 0), record, &other), 0);
+	sfr_conn_send(wire.conn, inner_piece(wire.loop, 0, 8000000));
+	ck_assert_int_eq(
+		sfr_conn_send_then(wire.conn, inner_piece(wire.loop, 0, 0), record, &other), 0);
 	turns_until_quiet(wire.loop);
 	ck_assert_int_eq(other.calls, 0);
-	assert_hears(&wire, 8000000);
+	assert_hears_pattern(&wire, 8000000);
 	turns_until(wire.loop, other.calls);
 	ck_assert_int_eq(other.result, 0);
 	ck_assert_int_eq(here.closed, 0);
@@ -202,7 +180,7 @@ START_TEST(giving_is_total_though_each_buffer_of_the_loop_waits)
 	turns_until(wire.loop, seen.calls == count);
 	for (i = 0; i < count; i++)
 		ck_assert_int_eq(seen.results[i], 100);
-	assert_hears(&wire, 100 * (size_t)count);
+	assert_hears_pattern(&wire, 100 * (size_t)count);
 	close(wire.peer);
 }
 END_TEST
@@ -235,10 +213,11 @@ START_TEST(what_is_to_come_back_fills_the_connection_and_drains_it)
 		&note_all);
 	conn_narrow(wire.conn);
 	peer_narrow(wire.peer);
-	ck_assert_int_gt(sfr_conn_send_then(wire.conn, piece(wire.loop, 0, 4000000), record, &seen),
-			 0);
+	ck_assert_int_gt(
+		sfr_conn_send_then(wire.conn, inner_piece(wire.loop, 0, 4000000), record, &seen),
+		0);
 	ck_assert(sfr_conn_is_full(wire.conn));
-	assert_hears(&wire, 4000000);
+	assert_hears_pattern(&wire, 4000000);
 	turns_until(wire.loop, here.drained);
 	ck_assert_int_eq(seen.calls, 1);
 	ck_assert(!sfr_conn_is_full(wire.conn));
@@ -281,7 +260,7 @@ static int refuse_full(struct wire *wire)
 	conn_narrow(wire->conn);
 	peer_narrow(wire->peer);
 	do
-		r = sfr_conn_send(wire->conn, piece(wire->loop, 0, 100000));
+		r = sfr_conn_send(wire->conn, inner_piece(wire->loop, 0, 100000));
 	while (r > 0 && sfr_conn_queued(wire->conn) + 100000 < 1048576);
 	return -ENOBUFS;
 }
@@ -298,7 +277,7 @@ static void refuse(struct wire *wire, int which)
 	sfr_conn_pause(wire->conn);
 	turns_until_quiet(wire->loop);
 	err = refusals[which](wire);
-	buf = which ? piece(wire->loop, 0, 100000) : NULL;
+	buf = which ? inner_piece(wire->loop, 0, 100000) : NULL;
 	was = same(buf);
 	ck_assert_int_eq(sfr_conn_send_then(wire->conn, buf, record_before_close, &seen), err);
 	ck_assert_int_eq(seen.calls, 0);
@@ -365,7 +344,7 @@ START_TEST(what_was_given_already_is_refused_and_both_are_told)
 	sfr_buf *buf, *was;
 
 	wire_up(&wire, _i, NULL, &note_all);
-	buf = piece(wire.loop, 0, 100);
+	buf = inner_piece(wire.loop, 0, 100);
 	was = same(buf);
 	ck_assert_int_eq(sfr_conn_send_then(wire.conn, buf, record, &seen), 100);
 	ck_assert_int_eq(sfr_conn_send_then(wire.conn, was, record, &other), -SFR_EINFLIGHT);
@@ -431,7 +410,7 @@ START_TEST(of_a_connection_that_is_gone_the_buffer_comes_back_too)
 	wire_up(&wire, _i, NULL, &note_all);
 	sfr_conn_close(wire.conn);
 	turns_until(wire.loop, here.closed);
-	buf = piece(wire.loop, 0, 10);
+	buf = inner_piece(wire.loop, 0, 10);
 	was = same(buf);
 	ck_assert_int_eq(sfr_conn_send_then(wire.conn, buf, record, &seen), -SFR_ESTALE);
 	ck_assert_int_eq(sfr_conn_send_then(wire.conn, NULL, record, &other), -SFR_ESTALE);
@@ -472,7 +451,7 @@ START_TEST(a_run_does_not_end_before_all_are_told)
 	wire.conn = dial(wire.loop, wire.server, &note_all, &there);
 	sfr_server_close(wire.server);
 	sfr_conn_close(wire.conn);
-	sfr_conn_send_then(wire.conn, piece(wire.loop, 0, 10), record, &seen);
+	sfr_conn_send_then(wire.conn, inner_piece(wire.loop, 0, 10), record, &seen);
 	ck_assert_int_eq(sfr_loop_free(wire.loop), -SFR_EOPSINFLIGHT);
 	run_until_stopped(wire.loop);
 	ck_assert_int_eq(seen.calls, 1);
@@ -498,10 +477,10 @@ static void queue_up(struct wire *wire)
 		sfr_buf *chain = NULL;
 
 		for (j = 0; j < 100; j++)
-			chain = sfr_buf_append(chain, piece(wire->loop, 0, 5000));
+			chain = sfr_buf_append(chain, inner_piece(wire->loop, 0, 5000));
 		ck_assert_int_eq(sfr_conn_send_then(wire->conn, chain, record_before_close, &seen),
 				 500000);
-		ck_assert_int_gt(sfr_conn_send(wire->conn, piece(wire->loop, 0, 5000)), 0);
+		ck_assert_int_gt(sfr_conn_send(wire->conn, inner_piece(wire->loop, 0, 5000)), 0);
 	}
 }
 
@@ -630,7 +609,7 @@ START_TEST(done_may_send_the_buffer_again)
 
 	wire_up(&wire, _i, NULL, &note_all);
 	left = 100;
-	sfr_conn_send_then(wire.conn, piece(wire.loop, 0, 1000), send_again, wire.conn);
+	sfr_conn_send_then(wire.conn, inner_piece(wire.loop, 0, 1000), send_again, wire.conn);
 	for (i = 0; i < 101; i++) {
 		peer_hear(wire.loop, wire.peer, heard, sizeof(heard));
 		ck_assert(pattern_is(heard, 1, 0, sizeof(heard)));
@@ -653,8 +632,8 @@ START_TEST(done_may_close_the_connection)
 	struct wire wire;
 
 	wire_up(&wire, _i, NULL, &note_all);
-	sfr_conn_send_then(wire.conn, piece(wire.loop, 0, 1000), close_then, wire.conn);
-	sfr_conn_send_then(wire.conn, piece(wire.loop, 0, 0), record_before_close, &other);
+	sfr_conn_send_then(wire.conn, inner_piece(wire.loop, 0, 1000), close_then, wire.conn);
+	sfr_conn_send_then(wire.conn, inner_piece(wire.loop, 0, 0), record_before_close, &other);
 	turns_until(wire.loop, here.closed);
 	ck_assert_int_eq(here.reason, -ECANCELED);
 	ck_assert_int_eq(other.calls, 1);

@@ -2,28 +2,10 @@
 /*
  * How connections end: what the peer sees, what becomes of what is queued, and which reason on_close has.
  */
-#include "peers.h"
+#include "wires.h"
 #include <errno.h>
 #include <safer_ring/error.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-struct wire {
-	sfr_loop *loop;
-	sfr_server *server;
-	sfr_conn *conn;
-	int peer;
-};
-
-static void wire_up(struct wire *wire, int world, const char *settings,
-		    const sfr_handlers *handlers)
-{
-	wire->loop = loop_in(world, settings);
-	wire->server = serve(wire->loop, handlers, &here);
-	wire->peer = peer_of(wire->server);
-	turns_until(wire->loop, here.opened == 1);
-	wire->conn = here.conn;
-}
 
 /*
  * Resets that nobody waits for.
@@ -129,23 +111,9 @@ END_TEST
  * Finishing.
  */
 
-static sfr_buf *piece(sfr_loop *loop, size_t size)
-{
-	sfr_buf *buf = sfr_buf_get(loop, size);
-
-	ck_assert_ptr_nonnull(buf);
-	pattern_fill(buf->data, 1, 0, size);
-	buf->len = (uint32_t)size;
-	return buf;
-}
-
 static void assert_hears_and_ends(struct wire *wire, size_t size, int end)
 {
-	unsigned char *heard = malloc(size);
-
-	peer_hear(wire->loop, wire->peer, heard, size);
-	ck_assert(pattern_is(heard, 1, 0, size));
-	free(heard);
+	assert_hears_pattern(wire, size);
 	ck_assert_int_eq(peer_end(wire->loop, wire->peer), end);
 }
 
@@ -161,9 +129,9 @@ START_TEST(who_finishes_is_heard_to_the_end_though_the_peer_says_more)
 	sfr_conn_pause(wire.conn);
 	turn_once(wire.loop);
 	ck_assert_int_gt(send(wire.peer, more, sizeof(more), MSG_DONTWAIT), 0);
-	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 3000000)), 0);
+	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 0, 3000000)), 0);
 	sfr_conn_finish(wire.conn, MINUTES);
-	ck_assert_int_eq(sfr_conn_send(wire.conn, piece(wire.loop, 1)), -EPIPE);
+	ck_assert_int_eq(sfr_conn_send(wire.conn, piece(wire.loop, 0, 1)), -EPIPE);
 	assert_hears_and_ends(&wire, 3000000, 0);
 	turns_until_quiet(wire.loop);
 	ck_assert_int_eq(here.closed, 0);
@@ -181,7 +149,7 @@ START_TEST(a_peer_that_does_not_finish_is_not_waited_for_longer_than_it_may_take
 	struct wire wire;
 
 	wire_up(&wire, _i, NULL, &ends_too);
-	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 1000)), 0);
+	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 0, 1000)), 0);
 	sfr_conn_finish(wire.conn, 1);
 	turns_until(wire.loop, here.closed);
 	ck_assert_int_eq(here.reason, -ETIMEDOUT);
@@ -196,7 +164,7 @@ START_TEST(who_may_take_no_time_is_told_and_left)
 	struct wire wire;
 
 	wire_up(&wire, _i, NULL, &note_all);
-	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 1000)), 0);
+	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 0, 1000)), 0);
 	sfr_conn_finish(wire.conn, 0);
 	turns_until(wire.loop, here.closed);
 	ck_assert_int_eq(here.reason, -ETIMEDOUT);
@@ -267,7 +235,7 @@ START_TEST(a_reset_drops_what_is_queued)
 	struct wire wire;
 
 	wire_up(&wire, _i, NULL, &note_all);
-	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 10000000)), 0);
+	ck_assert_int_gt(sfr_conn_send(wire.conn, piece(wire.loop, 0, 10000000)), 0);
 	turns_until_quiet(wire.loop);
 	sfr_conn_reset(wire.conn);
 	turns_until(wire.loop, here.closed);
@@ -287,7 +255,7 @@ static void fill(struct wire *wire)
 	conn_narrow(wire->conn);
 	peer_narrow(wire->peer);
 	ck_assert(!sfr_conn_is_full(wire->conn));
-	ck_assert_int_gt(sfr_conn_send(wire->conn, piece(wire->loop, 3000000)), 0);
+	ck_assert_int_gt(sfr_conn_send(wire->conn, piece(wire->loop, 0, 3000000)), 0);
 	ck_assert(sfr_conn_is_full(wire->conn));
 	turns_until_quiet(wire->loop);
 }
